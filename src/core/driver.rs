@@ -138,7 +138,9 @@ impl Driver {
             DomainOp::Set(setting) => self.set(&setting).await,
             DomainOp::Suspend => self.suspend().await,
             DomainOp::Resume { paused } => self.resume(paused).await,
-            DomainOp::Save { file, checkpoint } => self.save(&file, checkpoint).await,
+            DomainOp::Save { file, checkpoint, replace } => {
+                self.save(&file, checkpoint, replace).await
+            }
             DomainOp::RestoreFrom { config, stream, paused } => {
                 self.restore_defined(config, stream, paused).await
             }

@@ -183,7 +183,7 @@ pub enum Error {
     #[error("Domain '{0}' is not started")]
     NotStarted(String),
     /// The operation needs a stored definition of the domain.
-    #[error("Domain {0} is not managed: define it with op=new first, or save it to a file")]
+    #[error("Domain {0} is not managed: define it first (op=new, xm new), or save it to a file")]
     NotManaged(String),
     /// The domain has no such device.
     #[error("Device {device} not connected{}", after_colon(present))]

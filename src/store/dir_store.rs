@@ -166,6 +166,7 @@ impl Store for DirStore {
         &self,
         file: &Path,
         config: &CompleteConfig,
+        replace: bool,
     ) -> Result<Box<dyn UnfinishedFile>, Error> {
         let file = file.to_owned();
         let config = config.clone();
@@ -175,7 +176,7 @@ impl Store for DirStore {
             let check = paths.check_above(&file);
             check.map_err(|error| Error::not_written(message(), &paths.dir, error))?;
             let header = save_file::header(&config);
-            Ok(Box::new(UnfinishedSave::begin(&file, &header)?) as Box<dyn UnfinishedFile>)
+            Ok(Box::new(UnfinishedSave::begin(&file, &header, replace)?) as Box<dyn UnfinishedFile>)
         })
         .await
     }

@@ -160,7 +160,7 @@ pub(super) struct UnfinishedSave {
 
 impl UnfinishedSave {
     /// Begins a file with the part before the memory.
-    pub(super) fn begin(path: &Path, header: &[u8]) -> Result<Self, Error> {
+    pub(super) fn begin(path: &Path, header: &[u8], replace: bool) -> Result<Self, Error> {
         let shown = path.display();
         if !path.is_absolute() {
             return Err(Invalid::new(format!("file: {shown} is not an absolute path")).into());
@@ -168,6 +168,10 @@ impl UnfinishedSave {
         let target = durable::target(path).map_err(|error| unwritable(path, error))?;
         if target.exists() && !target.is_file() {
             return Err(Invalid::new(format!("file: {shown} exists and is not a file")).into());
+        }
+        if target.exists() && !replace {
+            let advice = "name another file, or replace it (force=1, xm save -f)";
+            return Err(Invalid::new(format!("file: {shown} exists: {advice}")).into());
         }
         let begun =
             durable::begin(&target).and_then(|mut file| file.write_all(header).map(|()| file));

@@ -58,7 +58,7 @@ async fn a_directory_that_was_removed_or_replaced_is_left_alone() {
     store.save(&a).await.unwrap();
     let refusals = async || {
         let object = image(5, true);
-        let draft = store.draft(&store.checkpoint(a.uuid()), &a).await.map(drop);
+        let draft = store.draft(&store.checkpoint(a.uuid()), &a, true).await.map(drop);
         [
             store.check().await,
             store.save(&config("b", 2)).await,
@@ -162,19 +162,25 @@ async fn a_saved_domain_appears_when_it_is_complete() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir.path().join("state"));
     let path = dir.path().join("a.save");
-    let draft = store.draft(&path, &config("a", 1)).await.unwrap();
+    let draft = store.draft(&path, &config("a", 1), true).await.unwrap();
     fs::File::from(draft.stream().unwrap()).write_all(b"memory").unwrap();
     assert!(!path.exists());
     drop(draft);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left behind");
 
-    let draft = store.draft(&path, &config("a", 1)).await.unwrap();
+    let draft = store.draft(&path, &config("a", 1), true).await.unwrap();
     fs::File::from(draft.stream().unwrap()).write_all(b"memory").unwrap();
     draft.commit().await.unwrap();
     let (back, rest) = store.open(&path).await.unwrap();
     let mut memory = String::new();
     fs::File::from(rest).read_to_string(&mut memory).unwrap();
     assert_eq!((back, memory.as_str()), (config("a", 1), "memory"));
+
+    let kept = store.draft(&path, &config("a", 1), false).await.err().unwrap().to_string();
+    assert!(kept.contains("a.save exists: "), "{kept}");
+    let other = dir.path().join("b.save");
+    store.draft(&other, &config("a", 1), false).await.unwrap().commit().await.unwrap();
+    assert!(other.exists());
 }
 
 #[tokio::test]
@@ -218,7 +224,7 @@ async fn a_damaged_header_is_refused_or_known_to_be_changed() {
         ("/dev/null", "is not a file"),
     ] {
         let refused =
-            store.draft(Path::new(path), &config("a", 1)).await.err().unwrap().to_string();
+            store.draft(Path::new(path), &config("a", 1), true).await.err().unwrap().to_string();
         assert!(refused.ends_with(end), "{refused}");
     }
 }
@@ -229,7 +235,7 @@ async fn a_save_goes_through_a_link_to_a_missing_file() {
     let store = open(&dir.path().join("state"));
     let link = dir.path().join("link");
     std::os::unix::fs::symlink("file", &link).unwrap();
-    store.draft(&link, &config("a", 1)).await.unwrap().commit().await.unwrap();
+    store.draft(&link, &config("a", 1), true).await.unwrap().commit().await.unwrap();
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert!(dir.path().join("file").is_file());
 }

@@ -41,7 +41,7 @@ pub(crate) async fn guest_store(backend: &impl Backend) {
     let file = host.file("domain");
     trial.succeed(DomainOp::Unpause).await;
     nodes.write("vm-data/left", b"x").await.unwrap();
-    trial.succeed(DomainOp::Save { file: file.clone(), checkpoint: false }).await;
+    trial.succeed(DomainOp::Save { file: file.clone(), checkpoint: false, replace: true }).await;
     nodes.are_gone().await;
     trial.execute(Change::Restore { file, paused: true }).await.unwrap();
     let nodes = Nodes { host: &host, domid: domid(&trial).await };

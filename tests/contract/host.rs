@@ -34,9 +34,9 @@ pub(crate) async fn host(backend: &impl Backend) {
     let file = host.file("domain");
     trial.execute(Change::Create(config())).await.unwrap();
     trial.succeed(DomainOp::Unpause).await;
-    trial.succeed(DomainOp::Save { file: file.clone(), checkpoint: true }).await;
+    trial.succeed(DomainOp::Save { file: file.clone(), checkpoint: true, replace: true }).await;
     trial.wait_for(Stage::Running, "saved with a checkpoint").await;
-    trial.succeed(DomainOp::Save { file: file.clone(), checkpoint: false }).await;
+    trial.succeed(DomainOp::Save { file: file.clone(), checkpoint: false, replace: true }).await;
     trial.wait_for(Stage::Absent, "saved").await;
     trial.execute(Change::Restore { file: file.clone(), paused: true }).await.unwrap();
     trial.wait_for(Stage::Paused, "restored").await;

@@ -136,7 +136,7 @@ fn every_operation<B: Backend>(trial: &Trial<'_, B>) -> Vec<DomainOp> {
         DomainOp::Set(Setting::Description("seen".into())),
         DomainOp::Suspend,
         DomainOp::Resume { paused: false },
-        DomainOp::Save { file: trial.host.file("saved"), checkpoint: false },
+        DomainOp::Save { file: trial.host.file("saved"), checkpoint: false, replace: true },
         DomainOp::RestoreFrom {
             config: trial.completed(),
             stream: Once::new(File::open("/dev/null").unwrap().into()),

@@ -107,7 +107,9 @@ async fn a_stop_waits_for_operations_that_have_begun_and_refuses_the_rest() {
     host.old_guest(|_| ()).await;
     host.hypervisor.save_is_slow.store(true, Ordering::Relaxed);
     let file = host.dir.path().join("a.save");
-    let save = host.begin("a", DomainOp::Save { file: file.clone(), checkpoint: true }).await;
+    let save = host
+        .begin("a", DomainOp::Save { file: file.clone(), checkpoint: true, replace: true })
+        .await;
     let queued = host.begin("a", DomainOp::Pause).await;
     host.engine.stop().await;
     assert!(file.exists(), "the save is complete");

@@ -155,7 +155,9 @@ async fn ask(
         OpKind::SetDevice => on(DomainOp::Set(Setting::Device(read_only_disk(subject)))),
         OpKind::Suspend => on(DomainOp::Suspend),
         OpKind::Resume => on(DomainOp::Resume { paused: true }),
-        OpKind::SaveToFile => on(DomainOp::Save { file: new_file(), checkpoint: false }),
+        OpKind::SaveToFile => {
+            on(DomainOp::Save { file: new_file(), checkpoint: false, replace: true })
+        }
         OpKind::RestoreFrom => on(restore_from(world, subject).await),
         OpKind::Migrate => {
             let to = Destination { host: "127.0.0.1".to_owned(), port: 8002, encrypted: false };

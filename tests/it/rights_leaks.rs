@@ -76,7 +76,7 @@ impl Busy {
         let busy = Self { world, own, hidden, objects };
         let start = DomainOp::Start { paused: false };
         busy.on(&bob, "SECRET-bob", start).await.unwrap();
-        let save = DomainOp::Save { file: "/SECRET/file".into(), checkpoint: false };
+        let save = DomainOp::Save { file: "/SECRET/file".into(), checkpoint: false, replace: true };
         busy.on(&bob, "SECRET-bob", save.clone()).await.unwrap_err();
         // The operator works on steve's domain, too, with and without success.
         busy.on(&root, "own", DomainOp::Pause).await.unwrap();
@@ -297,7 +297,7 @@ async fn events_show_own_operations_and_that_others_acted() {
     busy.on(&steve, "own", DomainOp::Unpause).await.unwrap();
     busy.on(&steve, "own", DomainOp::Start { paused: false }).await.unwrap_err();
     // A refusal is no event: nobody can push those of others out of the journal.
-    let refused = DomainOp::Save { file: "/elsewhere".into(), checkpoint: false };
+    let refused = DomainOp::Save { file: "/elsewhere".into(), checkpoint: false, replace: true };
     busy.on(&steve, "own", refused).await.unwrap_err();
     let events = shown(busy.world.engine.view(&steve).events_after(0, usize::MAX));
     for wanted in ["an operator", "another user", "steve at 192.0.2.7:4713", "Cannot start"] {

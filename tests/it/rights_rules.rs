@@ -220,7 +220,7 @@ async fn files_stay_in_their_directories() {
     ];
     let changes = |file: &PathBuf| {
         let named = DomainRef::new(&*own.name);
-        let save = DomainOp::Save { file: file.clone(), checkpoint: true };
+        let save = DomainOp::Save { file: file.clone(), checkpoint: true, replace: true };
         let dump = DomainOp::Dump { file: Some(file.clone()), live: true, then: AfterDump::GoOn };
         [
             Change::Domain(named.clone(), save),
@@ -247,11 +247,12 @@ async fn files_stay_in_their_directories() {
     // The operator's directories hold for everybody but root on a unix socket.
     let policy = Policy { file_dirs: vec![world.files()], ..Policy::default() };
     world.policy.store(Arc::new(policy));
-    let elsewhere = DomainOp::Save { file: outside[0].clone(), checkpoint: true };
+    let elsewhere = DomainOp::Save { file: outside[0].clone(), checkpoint: true, replace: true };
     beyond(on(&world, &operator(), &own.name, elsewhere.clone()).await);
     let somebody = Caller::operator(Via::Unix { uid: Some(1000), pid: None });
     beyond(on(&world, &somebody, &own.name, elsewhere.clone()).await);
-    let inside = DomainOp::Save { file: world.files().join("new"), checkpoint: true };
+    let inside =
+        DomainOp::Save { file: world.files().join("new"), checkpoint: true, replace: true };
     on(&world, &operator(), &own.name, inside.clone()).await.unwrap();
     on(&world, &caller, &own.name, inside).await.unwrap();
     let root = Caller::operator(Via::Unix { uid: Some(0), pid: None });
@@ -269,7 +270,7 @@ async fn a_domain_that_was_saved_is_restored_after_it_has_gone() {
     world.settle().await;
     let before = world.find("own").await.unwrap();
     let file = world.files().join("own.save");
-    let save = DomainOp::Save { file: file.clone(), checkpoint: false };
+    let save = DomainOp::Save { file: file.clone(), checkpoint: false, replace: true };
     on(&world, &caller, "own", save).await.unwrap();
     assert!(world.find("own").await.is_none());
     let mut others = config(&config_text("others"));

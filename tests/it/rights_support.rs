@@ -323,7 +323,7 @@ impl World {
             Stage::Suspended => self.change(name, DomainOp::Suspend).await,
             Stage::Saved => {
                 let file = subject.file.clone();
-                self.change(name, DomainOp::Save { file, checkpoint: false }).await;
+                self.change(name, DomainOp::Save { file, checkpoint: false, replace: true }).await;
             }
             Stage::Unplugged => {
                 let device = DeviceRef::parse("vbd", "xvda").unwrap();

@@ -382,7 +382,7 @@ async fn a_save_takes_the_system_along_and_no_nodes() {
     ask(sim, domid, "resetnetwork", "").await;
     ask(sim, domid, "injectfile", "L2V0Yy9tb3RkLEhlbGxvLCB3b3JsZA==").await;
     let file = host.dir.path().join("saved");
-    let save = DomainOp::Save { file: file.clone(), checkpoint: false };
+    let save = DomainOp::Save { file: file.clone(), checkpoint: false, replace: true };
     host.change("web1", save).await.unwrap();
     let restore = Change::Restore { file, paused: false };
     host.engine.execute(&Caller::internal(), restore).await.unwrap();

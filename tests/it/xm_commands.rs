@@ -39,6 +39,17 @@ fn listings_are_json_too() {
     assert_eq!((&one[0]["name"], &one[0]["memory_mib"]), (&"oldvm".into(), &96.into()));
     assert_eq!(json(&xm.good("list --json --state=paused")), Value::Array(vec![]));
     assert_eq!(json(&xm.good("list --json --state=paused --pool Pool-0")), Value::Array(vec![]));
+    let places = json(&xm.good("info -n --json"));
+    assert_eq!(places["cpu_topology"][1]["cpu"], 1);
+    assert!(places["cpu_topology"][1]["socket"].is_u64(), "{places}");
+    for long in ["block-list", "network-list", "usb-list"] {
+        let line = format!("{long} --json oldvm");
+        let both = if long == "usb-list" { line.clone() } else { format!("{line} -l") };
+        assert_eq!(json(&xm.good(&both)), json(&xm.good(&line)), "{long}");
+    }
+    assert!(json(&xm.good("cpupool-list -l --json")).is_array());
+    let disk = json(&xm.good("block-list --json oldvm"));
+    assert_eq!((&disk[0]["backend_id"], &disk[0]["mac"]), (&0.into(), &Value::Null));
     for listing in ["labels", "resources"] {
         assert_eq!(json(&xm.good(&format!("{listing} --json"))), Value::Array(vec![]));
     }
@@ -110,7 +121,7 @@ fn mistakes_are_one_line() {
         ("list --state=paused x", 1, "--state and names of domains exclude each other"),
         ("list --state=runing", 1, "There is no state 'runing', running is one"),
         ("list --state=x", 1, "There is no state 'x': give one of all, running, paused"),
-        ("list --pool=nosuch", 1, "Pool 'nosuch' does not exist: xm pool-list lists those"),
+        ("list --pool=nosuch", 1, "Pool 'nosuch' does not exist: xm cpupool-list lists those"),
         ("list --json --pool=Pool0", 1, "Pool 'Pool0' does not exist: did you mean Pool-0?"),
         ("destroy 0", 1, "Cannot destroy privileged domain 0"),
         ("shutdown", 1, "A domain is needed, or -a for all"),
@@ -119,8 +130,16 @@ fn mistakes_are_one_line() {
         ("create nosuch.cfg", 1, "Unable to open config file: nosuch.cfg"),
         ("create -F nosuch.sxp", 1, "Unable to open config file: nosuch.sxp"),
         ("create", 1, "No configuration file is named"),
-        ("create -x a", 4, "XML is not made any more"),
-        ("new --xmldryrun a", 4, "XML is not made any more"),
+        ("create -x a", 4, "XML was for the Xen-API's VM.create, and is not made any more: -n"),
+        ("new --xmldryrun a", 4, "XML was for the Xen-API's VM.create"),
+        ("shutdown -a oldvm", 1, "-a means all domains: name one, or give -a alone"),
+        ("reboot -a oldvm", 1, "-a means all domains: name one, or give -a alone"),
+        ("list -H host1", 1, "-H stands before the command: xm -H HOST list"),
+        ("vcpu-list --host=host1", 1, "-H stands before the command: xm -H HOST vcpu-list"),
+        ("cpupool-cpu-add Pool-0 x", 1, "Invalid argument: <CPU nr> is the number of a CPU"),
+        ("cpupool-cpu-remove Pool-0 x", 1, "Invalid argument: <CPU nr> is the number of a CPU"),
+        ("-H https://localhost:1 serve", 1, "Unable to connect to xend"),
+        ("vncviewer --autopass 0", 4, "xend gives no VNC passwords away"),
         ("change-vnc-passwd 0", 4, "The password of a display is changed in"),
         ("restore WORK/nosuch", 1, ""),
         ("sched-credit -w 5", 1, "No domain given."),
@@ -137,7 +156,7 @@ fn mistakes_are_one_line() {
         ("mem-swap-target 0 1", 4, "xend does not page the memory of domains"),
         ("addlabel x dom y", 4, "No security module with labels is loaded"),
         ("getlabel res phy:sda", 1, "Resource not labeled"),
-        ("network-new x", 1, "Networks are objects of the Xen-API alone"),
+        ("network-new x", 4, "Networks are objects of the Xen-API alone"),
         ("pci-list-assignable-devices", 1, "No PCI function can be passed through"),
         ("help nosuch", 1, "Subcommand nosuch not found!"),
     ] {
@@ -149,11 +168,10 @@ fn mistakes_are_one_line() {
     assert_eq!((nameless.status, nameless.err.as_str()), (1, advice));
     let quiet = xm.run("console -q nosuch");
     assert_eq!((quiet.status, quiet.err.as_str()), (3, ""));
-    let labels = xm.run("labels");
-    assert_eq!(
-        (labels.status, labels.err.as_str()),
-        (0, "Error: No policy installed on the system.\n")
-    );
+    assert_eq!(xm.good("labels"), "");
+    let keyless = Printed::of(&xm.command("debug-keys").arg("").output().unwrap());
+    let advice = "Error: Invalid argument: <Keys> is one key or more, as h for help, not ''.\n";
+    assert_eq!((keyless.status, keyless.err.as_str()), (1, advice));
     assert!(xm.good("getpolicy").ends_with("No policy is installed.\n"));
     assert_eq!(xm.good("resources"), "");
     let deprecated = xm.run("balloon 0 800");
@@ -267,6 +285,38 @@ fn a_port_with_or_without_encryption_says_so() {
 }
 
 #[test]
+fn standard_input_is_not_connected_to_an_encrypted_port() {
+    let dir = tempfile::tempdir().unwrap();
+    write_certificate(dir.path());
+    let cert = dir.path().join("cert");
+    let file = dir.path().join("config.sxp");
+    std::fs::write(&file, "(xend-http-key key) (xend-http-cert cert)").unwrap();
+    let daemon = Daemon::start_with_config(dir, &file, &[]);
+    let mut command = Xm(&daemon).command("serve");
+    command.env("XM_SERVER", format!("https://localhost:{}", daemon.tcp.port()));
+    let printed = Printed::of(&command.env("SSL_CERT_FILE", &cert).output().unwrap());
+    let advice =
+        "Error: xm serve takes no encrypted connection: run xm serve on that host, by ssh\n";
+    assert_eq!((printed.status, printed.err.as_str()), (4, advice));
+}
+
+#[test]
+fn versions_are_printed() {
+    let daemon = Daemon::start(&[]);
+    let xm = Xm(&daemon);
+    let printed = xm.good("version");
+    let lines: Vec<&str> = printed.lines().collect();
+    let starts = ["xm ", "xend ", "Xen 4."];
+    assert!(lines.iter().zip(starts).all(|(line, start)| line.starts_with(start)), "{printed}");
+    assert_eq!(lines.len(), starts.len());
+    let mut alone = xm.command("version");
+    alone.env("XM_SERVER", format!("unix:{}", daemon.dir.path().join("none").display()));
+    let alone = Printed::of(&alone.output().unwrap());
+    assert_eq!((alone.status, alone.out.lines().count()), (0, 1), "{alone:?}");
+    assert!(alone.err.starts_with("The versions of xend and Xen are unknown: "), "{alone:?}");
+}
+
+#[test]
 fn a_daemon_that_is_not_there_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let run = |server: &str| {
@@ -315,10 +365,22 @@ fn a_domain_is_created_in_many_ways() {
     xm.write("bad.cfg", bad);
     assert!(xm.fail("create -q bad.cfg", 1).contains("could not be connected"));
     assert!(daemon.domain("bad").is_none());
-    // Nothing is created that cannot be shown as asked.
-    let passwords = xm.fail("create --vncviewer-autopass typing.cfg name=third", 4);
-    assert!(passwords.contains("gives no VNC passwords away"), "{passwords}");
-    assert!(daemon.domain("third").is_none());
+    // The viewer asks for the password itself.
+    let shown = xm.run("create -q --vncviewer-autopass pv.cfg name=third vif=");
+    assert_eq!(shown.status, 1, "{shown:?}");
+    assert!(shown.err.starts_with("Warning: xend gives no VNC passwords away"), "{shown:?}");
+    assert!(shown.err.contains("Domain 'third' has no display"), "{shown:?}");
+    assert!(daemon.domain("third").is_some());
+    let unmanaged = xm.fail("suspend third", 1);
+    assert!(unmanaged.contains("is not managed: define it first (op=new, xm new)"), "{unmanaged}");
+    // Nobody has written the text that xm sends.
+    let blank = Printed::of(&xm.command("create -q pv.cfg vif=").arg("name=a b").output().unwrap());
+    assert!(blank.status == 1 && !blank.err.contains("line 1"), "{blank:?}");
+    let pathless = xm.fail("block-attach third /dev/vg0/c xvdc w", 1);
+    assert!(!pathless.contains("line 1"), "{pathless}");
+    xm.write("vif.cfg", "kernel = '/k'\nvif = ['brige=x']\n");
+    let key = xm.fail("create -q vif.cfg", 1);
+    assert_eq!(key, "vif.cfg: line 2, column 8: vif: there is no key brige, bridge is one");
     assert!(
         xm.good("dry-run pv.cfg").ends_with("   phy:/dev/vg0/oldvm: PERMITTED\nDry Run: PASSED\n")
     );
@@ -435,6 +497,10 @@ fn pools_are_defined_started_and_deleted() {
     assert!(printed.err.contains("xm pool-list is xm cpupool-list today"), "{printed:?}");
     xm.good("cpupool-destroy p1");
     xm.good("cpupool-delete p1");
+    // No CPU is free for the second one, of which nothing stays.
+    xm.write("second.cfg", "name = 'p2'\nsched = 'credit'\ncpus = [0]\n");
+    assert_eq!(xm.run("cpupool-create second.cfg").status, 1);
+    xm.fail("cpupool-list p2", 1);
     xm.fail("cpupool-list p1", 1);
 }
 
@@ -619,6 +685,7 @@ fn help_manual_and_completions_can_be_used() {
         run(&["help", "--long"]).good().contains("  -w WEIGHT, --weight=WEIGHT     Its weight\n")
     );
     assert!(run(&["--version"]).good().starts_with("xm "));
+    assert!(run(&["help", "version"]).good().starts_with("Usage: xm version\n"));
     let dir = tempfile::tempdir().unwrap();
     let checked = |program: &str, arguments: &[&str], text: String| {
         let file = dir.path().join("file");
@@ -631,6 +698,24 @@ fn help_manual_and_completions_can_be_used() {
         }
     };
     checked("bash", &["-n"], run(&["help", "--completions=bash"]).good());
+    for (line, words, completed) in [
+        ("xm vcpu-p", "xm vcpu-p", "vcpu-pin\n"),
+        ("xm -H host1 vcpu-p", "xm -H host1 vcpu-p", "vcpu-pin\n"),
+        ("xm -H https://a:1 list --wa", "xm -H https : //a : 1 list --wa", "--watch\n"),
+        ("xm --host=a list --wa", "xm --host = a list --wa", "--watch\n"),
+        ("xm -H hos", "xm -H hos", ""),
+    ] {
+        let script = format!(
+            "eval \"$(\"$1\" help --completions=bash)\"; COMP_LINE='{line}' COMP_WORDS=({words})
+             COMP_POINT=${{#COMP_LINE}} COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _xm
+             printf '%s\\n' \"${{COMPREPLY[@]}}\" | grep ."
+        );
+        let bash = Command::new("bash").args(["-c", &script, "bash"]).arg(program()).output();
+        // What is not installed completes nothing.
+        if let Ok(bash) = bash {
+            assert_eq!(String::from_utf8_lossy(&bash.stdout), completed, "{line}");
+        }
+    }
     checked("fish", &["-n"], run(&["help", "--completions", "fish"]).good());
     let page = run(&["help", "--man"]).good();
     checked("groff", &["-man", "-Tutf8", "-ww", "-z"], page);

@@ -369,7 +369,7 @@ fn mistakes_are_refused_at_their_place() {
         ("disk = ['phy:/a,xvda,w',\n  'phy:/a']", "2:3: disk: TYPE:PATH,DEVICE,MODE is expected"),
         ("disk = ['nothing,xvda,w']", "1:9: vbd uname: Block device must have physical details"),
         ("vif = ['', 'bridge']", "1:12: vif: key=value is expected between the commas"),
-        ("vif = ['brigde=b']", "1:8: vif: a key is not one of backend bridge"),
+        ("vif = ['brigde=b']", "1:8: vif: there is no key brigde, bridge is one"),
         ("vif = ['mac=1']", "1:8: vif mac: "),
         ("vfb = ['type=spice']", "1:8: vfb: the type is neither vnc nor sdl"),
         ("vfb = ['vncpasswd=secret,x']", "1:8: vfb: key=value is expected between the commas"),

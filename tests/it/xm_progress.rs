@@ -3,7 +3,9 @@
 use crate::http_support::Daemon;
 use crate::terminal_support::terminal;
 use crate::xm_support::{Printed, Xm};
+use rustix::process::{Pid, Signal, kill_process};
 use std::io::Read as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::Stdio;
 use std::thread;
 
@@ -72,6 +74,34 @@ fn a_terminal_shows_a_bar_and_nothing_is_left_of_it() {
         on_a_terminal(&xm, &format!("migrate --live -p {port} saveslow 127.0.0.1"));
     assert_eq!((migrated.status, migrated.out.as_str()), (0, ""), "{shown}");
     check(&shown, "Migrating");
+}
+
+#[test]
+fn a_signal_takes_the_bar_away_and_the_save_goes_on() {
+    let daemon = Daemon::start(&[]);
+    let xm = Xm(&daemon);
+    xm.write("slow.cfg", SLOW);
+    xm.good("create -q slow.cfg");
+    let (mut person, program) = terminal();
+    let mut command = xm.command("save saveslow WORK/saved");
+    command.stdout(Stdio::null()).stderr(Stdio::from(program));
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    let mut shown = Vec::new();
+    let mut buffer = [0; 4096];
+    while let Ok(length @ 1..) = person.read(&mut buffer) {
+        let had_bar = shown.contains(&b'%');
+        shown.extend_from_slice(&buffer[..length]);
+        if !had_bar && shown.contains(&b'%') {
+            kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        }
+    }
+    let shown = String::from_utf8(shown).unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(Signal::INT.as_raw()), "{shown:?}");
+    let last = "xm ends, and xend goes on: xm list shows what becomes of it.";
+    assert!(shown.trim_end().ends_with(&format!("{CLEARED}{last}")), "{shown:?}");
+    daemon.until("the domain is saved", |daemon| daemon.domain("saveslow").is_none());
+    assert!(daemon.dir.path().join("saved").exists());
 }
 
 #[test]

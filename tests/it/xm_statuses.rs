@@ -110,8 +110,9 @@ const OF_THE_HOST: [&str; 32] = [
 ];
 
 /// Commands that ask nothing of xend, refused ones and those of security modules included.
-const OF_NOTHING: [&str; 25] = [
+const OF_NOTHING: [&str; 26] = [
     "help",
+    "version",
     "shell",
     "dry-run",
     "usb-list-assignable-devices",
@@ -180,6 +181,26 @@ fn a_domain_that_does_not_exist_is_status_3() {
         let printed = xm.run(&line);
         if (printed.status, printed.err.as_str()) != (3, "Error: Domain 'nosuch' does not exist.\n")
         {
+            wrong.push(format!("{line}: {printed:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn an_empty_name_is_no_domain() {
+    let daemon = Daemon::start(&[]);
+    let xm = Xm(&daemon);
+    let work = daemon.dir.path().to_str().unwrap();
+    let more = ["list -l DOMAIN", "reboot -w DOMAIN", "uptime -s DOMAIN"];
+    let mut wrong = Vec::new();
+    for line in OF_A_DOMAIN.iter().chain(&more) {
+        let words = line.split(' ').map(|word| match word {
+            "DOMAIN" => String::new(),
+            word => word.replace("WORK", work),
+        });
+        let printed = Printed::of(&xm.command("").args(words).output().unwrap());
+        if (printed.status, printed.err.as_str()) != (3, "Error: Domain '' does not exist.\n") {
             wrong.push(format!("{line}: {printed:?}"));
         }
     }

@@ -4,20 +4,22 @@ use crate::cli::command::{Action, Command, Shown, commands};
 use crate::cli::words::Words;
 use crate::cli::{completions, help, manual};
 use crate::commands::table::GROUPS;
+use crate::commands::version;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::gateway::Gateway;
-use crate::output::{note, print};
+use crate::output::{note, print, print_line};
 use crate::wire::address::Address;
+use std::ffi::OsString;
 
 /// Carries out a command line, without the name of the program. It gives the exit status.
-pub(crate) fn main(words: &[String]) -> u8 {
+pub(crate) fn main(words: &[OsString]) -> u8 {
     let (address, words) = match host_option(words) {
         Ok(found) => found,
         Err(failure) => return report(&failure),
     };
     let address = match address {
-        Some(text) => Address::parse(text),
+        Some(text) => Address::parse(&text),
         None => Address::from_environment(),
     };
     match address {
@@ -27,20 +29,24 @@ pub(crate) fn main(words: &[String]) -> u8 {
 }
 
 /// `-H HOST` or `--host HOST` in front of the command.
-fn host_option(words: &[String]) -> Result<(Option<&str>, &[String]), Failure> {
+fn host_option(words: &[OsString]) -> Result<(Option<String>, &[OsString]), Failure> {
+    let text = |word: &OsString| word.to_string_lossy().into_owned();
     match words {
-        [option, host, rest @ ..] if option == "-H" || option == "--host" => Ok((Some(host), rest)),
+        [option, host, rest @ ..] if option == "-H" || option == "--host" => {
+            Ok((Some(text(host)), rest))
+        }
         [option] if option == "-H" || option == "--host" => {
-            Err(Failure::new(format!("option {option} requires argument")))
+            Err(Failure::new(format!("option {} requires argument", text(option))))
         }
-        [option, rest @ ..] if option.starts_with("--host=") => {
-            Ok((option.strip_prefix("--host="), rest))
-        }
-        _ => Ok((None, words)),
+        [option, rest @ ..] => match text(option).strip_prefix("--host=") {
+            Some(host) => Ok((Some(host.to_owned()), rest)),
+            None => Ok((None, words)),
+        },
+        [] => Ok((None, words)),
     }
 }
 
-fn interpret(context: &Context, words: &[String]) -> u8 {
+fn interpret(context: &Context, words: &[OsString]) -> u8 {
     match carry_out(context, words) {
         Ok(()) => 0,
         Err(failure) => report(&failure),
@@ -54,22 +60,31 @@ fn report(failure: &Failure) -> u8 {
     failure.status()
 }
 
-fn carry_out(context: &Context, words: &[String]) -> Result<(), Failure> {
+fn carry_out(context: &Context, words: &[OsString]) -> Result<(), Failure> {
     let Some((name, rest)) = words.split_first() else {
         note(help::short(&GROUPS).trim_end());
         return Err(Failure::silent(1));
     };
-    match name.as_str() {
+    let name = name.to_string_lossy();
+    match &*name {
         "-h" | "--help" => return print(help::long(&GROUPS)),
-        "-V" | "--version" => return print(version()),
+        "-V" | "--version" => return print_line(version::of_xm()),
         _ => {}
     }
-    let command = find(name)?;
-    let before_end = rest.iter().take_while(|word| *word != "--");
-    if before_end.clone().any(|word| word == "-h" || word == "--help") {
+    let command = find(&name)?;
+    let mut before_end = rest.iter().take_while(|word| *word != "--");
+    if before_end.any(|word| word == "-h" || word == "--help") {
         return print(help::usage(command));
     }
     let words = command.read(rest).map_err(|mistake| {
+        let is_host_option =
+            ["option -H not", "option --host not"].iter().any(|text| mistake.starts_with(text));
+        if is_host_option {
+            return Failure::new(format!(
+                "-H stands before the command: xm -H HOST {}",
+                command.name
+            ));
+        }
         let mistake = mistake.trim_end_matches('.');
         Failure::new(format!("{mistake}. {}", help::usage_line(command)))
     })?;
@@ -77,11 +92,6 @@ fn carry_out(context: &Context, words: &[String]) -> Result<(), Failure> {
         Action::Run(run) => run(context, &words),
         Action::Help => show_help(&words),
     }
-}
-
-/// `xm 0.1.0`
-fn version() -> String {
-    format!("xm {}\n", env!("CARGO_PKG_VERSION"))
 }
 
 /// The command that this is the name of, an older name, or the beginning of as xm allowed.
@@ -128,8 +138,8 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    fn line(text: &str) -> Vec<String> {
-        text.split_whitespace().map(str::to_owned).collect()
+    fn line(text: &str) -> Vec<OsString> {
+        text.split_whitespace().map(OsString::from).collect()
     }
 
     #[test]
@@ -137,7 +147,7 @@ mod tests {
         for text in ["-H host1 list -H", "--host host1 list -H", "--host=host1 list -H"] {
             let words = line(text);
             let (host, rest) = host_option(&words).unwrap();
-            assert_eq!((host, rest.len()), (Some("host1"), 2), "{text}");
+            assert_eq!((host.as_deref(), rest.len()), (Some("host1"), 2), "{text}");
         }
         assert!(host_option(&line("-H")).is_err());
         assert_eq!(host_option(&line("list -H x")).unwrap().0, None);

@@ -1,5 +1,6 @@
 //! A domain as xend describes it: `(domain (domid 1) (name web1) ...)`.
 
+use crate::failure::Failure;
 use std::str::FromStr;
 use xend_sxp::Sxp;
 
@@ -7,12 +8,18 @@ use xend_sxp::Sxp;
 #[derive(Debug, Clone)]
 pub(crate) struct Domain {
     description: Sxp,
+    name: String,
 }
 
 impl Domain {
-    /// The domain with this description.
-    pub(crate) fn new(description: Sxp) -> Self {
-        Self { description }
+    /// The domain with this description, which must have a name.
+    pub(crate) fn read(description: Sxp) -> Result<Self, Failure> {
+        let name = description.value("name").and_then(Sxp::as_bytes).unwrap_or_default();
+        if name.is_empty() {
+            return Err(Failure::not_understood("a domain has no name"));
+        }
+        let name = String::from_utf8_lossy(name).into_owned();
+        Ok(Self { description, name })
     }
 
     /// The whole description.
@@ -32,7 +39,7 @@ impl Domain {
 
     /// The name.
     pub(crate) fn name(&self) -> &str {
-        self.text("name").unwrap_or("??")
+        &self.name
     }
 
     /// The domid; `None` for a domain that is not on the host.
@@ -75,11 +82,15 @@ mod tests {
     fn values_are_found() {
         let text = b"(domain (domid 3) (name a) (vcpus 4) (online_vcpus 2) (memory 64) \
             (cpu_time 1.5) (state -b----))";
-        let domain = Domain::new(read_one(text, &Limits::DEFAULT).unwrap());
+        let domain = Domain::read(read_one(text, &Limits::DEFAULT).unwrap()).unwrap();
         assert_eq!((domain.name(), domain.domid(), domain.vcpus()), ("a", Some(3), 2));
         assert_eq!((domain.memory(), domain.state()), (64, "-b----"));
         let halted = read_one(b"(domain (name b) (vcpus 4))", &Limits::DEFAULT).unwrap();
-        let halted = Domain::new(halted);
+        let halted = Domain::read(halted).unwrap();
         assert_eq!((halted.domid(), halted.domid_text(), halted.vcpus()), (None, "", 4));
+        for nameless in ["()", "x", "(domain (domid 3))", "(domain (name ''))"] {
+            let nameless = read_one(nameless.as_bytes(), &Limits::DEFAULT).unwrap();
+            assert!(Domain::read(nameless).is_err());
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::Path;
 
 /// The exit status of most failures.
 const FAILED: u8 = 1;
@@ -47,8 +48,22 @@ impl Failure {
     }
 
     /// A failure to read or write a file.
-    pub(crate) fn of_file(doing: &str, path: &str, error: &io::Error) -> Self {
+    pub(crate) fn of_file(doing: &str, path: impl AsRef<Path>, error: &io::Error) -> Self {
+        let path = path.as_ref().display();
         Self::new(format!("Unable to {doing} {path}: {}", reason(error)))
+    }
+
+    /// What xend answered cannot be read.
+    pub(crate) fn not_understood(reason: &str) -> Self {
+        Self::new(format!("The answer of xend makes no sense: {reason}"))
+    }
+
+    /// The same failure without the place `line 1, column 13: ` in a text that xm has written
+    /// itself, which nobody can look up.
+    pub(crate) fn without_place(mut self) -> Self {
+        let parts = self.message.split(": ").filter(|part| !is_place(part));
+        self.message = parts.collect::<Vec<_>>().join(": ");
+        self
     }
 
     /// A failure to write the output. Nobody is told that its reader has gone.
@@ -73,6 +88,13 @@ impl Failure {
     pub(crate) fn has_message(&self) -> bool {
         !self.message.is_empty()
     }
+}
+
+/// Whether a text is `line 1, column 13`.
+fn is_place(text: &str) -> bool {
+    let numbers = text.strip_prefix("line ").and_then(|text| text.split_once(", column "));
+    let is_number = |text: &str| text.parse::<u32>().is_ok();
+    numbers.is_some_and(|(line, column)| is_number(line) && is_number(column))
 }
 
 impl fmt::Display for Failure {
@@ -102,6 +124,18 @@ mod tests {
         assert_eq!(Failure::new("a\n  b\r\nc").to_string(), "a b c");
         assert_eq!(Failure::no_such_domain("x").to_string(), "Domain 'x' does not exist.");
         assert_eq!(Failure::no_such_domain("x").status(), 3);
+    }
+
+    #[test]
+    fn a_place_in_a_text_of_xm_is_left_out() {
+        for (message, shown) in [
+            ("line 1, column 13: dev: missing", "dev: missing"),
+            ("line 1: x", "line 1: x"),
+            ("Error creating domain: line 1, column 2: x: y", "Error creating domain: x: y"),
+            ("x", "x"),
+        ] {
+            assert_eq!(Failure::new(message).without_place().to_string(), shown);
+        }
     }
 
     #[test]

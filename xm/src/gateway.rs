@@ -1,23 +1,24 @@
 //! Requests to xend: pages and operations in S-expressions, a few calls of XML-RPC, and events.
 
+use crate::answers::{content, domain_answer, read, read_json, refused, succeeded};
 use crate::domain::Domain;
+use crate::events::Events;
 use crate::failure::{Failure, reason};
-use crate::password::password;
+use crate::password::authorization;
+use crate::targets::{DOMAINS, domain_path, domains_target, escaped, form};
 use crate::wire::address::Address;
 use crate::wire::console::Console;
-use crate::wire::http::{Answer, Connection, Lines, Request, is_encrypted};
+use crate::wire::http::{Answer, Connection, Request, is_encrypted};
 use crate::wire::stream::Stream;
 use crate::wire::tls::is_plain;
 use crate::wire::xmlrpc::{self, Value};
-use base64ct::{Base64, Encoding as _};
 use serde_json::Value as Json;
 use std::cell::{OnceCell, RefCell};
-use std::fmt::Write as _;
 use std::io;
 use std::time::Duration;
 use tungstenite::http::Uri;
 use tungstenite::{ClientRequestBuilder, HandshakeError};
-use xend_sxp::{Limits, Sxp, read_first};
+use xend_sxp::Sxp;
 
 const SXP: &str = "application/sxp";
 const JSON: &str = "application/json";
@@ -27,23 +28,32 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// makes no progress.
 const LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long xend may be silent when it is asked for what it knows.
+const QUESTION_LIMIT: Duration = Duration::from_secs(60);
+
 /// How long a stream of events may be silent: xend sends a heartbeat every 5 s.
 const EVENTS_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long xend may take to open a console; it may wait for a new domain's.
 const CONSOLE_LIMIT: Duration = Duration::from_secs(60);
 
-/// The largest answer that is read as an S-expression.
-const LIMITS: Limits = Limits { bytes: 256 << 20, count: 32 << 20, ..Limits::DEFAULT };
-
 /// The path of XML-RPC.
 const RPC: &str = "/RPC2";
+
+/// What a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Question,
+    Change,
+}
 
 /// A xend. It is connected to when it is first needed.
 pub(crate) struct Gateway {
     address: Address,
-    /// How long an answer may take.
+    /// How long the answer to a change may take.
     limit: Duration,
+    /// How long the answer to a question may take.
+    question_limit: Duration,
     connection: RefCell<Option<Connection<Stream>>>,
     authorization: OnceCell<Option<String>>,
 }
@@ -54,6 +64,7 @@ impl Gateway {
         Self {
             address,
             limit: LIMIT,
+            question_limit: QUESTION_LIMIT,
             connection: RefCell::new(None),
             authorization: OnceCell::new(),
         }
@@ -64,6 +75,7 @@ impl Gateway {
         Self {
             address: self.address.clone(),
             limit: limit.min(LIMIT),
+            question_limit: limit.min(QUESTION_LIMIT),
             connection: RefCell::new(None),
             authorization: self.authorization.clone(),
         }
@@ -88,6 +100,12 @@ impl Gateway {
         read(&answer.body)
     }
 
+    /// The host, and the name and version of the server.
+    pub(crate) fn host_and_server(&self) -> Result<(Sxp, String), Failure> {
+        let answer = succeeded(self.ask(&get("/xend/node", SXP))?)?;
+        Ok((read(&answer.body)?, answer.server))
+    }
+
     /// A page of plain text.
     pub(crate) fn text(&self, target: &str) -> Result<Vec<u8>, Failure> {
         Ok(succeeded(self.ask(&get(target, SXP))?)?.body)
@@ -100,19 +118,19 @@ impl Gateway {
 
     /// A domain. Its failure is that it does not exist.
     pub(crate) fn domain(&self, name: &str) -> Result<Domain, Failure> {
-        let answer = self.ask(&get(&domain_path(name), SXP))?;
-        Ok(Domain::new(read(&domain_answer(name, answer)?.body)?))
+        let answer = self.ask(&get(&domain_path(name)?, SXP))?;
+        Domain::read(read(&domain_answer(name, answer)?.body)?)
     }
 
     /// A domain as JSON.
     pub(crate) fn domain_json(&self, name: &str) -> Result<Json, Failure> {
-        read_json(&domain_answer(name, self.ask(&get(&domain_path(name), JSON))?)?)
+        read_json(&domain_answer(name, self.ask(&get(&domain_path(name)?, JSON))?)?)
     }
 
     /// The domains in a state: `all`, `running`, `paused`, ...
     pub(crate) fn domains(&self, state: &str) -> Result<Vec<Domain>, Failure> {
         let list = self.page(&domains_target(state))?;
-        Ok(list.as_list().unwrap_or_default().iter().cloned().map(Domain::new).collect())
+        list.as_list().unwrap_or_default().iter().cloned().map(Domain::read).collect()
     }
 
     /// The domains in a state, as JSON.
@@ -127,7 +145,8 @@ impl Gateway {
         op: &str,
         parameters: &[(&str, &str)],
     ) -> Result<Option<Sxp>, Failure> {
-        content(&succeeded(self.post(page, op, parameters)?)?)
+        let form = form(op, parameters.iter().map(|(name, value)| (*name, value.as_bytes())));
+        content(&succeeded(self.post(page, &form, Purpose::Change)?)?)
     }
 
     /// Carries out an operation on a domain.
@@ -137,17 +156,75 @@ impl Gateway {
         op: &str,
         parameters: &[(&str, &str)],
     ) -> Result<Option<Sxp>, Failure> {
-        let answer = self.post(&domain_path(domain), op, parameters)?;
-        content(&domain_answer(domain, answer)?)
+        let form = form(op, parameters.iter().map(|(name, value)| (*name, value.as_bytes())));
+        self.on_domain(domain, &form, Purpose::Change)
+    }
+
+    /// The same with values that need not be UTF-8.
+    pub(crate) fn operate_with_bytes(
+        &self,
+        domain: Option<&str>,
+        op: &str,
+        parameters: &[(&str, &[u8])],
+    ) -> Result<Option<Sxp>, Failure> {
+        let form = form(op, parameters.iter().copied());
+        match domain {
+            Some(domain) => self.on_domain(domain, &form, Purpose::Change),
+            None => content(&succeeded(self.post(DOMAINS, &form, Purpose::Change)?)?),
+        }
+    }
+
+    /// Carries out an operation with a configuration that xm has written itself.
+    pub(crate) fn configure(
+        &self,
+        domain: Option<&str>,
+        op: &str,
+        config: &Sxp,
+        others: &[(&str, &str)],
+    ) -> Result<Option<Sxp>, Failure> {
+        let config = config.to_bytes();
+        let others = others.iter().map(|(name, value)| (*name, value.as_bytes()));
+        let parameters: Vec<_> =
+            std::iter::once(("config", config.as_slice())).chain(others).collect();
+        self.operate_with_bytes(domain, op, &parameters).map_err(Failure::without_place)
+    }
+
+    /// Carries out an operation on a domain that changes nothing.
+    pub(crate) fn ask_about(
+        &self,
+        domain: &str,
+        op: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Option<Sxp>, Failure> {
+        let form = form(op, parameters.iter().map(|(name, value)| (*name, value.as_bytes())));
+        self.on_domain(domain, &form, Purpose::Question)
+    }
+
+    fn on_domain(&self, name: &str, form: &str, purpose: Purpose) -> Result<Option<Sxp>, Failure> {
+        content(&domain_answer(name, self.post(&domain_path(name)?, form, purpose)?)?)
     }
 
     /// Calls a function of XML-RPC.
     pub(crate) fn call(&self, method: &str, parameters: &[Value]) -> Result<Value, Failure> {
+        self.rpc(method, parameters, Purpose::Change)
+    }
+
+    /// Calls a function of XML-RPC that changes nothing.
+    pub(crate) fn query(&self, method: &str, parameters: &[Value]) -> Result<Value, Failure> {
+        self.rpc(method, parameters, Purpose::Question)
+    }
+
+    fn rpc(&self, method: &str, parameters: &[Value], purpose: Purpose) -> Result<Value, Failure> {
+        let takes_domain = method.starts_with("xend.domain.") || method == "xend.cpu_pool.migrate";
+        if takes_domain && parameters.first() == Some(&Value::text("")) {
+            return Err(Failure::no_such_domain(""));
+        }
         let text = xmlrpc::call(method, parameters);
         let body = Some(("text/xml", text.as_bytes()));
-        let answer = self.ask(&Request { method: "POST", target: RPC, accept: "*/*", body })?;
-        let answer = succeeded(answer)?;
-        let outcome = xmlrpc::answer(&answer.body).map_err(|reason| not_understood(&reason))?;
+        let request = Request { method: "POST", target: RPC, accept: "*/*", body };
+        let answer = succeeded(self.request(&request, purpose)?)?;
+        let outcome =
+            xmlrpc::answer(&answer.body).map_err(|reason| Failure::not_understood(&reason))?;
         outcome.map_err(|(code, text)| match code {
             3 => Failure::no_such_domain(&text),
             _ => Failure::new(text),
@@ -155,23 +232,24 @@ impl Gateway {
     }
 
     /// Follows the events of all domains or of one, on a connection of its own.
-    pub(crate) fn events(&self, domain: Option<&str>) -> Result<Lines<Stream>, Failure> {
-        self.event_lines(domain, SXP)
+    pub(crate) fn events(&self, domain: Option<&str>) -> Result<Events, Failure> {
+        self.events_in(domain, SXP)
     }
 
     /// The same, of which each line is JSON.
-    pub(crate) fn json_events(&self, domain: Option<&str>) -> Result<Lines<Stream>, Failure> {
-        self.event_lines(domain, JSON)
+    pub(crate) fn json_events(&self, domain: Option<&str>) -> Result<Events, Failure> {
+        self.events_in(domain, JSON)
     }
 
-    fn event_lines(&self, domain: Option<&str>, format: &str) -> Result<Lines<Stream>, Failure> {
+    fn events_in(&self, domain: Option<&str>, format: &str) -> Result<Events, Failure> {
         let target = match domain {
+            Some("") => return Err(Failure::no_such_domain("")),
             Some(domain) => format!("/xend/events?domain={}", escaped(domain)),
             None => "/xend/events".to_owned(),
         };
         let connection = self.connect(EVENTS_LIMIT)?;
         match connection.stream(&get(&target, format)).map_err(|error| self.broken(&error))? {
-            Ok(lines) => Ok(lines),
+            Ok(lines) => Ok(Events::new(lines)),
             Err(answer) => {
                 let answer = self.admitted(answer)?;
                 Err(match domain {
@@ -184,7 +262,7 @@ impl Gateway {
 
     /// Opens the console of a domain.
     pub(crate) fn console(&self, domain: &str) -> Result<Console, Failure> {
-        let path = format!("{}/console", domain_path(domain));
+        let path = format!("{}/console", domain_path(domain)?);
         let connection = self.connect(CONSOLE_LIMIT)?;
         let request = upgrade(&self.address, &path, connection.authorization())?;
         match tungstenite::client(request, connection.into_stream()) {
@@ -198,7 +276,7 @@ impl Gateway {
                 let refused = "xend refuses to open the console".to_owned();
                 Err(Failure::new(if text.is_empty() { refused } else { text }))
             }
-            Err(error) => Err(not_understood(&error.to_string())),
+            Err(error) => Err(Failure::not_understood(&error.to_string())),
         }
     }
 
@@ -207,21 +285,28 @@ impl Gateway {
         Ok(self.connect(self.limit)?.into_stream())
     }
 
-    fn post(&self, page: &str, op: &str, parameters: &[(&str, &str)]) -> Result<Answer, Failure> {
-        let mut form = format!("op={}", escaped(op));
-        for (name, value) in parameters {
-            let _ = write!(form, "&{name}={}", escaped(value));
-        }
+    fn post(&self, page: &str, form: &str, purpose: Purpose) -> Result<Answer, Failure> {
         let body = Some((FORM, form.as_bytes()));
-        self.ask(&Request { method: "POST", target: page, accept: SXP, body })
+        self.request(&Request { method: "POST", target: page, accept: SXP, body }, purpose)
+    }
+
+    fn ask(&self, request: &Request<'_>) -> Result<Answer, Failure> {
+        self.request(request, Purpose::Question)
     }
 
     /// Makes a request on the connection of the last one, if that is still open.
-    fn ask(&self, request: &Request<'_>) -> Result<Answer, Failure> {
+    fn request(&self, request: &Request<'_>, purpose: Purpose) -> Result<Answer, Failure> {
+        let limit = match purpose {
+            Purpose::Question => self.question_limit,
+            Purpose::Change => self.limit,
+        };
         let kept = self.connection.borrow_mut().take().filter(Connection::is_kept);
         let mut connection = match kept {
-            Some(connection) => connection,
-            None => self.connect(self.limit)?,
+            Some(connection) => {
+                connection.set_limit(limit).map_err(|error| self.broken(&error))?;
+                connection
+            }
+            None => self.connect(limit)?,
         };
         let answer = connection.ask(request).map_err(|error| self.broken(&error))?;
         if connection.is_kept() {
@@ -249,7 +334,7 @@ impl Gateway {
         let authorization = self.authorization.get().cloned().flatten();
         let stream = Stream::connect(&self.address, limit);
         let stream = stream.map_err(|error| self.not_connected(&error))?;
-        Ok(Connection::new(stream, host_header(&self.address), authorization))
+        Ok(Connection::new(stream, self.address.host_header(), authorization))
     }
 
     fn broken(&self, error: &io::Error) -> Failure {
@@ -288,30 +373,8 @@ impl Gateway {
     }
 }
 
-/// The path of a domain's page.
-pub(crate) fn domain_path(name: &str) -> String {
-    format!("/xend/domain/{}", escaped(name))
-}
-
-fn domains_target(state: &str) -> String {
-    format!("/xend/domain?detail=1&state={}", escaped(state))
-}
-
 fn get<'a>(target: &'a str, accept: &'a str) -> Request<'a> {
     Request { method: "GET", target, accept, body: None }
-}
-
-/// Escapes what has a meaning in paths and forms.
-pub(crate) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }
 
 /// The request for a WebSocket.
@@ -320,7 +383,7 @@ fn upgrade(
     path: &str,
     authorization: Option<&str>,
 ) -> Result<ClientRequestBuilder, Failure> {
-    let url = format!("ws://{}{path}", host_header(address));
+    let url = format!("ws://{}{path}", address.host_header());
     let url: Uri = url.parse().map_err(|_| Failure::new(format!("{url} is no address")))?;
     let request = ClientRequestBuilder::new(url);
     Ok(match authorization {
@@ -329,109 +392,40 @@ fn upgrade(
     })
 }
 
-fn host_header(address: &Address) -> String {
-    match address {
-        Address::Unix(_) => "localhost".to_owned(),
-        Address::Tcp { host, port, .. } if host.contains(':') => format!("[{host}]:{port}"),
-        Address::Tcp { host, port, .. } => format!("{host}:{port}"),
-    }
-}
-
-/// HTTP Basic, for an address with an account.
-fn authorization(address: &Address) -> Result<Option<String>, Failure> {
-    let Address::Tcp { user: Some(user), .. } = address else { return Ok(None) };
-    if address.is_in_the_clear() {
-        return Err(Failure::new(
-            "A password would cross the network in the clear: use https://, or a tunnel",
-        ));
-    }
-    let login = format!("{user}:{}", password(user)?);
-    Ok(Some(format!("Basic {}", Base64::encode_string(login.as_bytes()))))
-}
-
-/// The first expression of an answer.
-fn read(text: &[u8]) -> Result<Sxp, Failure> {
-    read_first(text, &LIMITS).map_err(|error| not_understood(&error.to_string()))
-}
-
-fn read_json(answer: &Answer) -> Result<Json, Failure> {
-    serde_json::from_slice(&answer.body).map_err(|error| not_understood(&error.to_string()))
-}
-
-fn not_understood(reason: &str) -> Failure {
-    Failure::new(format!("The answer of xend makes no sense: {reason}"))
-}
-
-fn content(answer: &Answer) -> Result<Option<Sxp>, Failure> {
-    if answer.body.is_empty() { Ok(None) } else { read(&answer.body).map(Some) }
-}
-
-fn succeeded(answer: Answer) -> Result<Answer, Failure> {
-    if (200..300).contains(&answer.code) { Ok(answer) } else { Err(refused(&answer)) }
-}
-
-fn domain_answer(name: &str, answer: Answer) -> Result<Answer, Failure> {
-    if answer.code == 404 { Err(Failure::no_such_domain(name)) } else { succeeded(answer) }
-}
-
-/// Why xend refused: `(xend.err 'message')`, else the text, else the status.
-fn refused(answer: &Answer) -> Failure {
-    let error = read_first(&answer.body, &LIMITS).ok();
-    let error = error.filter(|error| error.head() == Some("xend.err"));
-    let message = error.and_then(|error| Some(error.tail().first()?.as_str()?.to_owned()));
-    let text = String::from_utf8_lossy(&answer.body);
-    Failure::new(match message {
-        Some(message) => message,
-        None if answer.body.is_empty() || text == "''" => {
-            format!("xend answered {} {}", answer.code, answer.reason)
-        }
-        None => text.into_owned(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn answer(code: u16, body: &str) -> Answer {
-        Answer { code, reason: "Reason".to_owned(), body: body.as_bytes().to_vec() }
-    }
-
-    #[test]
-    fn refusals_have_xends_message() {
-        for (code, body, message) in [
-            (500, "(xend.err 'Invalid VM Name')", "Invalid VM Name"),
-            (404, "No such vnet 3", "No such vnet 3"),
-            (406, "''", "xend answered 406 Reason"),
-            (503, "", "xend answered 503 Reason"),
-        ] {
-            assert_eq!(refused(&answer(code, body)).to_string(), message);
-        }
-        let gone = domain_answer("a", answer(404, "No such domain a")).unwrap_err();
-        assert_eq!(gone, Failure::no_such_domain("a"));
-    }
+    use std::os::unix::net::UnixListener;
 
     #[test]
     fn a_caller_who_is_not_known_is_told_why() {
         let told = |address: &str| {
             let gateway = Gateway::new(Address::parse(address).unwrap());
-            gateway.admitted(answer(401, "Log in")).unwrap_err().to_string()
+            let body = b"Log in".to_vec();
+            let answer = Answer {
+                code: 401,
+                reason: "Unauthorized".to_owned(),
+                server: String::new(),
+                body,
+            };
+            gateway.admitted(answer).unwrap_err().to_string()
         };
         assert_eq!(told("https://a"), "xend asks for an account: give it as USER@HOST");
         assert_eq!(told("https://s@a"), "xend refuses s: the name or the password is wrong");
     }
 
     #[test]
-    fn names_are_escaped() {
-        assert_eq!(domain_path("a b/c+d"), "/xend/domain/a%20b%2Fc%2Bd");
-        assert_eq!(domain_path("web-1.x"), "/xend/domain/web-1.x");
-    }
-
-    #[test]
-    fn passwords_do_not_leave_in_the_clear() {
-        let address = Address::parse("http://steve@xen.example.org").unwrap();
-        assert!(authorization(&address).unwrap_err().to_string().contains("in the clear"));
-        let address = Address::parse("https://xen.example.org").unwrap();
-        assert_eq!(authorization(&address), Ok(None));
+    fn a_xend_that_never_answers_is_given_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        let listener = UnixListener::bind(&path).unwrap();
+        let mut gateway = Gateway::new(Address::Unix(path));
+        gateway.question_limit = Duration::from_millis(20);
+        assert_eq!(gateway.limit, LIMIT);
+        let silence = "No answer from xend: it took too long.";
+        assert_eq!(gateway.domains("all").unwrap_err().to_string(), silence);
+        assert_eq!(gateway.query("x", &[]).unwrap_err().to_string(), silence);
+        assert_eq!(gateway.ask_about("a", "x", &[]).unwrap_err().to_string(), silence);
+        drop(listener);
     }
 }

@@ -4,6 +4,7 @@
 //! reads command lines and prints help, manual and completions; `wire/` speaks HTTP; `commands/`
 //! has a file for each command or family of commands, which `commands/table.rs` lists.
 
+mod answers;
 mod bounded_file;
 mod caught_signals;
 mod cli;
@@ -11,16 +12,17 @@ mod commands;
 mod context;
 mod dispatch;
 mod domain;
+mod events;
 mod failure;
 mod gateway;
 mod output;
 mod password;
 mod raw_terminal;
+mod targets;
 mod wire;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
-    ExitCode::from(dispatch::main(&words.collect::<Vec<_>>()))
+    ExitCode::from(dispatch::main(&std::env::args_os().skip(1).collect::<Vec<_>>()))
 }

@@ -25,9 +25,14 @@ use tracing::{error, info, warn};
 
 impl Driver {
     /// Saves the domain to a file, then destroys it. After a checkpoint the domain goes on.
-    pub(super) async fn save(&mut self, file: &Path, checkpoint: bool) -> Result<Outcome, Error> {
+    pub(super) async fn save(
+        &mut self,
+        file: &Path,
+        checkpoint: bool,
+        replace: bool,
+    ) -> Result<Outcome, Error> {
         let domid = self.check_running("save")?;
-        self.save_to_file(file).await?;
+        self.save_to_file(file, replace).await?;
         if checkpoint {
             self.unsuspend(domid).await;
         } else {
@@ -46,7 +51,7 @@ impl Driver {
         }
         self.check_running("suspend")?;
         let file = self.core.store.checkpoint(self.uuid);
-        self.save_to_file(&file).await?;
+        self.save_to_file(&file, true).await?;
         self.suspend_done().await?;
         self.clear_transfer_record().await;
         Ok(Outcome::Done)
@@ -205,9 +210,9 @@ impl Driver {
     }
 
     /// Suspends the domain and writes it to a file. If that fails, the domain goes on.
-    async fn save_to_file(&mut self, file: &Path) -> Result<(), Error> {
+    async fn save_to_file(&mut self, file: &Path, replace: bool) -> Result<(), Error> {
         let domid = self.on_host()?;
-        let draft = self.core.store.draft(file, &self.config);
+        let draft = self.core.store.draft(file, &self.config, replace);
         let draft = self.core.limited("Making the file", draft).await?;
         let path = Some(draft.path().to_owned());
         self.record_transfer(TransferRecord::Saving { draft: path }).await?;

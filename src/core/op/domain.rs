@@ -73,10 +73,12 @@ pub enum DomainOp {
     },
     /// Save the domain to a file, and destroy the domain.
     Save {
-        /// An existing file is replaced once everything is written.
+        /// It appears once everything is written.
         file: PathBuf,
         /// Whether the domain continues to run instead.
         checkpoint: bool,
+        /// Whether an existing file is replaced; otherwise it is an error.
+        replace: bool,
     },
     /// Restore a defined domain from a file.
     RestoreFrom {

@@ -85,11 +85,13 @@ pub trait Store: Objects + Histories {
     /// Deletes a file that [`draft`](Self::draft) created. A missing file is no error.
     async fn discard(&self, file: &Path) -> Result<(), Error>;
 
-    /// Begins a file with a whole domain. The file appears under its name once it is complete.
+    /// Begins a file with a whole domain. The file appears under its name once it is complete. One
+    /// that exists is an error unless it is to be replaced.
     async fn draft(
         &self,
         file: &Path,
         config: &CompleteConfig,
+        replace: bool,
     ) -> Result<Box<dyn UnfinishedFile>, Error>;
 
     /// Removes an unfinished file that a killed daemon left. A missing file is no error, and what

@@ -4,6 +4,7 @@ use super::option::OptionSpec;
 use super::words::{Syntax, Words};
 use crate::context::Context;
 use crate::failure::Failure;
+use std::ffi::OsStr;
 
 /// A command of xm.
 pub(crate) struct Command {
@@ -17,6 +18,8 @@ pub(crate) struct Command {
     pub(crate) options: &'static [OptionSpec],
     /// How many arguments it takes at least and at most, options apart.
     pub(crate) count: (usize, usize),
+    /// Whether it takes names of files, which need not be UTF-8.
+    pub(crate) has_files: bool,
     pub(crate) shown: Shown,
     pub(crate) action: Action,
 }
@@ -42,9 +45,9 @@ pub(crate) enum Action {
 
 impl Command {
     /// Reads the words behind the command. The error is what is wrong with them.
-    pub(crate) fn read(&self, words: &[String]) -> Result<Words, String> {
-        let Self { name, options, count, .. } = *self;
-        Words::read(&Syntax { name, options, count }, words)
+    pub(crate) fn read(&self, words: &[impl AsRef<OsStr>]) -> Result<Words, String> {
+        let Self { name, options, count, has_files, .. } = *self;
+        Words::read(&Syntax { name, options, count, has_files }, words)
     }
 
     /// A command in the full list, without options.
@@ -62,6 +65,7 @@ impl Command {
             about,
             options: &[],
             count,
+            has_files: false,
             shown: Shown::Full,
             action: Action::Run(run),
         }
@@ -76,6 +80,12 @@ impl Command {
     /// The same command in no list.
     pub(crate) const fn unlisted(mut self) -> Self {
         self.shown = Shown::Nowhere;
+        self
+    }
+
+    /// The same command, which takes names of files.
+    pub(crate) const fn of_files(mut self) -> Self {
+        self.has_files = true;
         self
     }
 

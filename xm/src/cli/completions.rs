@@ -20,13 +20,24 @@ fn listed(groups: &'static [Group]) -> impl Iterator<Item = &'static super::comm
     commands(groups).filter(|command| command.shown != Shown::Nowhere)
 }
 
-/// Options behind a dash, and the names of domains where the usage begins with one.
+/// Options behind a dash, and the names of domains where the usage begins with one. `-H HOST` may
+/// stand in front; the words of the line are counted by their blanks, since a shell may split an
+/// address at its colons.
 fn bash(groups: &'static [Group]) -> String {
     let names: Vec<&str> = listed(groups).map(|command| command.name).collect();
     let mut out = format!(
-        "_xm() {{\n    local word=${{COMP_WORDS[COMP_CWORD]}} command=${{COMP_WORDS[1]}} words=\n    \
-         if [ \"$COMP_CWORD\" -eq 1 ]; then\n        words='{}'\n    else\n        \
-         case $command:$word in\n",
+        "_xm() {{
+    local word=${{COMP_WORDS[COMP_CWORD]}} words= at=1 line host
+    line=(${{COMP_LINE:0:COMP_POINT}}x) host=()
+    case ${{line[1]}} in
+    -H|--host) host=(\"${{line[@]:1:2}}\") at=3 ;;
+    --host=*) host=(\"${{line[1]}}\") at=2 ;;
+    esac
+    if [ \"${{#line[@]}}\" -eq $((at + 1)) ]; then
+        words='{}'
+    elif [ \"${{#line[@]}}\" -gt \"$at\" ]; then
+        case ${{line[at]}}:$word in
+",
         names.join(" ")
     );
     for command in listed(groups).filter(|command| !command.options.is_empty()) {
@@ -40,9 +51,14 @@ fn bash(groups: &'static [Group]) -> String {
         .collect();
     let _ = write!(
         out,
-        "        {}) words=$(xm list 2>/dev/null | awk 'NR > 1 {{ print $1 }}') ;;\n        esac\n    \
-         fi\n    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n}}\n\
-         complete -o default -F _xm xm\n",
+        "        {})
+            words=$(xm \"${{host[@]}}\" list 2>/dev/null </dev/null | awk 'NR > 1 {{ print $1 }}') ;;
+        esac
+    fi
+    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))
+}}
+complete -o default -F _xm xm
+",
         domains.join("|")
     );
     out

@@ -3,6 +3,9 @@
 
 use super::option::OptionSpec;
 use crate::failure::Failure;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::str::FromStr;
 
 /// What may stand behind a command.
@@ -12,55 +15,84 @@ pub(crate) struct Syntax<'a> {
     pub(crate) options: &'a [OptionSpec],
     /// How many arguments it takes at least and at most, options apart.
     pub(crate) count: (usize, usize),
+    /// Whether it takes names of files, which need not be UTF-8.
+    pub(crate) has_files: bool,
 }
 
 /// The options and arguments behind a command.
 #[derive(Debug, Default)]
 pub(crate) struct Words {
     /// Long names, with the values of those that have one.
-    options: Vec<(&'static str, String)>,
+    options: Vec<(&'static str, Word)>,
     arguments: Vec<String>,
+    /// The arguments as they were given.
+    given: Vec<OsString>,
+}
+
+/// The value of an option, as it was given and as text.
+#[derive(Debug, Default)]
+struct Word {
+    given: OsString,
+    text: String,
+}
+
+impl Word {
+    fn new(given: &OsStr) -> Self {
+        Self { given: given.to_owned(), text: given.to_string_lossy().into_owned() }
+    }
 }
 
 impl Words {
     /// Reads what stands behind the command. The error is what is wrong with it.
-    pub(crate) fn read(syntax: &Syntax<'_>, words: &[String]) -> Result<Self, String> {
+    pub(crate) fn read(syntax: &Syntax<'_>, words: &[impl AsRef<OsStr>]) -> Result<Self, String> {
         let mut read = Self::default();
-        let mut rest = words.iter();
+        let words = words.iter().map(AsRef::as_ref);
+        let foreign = words.clone().find(|word| !syntax.has_files && word.to_str().is_none());
+        if let Some(word) = foreign {
+            return Err(format!("'{}' is not UTF-8", word.to_string_lossy()));
+        }
+        let mut rest = words;
         while let Some(word) = rest.next() {
-            if word == "--" {
-                read.arguments.extend(rest.cloned());
+            let bytes = word.as_bytes();
+            if bytes == b"--" {
+                rest.for_each(|word| read.argument_is(word));
                 break;
             }
-            if let Some(long) = word.strip_prefix("--") {
+            if let Some(long) = bytes.strip_prefix(b"--") {
                 read.long_option(syntax, long, &mut rest)?;
-            } else if word.len() > 1 && word.starts_with('-') {
-                read.short_options(syntax, &word[1..], &mut rest)?;
+            } else if bytes.len() > 1 && bytes.starts_with(b"-") {
+                read.short_options(syntax, &bytes[1..], &mut rest)?;
             } else {
-                read.arguments.push(word.clone());
+                read.argument_is(word);
             }
         }
         read.check_count(syntax)?;
         Ok(read)
     }
 
+    fn argument_is(&mut self, word: &OsStr) {
+        self.arguments.push(word.to_string_lossy().into_owned());
+        self.given.push(word.to_owned());
+    }
+
     fn long_option<'a>(
         &mut self,
         syntax: &Syntax<'_>,
-        word: &str,
-        rest: &mut impl Iterator<Item = &'a String>,
+        word: &[u8],
+        rest: &mut impl Iterator<Item = &'a OsStr>,
     ) -> Result<(), String> {
-        let (name, given) = match word.split_once('=') {
-            Some((name, value)) => (name, Some(value.to_owned())),
+        let (name, given) = match word.iter().position(|byte| *byte == b'=') {
+            Some(at) => (&word[..at], Some(OsStr::from_bytes(&word[at + 1..]))),
             None => (word, None),
         };
-        let option = find_long(syntax.options, name)?;
+        let name = String::from_utf8_lossy(name);
+        let option = find_long(syntax.options, &name)?;
         let value = match (option.value, given) {
             (None, Some(_)) => return Err(format!("option --{name} must not have an argument")),
-            (None, None) => String::new(),
-            (Some(_), Some(value)) => value,
+            (None, None) => Word::default(),
+            (Some(_), Some(value)) => Word::new(value),
             (Some(_), None) => match rest.next() {
-                Some(value) => value.clone(),
+                Some(value) => Word::new(value),
                 None => return Err(format!("option --{name} requires argument")),
             },
         };
@@ -71,21 +103,23 @@ impl Words {
     fn short_options<'a>(
         &mut self,
         syntax: &Syntax<'_>,
-        letters: &str,
-        rest: &mut impl Iterator<Item = &'a String>,
+        letters: &[u8],
+        rest: &mut impl Iterator<Item = &'a OsStr>,
     ) -> Result<(), String> {
-        let mut letters = letters.chars();
+        let mut letters = letters.iter();
         while let Some(letter) = letters.next() {
+            let letter = char::from(*letter);
             let option = syntax.options.iter().find(|option| option.short == Some(letter));
             let option = option.ok_or_else(|| format!("option -{letter} not recognized"))?;
             if option.value.is_none() {
-                self.options.push((option.long, String::new()));
+                self.options.push((option.long, Word::default()));
                 continue;
             }
-            let joined = letters.as_str();
-            let value = if joined.is_empty() { rest.next().cloned() } else { Some(joined.into()) };
+            let joined = letters.as_slice();
+            let value =
+                if joined.is_empty() { rest.next() } else { Some(OsStr::from_bytes(joined)) };
             let value = value.ok_or_else(|| format!("option -{letter} requires argument"))?;
-            self.options.push((option.long, value));
+            self.options.push((option.long, Word::new(value)));
             break;
         }
         Ok(())
@@ -119,10 +153,19 @@ impl Words {
         self.options.iter().any(|(name, _)| *name == long)
     }
 
+    fn found(&self, long: &str) -> Option<&Word> {
+        let found = self.options.iter().rev().find(|(name, _)| *name == long);
+        found.map(|(_, value)| value)
+    }
+
     /// The value of an option; the last one counts.
     pub(crate) fn value(&self, long: &str) -> Option<&str> {
-        let found = self.options.iter().rev().find(|(name, _)| *name == long);
-        found.map(|(_, value)| value.as_str())
+        self.found(long).map(|word| word.text.as_str())
+    }
+
+    /// The value of an option that names a file.
+    pub(crate) fn file_value(&self, long: &str) -> Option<&Path> {
+        self.found(long).map(|word| Path::new(&word.given))
     }
 
     /// The value of an option as a number; `meaning` says what it counts.
@@ -139,9 +182,19 @@ impl Words {
         &self.arguments
     }
 
+    /// The arguments as they were given, for a command that takes files.
+    pub(crate) fn given(&self) -> &[OsString] {
+        &self.given
+    }
+
     /// An argument; empty if there is none.
     pub(crate) fn argument(&self, at: usize) -> &str {
         self.arguments.get(at).map_or("", String::as_str)
+    }
+
+    /// An argument that names a file; empty if there is none.
+    pub(crate) fn file(&self, at: usize) -> &Path {
+        self.given.get(at).map_or(Path::new(""), Path::new)
     }
 }
 
@@ -189,7 +242,10 @@ mod tests {
 
     fn read(line: &str) -> Result<Words, String> {
         let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-        Words::read(&Syntax { name: "list", options: OPTIONS, count: (0, 2) }, &words)
+        Words::read(
+            &Syntax { name: "list", options: OPTIONS, count: (0, 2), has_files: false },
+            &words,
+        )
     }
 
     #[test]
@@ -220,9 +276,26 @@ mod tests {
             ("pause", (1, 1), "'xm pause' requires 1 argument."),
             ("create", (1, ANY), "'xm create' requires at least 1 argument."),
         ] {
-            let mistake = Words::read(&Syntax { name, options: &[], count }, &[]).unwrap_err();
+            let mistake =
+                Words::read(&Syntax { name, options: &[], count, has_files: false }, &[""; 0])
+                    .unwrap_err();
             assert_eq!(mistake, expected);
         }
+    }
+
+    #[test]
+    fn names_of_files_keep_their_bytes() {
+        let given = [&b"\xfc.cfg"[..], b"--domain=\xfc", b"-d\xe4", b"--", b"\xf6"];
+        let given = given.map(OsStr::from_bytes);
+        let mut syntax = Syntax { name: "x", options: OPTIONS, count: (0, 2), has_files: true };
+        let words = Words::read(&syntax, &given).unwrap();
+        assert_eq!(words.file(0), Path::new(given[0]));
+        assert_eq!(words.file(1), Path::new(given[4]));
+        assert_eq!(words.file_value("domain").unwrap().as_os_str().as_bytes(), b"\xe4");
+        assert_eq!(words.argument(0), "\u{fffd}.cfg");
+        syntax.has_files = false;
+        let mistake = Words::read(&syntax, &given[4..]).unwrap_err();
+        assert_eq!(mistake, "'\u{fffd}' is not UTF-8");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `xm block-attach`, `block-detach`, `block-list`, `block-configure`, and `vtpm-list`, whose
 //! columns are nearly the same.
 
-use super::device_list::{Device, show};
+use super::device_list::{Device, column, show, text_column};
 use crate::cli::command::Command;
 use crate::cli::option::{JSON, LONG, flag};
 use crate::cli::words::Words;
@@ -17,9 +17,9 @@ pub(super) static COMMANDS: [Command; 5] = [
         "Give a domain a disk.",
         (4, 5),
         |context, words| {
-            let config = disk(words).to_string();
-            let parameters = [("config", config.as_str())];
-            context.gateway.operate_on(words.argument(0), "device_create", &parameters).map(drop)
+            let gateway = &context.gateway;
+            gateway.configure(Some(words.argument(0)), "device_create", &disk(words), &[])?;
+            Ok(())
         },
     )
     .also(&["vbd-create"]),
@@ -50,10 +50,9 @@ pub(super) static COMMANDS: [Command; 5] = [
         "Change the medium of a drive.",
         (4, 5),
         |context, words| {
-            let config = disk(words).to_string();
-            let parameters = [("config", config.as_str()), ("dev", words.argument(2))];
-            context.gateway.operate_on(words.argument(0), "device_configure", &parameters)?;
-            Ok(())
+            let device = [("dev", words.argument(2))];
+            let domain = Some(words.argument(0));
+            context.gateway.configure(domain, "device_configure", &disk(words), &device).map(drop)
         },
     ),
     Command::new(
@@ -72,26 +71,26 @@ pub(super) static COMMANDS: [Command; 5] = [
 fn disk_row(device: &Device) -> String {
     format!(
         "{:<5}  {:<3}  {:<3}   {:<3}    {:<3}    {:<5} {:<30}  ",
-        device.id,
-        device.backend_id,
+        column(device.id),
+        column(device.backend_id),
         device.handle,
-        device.state,
-        device.event_channel,
-        device.ring_ref,
-        device.backend
+        column(device.state),
+        column(device.event_channel),
+        column(device.ring_ref),
+        text_column(device.backend.as_ref())
     )
 }
 
 fn tpm_row(device: &Device) -> String {
     format!(
         "{:<3}   {:<3}  {:<3}   {:<3}    {:<3}    {:<5} {:<30}  ",
-        device.id,
-        device.backend_id,
+        column(device.id),
+        column(device.backend_id),
         device.handle,
-        device.state,
-        device.event_channel,
-        device.ring_ref,
-        device.backend
+        column(device.state),
+        column(device.event_channel),
+        column(device.ring_ref),
+        text_column(device.backend.as_ref())
     )
 }
 
@@ -116,7 +115,7 @@ fn detach(context: &Context, words: &Words) -> Result<(), Failure> {
     let domain = words.argument(0);
     let device = words.argument(1);
     let arguments = [Value::text(domain), Value::text(device)];
-    let class = context.gateway.call("xend.domain.getBlockDeviceClass", &arguments)?.to_text();
+    let class = context.gateway.query("xend.domain.getBlockDeviceClass", &arguments)?.to_text();
     let class = if class.is_empty() { "vbd" } else { class.as_str() };
     detach_device(context, domain, class, device, words.has("force"))
 }

@@ -1,9 +1,13 @@
 //! Configuration files: where they are found, and what the command line changes in them.
 
 use crate::bounded_file;
-use crate::failure::Failure;
+use crate::failure::{Failure, reason};
 use std::env;
-use std::path::{self, Path};
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{self, Path, PathBuf};
 use xend_xmconfig::{
     Conversion, Defaults, Overrides, Variables, XmConfigError, convert_with, read_with,
 };
@@ -17,38 +21,66 @@ const MAX_MIB: u64 = 1;
 /// A configuration file.
 pub(super) struct Source {
     /// The path under which it was found.
-    pub(super) path: String,
+    pub(super) path: PathBuf,
     pub(super) text: Vec<u8>,
 }
 
 /// Reads a whole file.
-pub(super) fn read_file(path: &str) -> Result<Vec<u8>, Failure> {
-    bounded_file::read(Path::new(path), MAX_MIB)
-        .map_err(|error| Failure::of_file("read", path, &error))
+pub(super) fn read_file(path: impl AsRef<Path>) -> Result<Vec<u8>, Failure> {
+    let path = path.as_ref();
+    bounded_file::read(path, MAX_MIB).map_err(|error| Failure::of_file("read", path, &error))
+}
+
+/// Reads a whole file that the command line names; `missing` says that there is none.
+pub(super) fn read_named(path: &Path, missing: &str) -> Result<Vec<u8>, Failure> {
+    bounded_file::read(path, MAX_MIB).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Failure::new(format!("{missing}: {}", path.display())),
+        _ => Failure::of_file("read", path, &error),
+    })
 }
 
 /// Finds a file in the directories of a search path, separated by colons.
-pub(super) fn find(file: &str, search_path: Option<&str>) -> Result<Source, Failure> {
-    let directories = search_path.unwrap_or(SEARCH_PATH).split(':');
-    let candidates = directories.map(|directory| Path::new(directory).join(file));
-    let found = candidates.into_iter().find(|path| path.is_file());
-    let missing = || Failure::new(format!("Unable to open config file: {file}"));
-    let path = found.ok_or_else(missing)?;
-    // A file in the working directory is shown as it was given.
-    let path = path.strip_prefix(".").unwrap_or(&path).to_string_lossy().into_owned();
-    let text = read_file(&path)?;
-    Ok(Source { path, text })
+pub(super) fn find(file: &Path, search_path: Option<&Path>) -> Result<Source, Failure> {
+    if file.as_os_str().is_empty() {
+        return Err(Failure::new("The name of the configuration file is empty: give its path"));
+    }
+    let search_path = search_path.map_or(OsStr::new(SEARCH_PATH), Path::as_os_str);
+    let mut obstacle = String::new();
+    for directory in env::split_paths(search_path) {
+        let path = directory.join(file);
+        match fs::metadata(&path) {
+            Ok(data) if data.is_dir() => ": it is a directory".clone_into(&mut obstacle),
+            Ok(_) => {
+                // A file in the working directory is shown as it was given.
+                let path = path.strip_prefix(".").unwrap_or(&path).to_owned();
+                let text = read_file(&path)?;
+                return Ok(Source { path, text });
+            }
+            Err(error) if is_missing(&error) => {}
+            Err(error) => obstacle = format!(": {}", reason(&error)),
+        }
+    }
+    Err(Failure::new(format!("Unable to open config file: {}{obstacle}", file.display())))
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 impl Source {
     /// xm's line about the file that it reads.
-    pub(super) fn using(path: &str) -> String {
-        format!("Using config file \"{path}\".")
+    pub(super) fn using(&self) -> String {
+        format!("Using config file \"{}\".", self.path.display())
+    }
+
+    /// Whether the file is an S-expression, which no file in Python begins like.
+    pub(super) fn is_expression(&self) -> bool {
+        self.text.trim_ascii_start().starts_with(b"(")
     }
 
     /// The S-expression that xm made of the file and of `NAME=VALUE` on the command line.
     pub(super) fn convert(&self, overrides: &Overrides) -> Result<Conversion, Failure> {
-        let name = Path::new(&self.path).file_name().map(|name| name.to_string_lossy());
+        let name = self.path.file_name().map(|name| name.to_string_lossy());
         let directory = path::absolute(".").ok();
         let directory = directory.map(|directory| directory.to_string_lossy().into_owned());
         let display = env::var("DISPLAY").ok();
@@ -70,28 +102,30 @@ impl Source {
     }
 
     fn failure(&self, error: &XmConfigError) -> Failure {
-        Failure::new(format!("{}: {error:#}", self.path))
+        Failure::new(format!("{}: {error:#}", self.path.display()))
     }
 }
 
-/// The words of a command line that are `NAME=VALUE`, and the others.
-pub(super) fn split_overrides(words: &[String]) -> Result<(Overrides, Vec<&str>), Failure> {
+/// The words of a command line that are `NAME=VALUE`, and the others, which name files.
+pub(super) fn split_overrides(words: &[OsString]) -> Result<(Overrides, Vec<&Path>), Failure> {
     let mut overrides = Overrides::default();
     let mut others = Vec::new();
     for word in words {
-        if word.split_once('=').is_some_and(|(name, _)| is_identifier(name)) {
-            let added = overrides.add(word.as_bytes());
+        let bytes = word.as_bytes();
+        let name = bytes.iter().position(|byte| *byte == b'=').map(|at| &bytes[..at]);
+        if name.is_some_and(is_identifier) {
+            let added = overrides.add(bytes);
             added.map_err(|error| Failure::new(format!("{error:#}")))?;
         } else {
-            others.push(word.as_str());
+            others.push(Path::new(word));
         }
     }
     Ok((overrides, others))
 }
 
-fn is_identifier(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+fn is_identifier(text: &[u8]) -> bool {
+    text.first().is_some_and(|first| first.is_ascii_alphabetic() || *first == b'_')
+        && text.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 
 #[cfg(test)]
@@ -100,8 +134,8 @@ mod tests {
     use xend_sxp::Sxp;
 
     fn converted(text: &str, words: &[&str]) -> Result<Sxp, Failure> {
-        let source = Source { path: "web.cfg".to_owned(), text: text.as_bytes().to_vec() };
-        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let source = Source { path: "web.cfg".into(), text: text.as_bytes().to_vec() };
+        let words: Vec<OsString> = words.iter().map(OsString::from).collect();
         let (overrides, _) = split_overrides(&words)?;
         source.convert(&overrides).map(|converted| converted.config)
     }
@@ -127,7 +161,30 @@ mod tests {
 
     #[test]
     fn words_are_told_apart() {
-        let words = ["/etc/a=b", "a=b=c", "x", "=y", "1a=b"].map(str::to_owned);
-        assert_eq!(split_overrides(&words).unwrap().1, ["/etc/a=b", "x", "=y", "1a=b"]);
+        let words = ["/etc/a=b", "a=b=c", "x", "=y", "1a=b"].map(OsString::from);
+        let files = ["/etc/a=b", "x", "=y", "1a=b"].map(Path::new);
+        assert_eq!(split_overrides(&words).unwrap().1, files);
+    }
+
+    #[test]
+    fn whatever_exists_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("web")).unwrap();
+        let latin = Path::new(OsStr::from_bytes(b"b\xfcro.cfg"));
+        fs::write(dir.path().join(latin), "x").unwrap();
+        let found = |file: &Path| find(file, Some(dir.path()));
+        assert_eq!(found(latin).unwrap().path, dir.path().join(latin));
+        assert_eq!(found(Path::new("/dev/null")).unwrap().text, b"");
+        for (file, message) in [
+            ("", "The name of the configuration file is empty: give its path"),
+            ("web", "Unable to open config file: web: it is a directory"),
+            ("none", "Unable to open config file: none"),
+            ("none/web", "Unable to open config file: none/web"),
+            ("/dev/zero", "Unable to read /dev/zero: it is longer than 1 MiB"),
+        ] {
+            assert_eq!(found(Path::new(file)).err().unwrap().to_string(), message);
+        }
+        let named = read_named(&dir.path().join("web"), "File not found").unwrap_err();
+        assert!(named.to_string().ends_with("/web: Is a directory"), "{named}");
     }
 }

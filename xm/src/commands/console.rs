@@ -32,7 +32,12 @@ pub(super) static COMMANDS: [Command; 2] = [
         "[--[vncviewer-]autopass] <Domain>",
         "Connect to the display of a domain.",
         (1, 1),
-        |context, words| show_display(&context.gateway, words.argument(0), words),
+        |context, words| {
+            if words.has("autopass") || words.has("vncviewer-autopass") {
+                return Err(Failure::not_offered(NO_PASSWORDS));
+            }
+            show_display(&context.gateway, words.argument(0))
+        },
     )
     .common()
     .with(&[
@@ -51,22 +56,20 @@ pub(super) const VNCVIEWER: OptionSpec =
 
 /// The option to pass the password to the viewer, too.
 pub(super) const VNCVIEWER_AUTOPASS: OptionSpec =
-    long_flag("vncviewer-autopass", "Pass the VNC password to the viewer; not offered");
+    long_flag("vncviewer-autopass", "The same; the viewer asks for the VNC password");
 
 /// Connects as the options of a command say, after it has started a domain.
 pub(super) fn autoconnect(gateway: &Gateway, domain: &str, words: &Words) -> Result<(), Failure> {
     if words.has("console_autoconnect") {
         return use_console(gateway, domain);
     }
+    if words.has("vncviewer-autopass") {
+        note(format!("Warning: {NO_PASSWORDS}"));
+    }
     if words.has("vncviewer") || words.has("vncviewer-autopass") {
-        return show_display(gateway, domain, words);
+        return show_display(gateway, domain);
     }
     Ok(())
-}
-
-/// Fails, before anything is started, if the options ask for what cannot be.
-pub(super) fn check_autoconnect(words: &Words) -> Result<(), Failure> {
-    if words.has("vncviewer-autopass") { Err(no_passwords()) } else { Ok(()) }
 }
 
 fn console(context: &Context, words: &Words) -> Result<(), Failure> {
@@ -113,17 +116,11 @@ fn converse(
     })
 }
 
-fn no_passwords() -> Failure {
-    Failure::not_offered(
-        "xend gives no VNC passwords away: the viewer asks for it, or reads VNC_PASSWORD",
-    )
-}
+const NO_PASSWORDS: &str =
+    "xend gives no VNC passwords away: the viewer asks for it, or reads VNC_PASSWORD";
 
 /// Becomes a VNC viewer of the domain's display.
-fn show_display(gateway: &Gateway, domain: &str, words: &Words) -> Result<(), Failure> {
-    if words.has("autopass") || words.has("vncviewer-autopass") {
-        return Err(no_passwords());
-    }
+fn show_display(gateway: &Gateway, domain: &str) -> Result<(), Failure> {
     let description = gateway.domain_json(domain)?;
     let location = description["devices"]["vfb"][0]["location"].as_str();
     let location = location.and_then(|location| location.rsplit_once(':'));

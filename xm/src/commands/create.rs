@@ -1,9 +1,7 @@
 //! `xm create` and `xm new`.
 
-use super::config_file::{Source, find, read_file, split_overrides};
-use super::console::{
-    CONSOLE_AUTOCONNECT, VNCVIEWER, VNCVIEWER_AUTOPASS, autoconnect, check_autoconnect,
-};
+use super::config_file::{find, read_named, split_overrides};
+use super::console::{CONSOLE_AUTOCONNECT, VNCVIEWER, VNCVIEWER_AUTOPASS, autoconnect};
 use crate::cli::command::Command;
 use crate::cli::option::{ANY, OptionSpec, flag, long_flag, long_option, option};
 use crate::cli::words::Words;
@@ -12,6 +10,7 @@ use crate::domain::Domain;
 use crate::failure::Failure;
 use crate::gateway::Gateway;
 use crate::output::{note, print_line, print_pretty};
+use std::path::Path;
 use xend_sxp::{Limits, Sxp, read_first};
 
 pub(super) static COMMANDS: [Command; 2] = [
@@ -23,6 +22,7 @@ pub(super) static COMMANDS: [Command; 2] = [
         create,
     )
     .common()
+    .of_files()
     .with(OPTIONS),
     Command::new(
         "new",
@@ -31,11 +31,11 @@ pub(super) static COMMANDS: [Command; 2] = [
         (0, ANY),
         |context, words| {
             let Some(config) = configuration(words)? else { return Ok(()) };
-            let config = config.to_string();
-            context.gateway.operate("/xend/domain", "new", &[("config", &config)]).map(drop)
+            context.gateway.configure(None, "new", &config, &[]).map(drop)
         },
     )
     .common()
+    .of_files()
     .with(OPTIONS),
 ];
 
@@ -62,10 +62,12 @@ fn configuration(words: &Words) -> Result<Option<Sxp>, Failure> {
         return Ok(None);
     }
     if words.has("xmldryrun") {
-        return Err(Failure::not_offered("XML is not made any more: -n prints an S-expression"));
+        return Err(Failure::not_offered(
+            "XML was for the Xen-API's VM.create, and is not made any more: -n prints the \
+             S-expression that create and new take (-F)",
+        ));
     }
-    check_autoconnect(words)?;
-    let config = match words.value("config") {
+    let config = match words.file_value("config") {
         Some(file) => expression(file)?,
         None => converted(words)?,
     };
@@ -77,33 +79,45 @@ fn configuration(words: &Words) -> Result<Option<Sxp>, Failure> {
 }
 
 /// The configuration in a file that is an S-expression.
-fn expression(file: &str) -> Result<Sxp, Failure> {
-    let text =
-        read_file(file).map_err(|_| Failure::new(format!("Unable to open config file: {file}")))?;
-    read_first(&text, &Limits::DEFAULT).map_err(|error| {
+fn expression(file: &Path) -> Result<Sxp, Failure> {
+    let text = read_named(file, "Unable to open config file")?;
+    let file = file.display();
+    let config = read_first(&text, &Limits::DEFAULT).map_err(|error| {
         let line = error.line();
         let column = error.column();
         Failure::new(format!("{file}: line {line}, column {column}: {error}"))
-    })
+    })?;
+    if !matches!(config.head(), Some("vm" | "domain" | "config")) {
+        let advice = "a file of xm or xl is named without -F";
+        return Err(Failure::new(format!("{file} is no S-expression of a domain: {advice}")));
+    }
+    Ok(config)
 }
 
 /// The configuration in a file of xm or xl.
 fn converted(words: &Words) -> Result<Sxp, Failure> {
-    let (overrides, others) = split_overrides(words.arguments())?;
-    let file = match (words.value("defconfig"), others.as_slice()) {
+    let (overrides, others) = split_overrides(words.given())?;
+    let file = match (words.file_value("defconfig"), others.as_slice()) {
         (Some(file), []) => file,
         (None, [file]) => file,
         (None, []) => return Err(Failure::new("No configuration file is named")),
         _ => return Err(Failure::new("Only one configuration file can be named")),
     };
-    let source = find(file, words.value("path"))?;
+    let source = find(file, words.file_value("path"))?;
+    let path = source.path.display();
     if !words.has("quiet") {
-        print_line(Source::using(&source.path))?;
+        print_line(source.using())?;
     }
-    let converted = source.convert(&overrides)?;
+    let converted = source.convert(&overrides).map_err(|failure| {
+        if source.is_expression() {
+            Failure::new(format!("{path} is an S-expression: name it with -F"))
+        } else {
+            failure
+        }
+    })?;
     if !words.has("quiet") {
         for warning in &converted.warnings {
-            note(format!("Warning: {}: {warning:#}", source.path));
+            note(format!("Warning: {path}: {warning:#}"));
         }
     }
     Ok(converted.config)
@@ -120,9 +134,8 @@ fn create(context: &Context, words: &Words) -> Result<(), Failure> {
 
 /// Builds a domain, waits for its devices, and lets it run unless it is to stay paused.
 pub(super) fn build(gateway: &Gateway, config: &Sxp, paused: bool) -> Result<Domain, Failure> {
-    let config = config.to_string();
-    let created = gateway.operate("/xend/domain", "create", &[("config", &config)])?;
-    let created = Domain::new(created.unwrap_or_else(|| Sxp::list([])));
+    let created = gateway.configure(None, "create", config, &[])?;
+    let created = Domain::read(created.unwrap_or_else(|| Sxp::list([])))?;
     let name = created.name();
     let started = gateway.operate_on(name, "wait_for_devices", &[]).and_then(|_| {
         if paused {

@@ -1,5 +1,6 @@
 //! `xm sched-credit` and `xm sched-credit2`.
 
+use super::device_list::column;
 use crate::cli::command::Command;
 use crate::cli::option::{JSON, option};
 use crate::cli::words::Words;
@@ -44,7 +45,8 @@ pub(super) static COMMANDS: [Command; 2] = [
 struct Share {
     name: String,
     domid: Option<u32>,
-    weight: i64,
+    weight: Option<i64>,
+    /// `None` as well for credit2, which has none.
     #[serde(rename = "cap_percent", skip_serializing_if = "Option::is_none")]
     cap: Option<i64>,
 }
@@ -96,27 +98,27 @@ fn show(context: &Context, words: &Words, scheduler: &str) -> Result<(), Failure
     out.push('\n');
     for Share { name, domid, weight, cap } in &shares {
         let domid = domid.map(|domid| domid.to_string()).unwrap_or_default();
-        let _ = write!(out, "{name:<32} {domid:>5} {weight:>6}");
-        if let Some(cap) = cap {
-            let _ = write!(out, " {cap:>4}");
+        let _ = write!(out, "{name:<32} {domid:>5} {:>6}", column(*weight));
+        if with_cap {
+            let _ = write!(out, " {:>4}", column(*cap));
         }
         out.push('\n');
     }
     print(out)
 }
 
-/// The share of a domain, -1 for what cannot be read, as in xm.
+/// The share of a domain.
 fn share(context: &Context, domain: &Domain, scheduler: &str, with_cap: bool) -> Share {
     let op = format!("domain_sched_{scheduler}_get");
-    let answer = context.gateway.operate_on(domain.name(), &op, &[]).ok().flatten();
+    let answer = context.gateway.ask_about(domain.name(), &op, &[]).ok().flatten();
     let number = |key: &str| {
         let text = answer.as_ref().and_then(|answer| answer.value(key)).and_then(Sxp::as_str);
-        text.and_then(|text| text.parse().ok()).unwrap_or(-1)
+        text.and_then(|text| text.parse().ok())
     };
     Share {
         name: domain.name().to_owned(),
         domid: domain.domid(),
         weight: number("weight"),
-        cap: with_cap.then(|| number("cap")),
+        cap: if with_cap { number("cap") } else { None },
     }
 }

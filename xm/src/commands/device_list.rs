@@ -8,20 +8,19 @@ use serde::Serialize;
 use std::fmt::Write as _;
 use xend_sxp::Sxp;
 
-/// A device and its state in XenStore. A number that is not known is -1, as in xm.
+/// A device and its state in XenStore.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
 pub(super) struct Device {
-    pub(super) id: i64,
-    pub(super) backend_id: i64,
+    pub(super) id: Option<i64>,
+    pub(super) backend_id: Option<i64>,
     pub(super) handle: i64,
-    pub(super) state: i64,
-    pub(super) event_channel: i64,
-    pub(super) ring_ref: i64,
-    pub(super) tx_ring_ref: i64,
-    pub(super) rx_ring_ref: i64,
-    pub(super) mac: String,
-    pub(super) backend: String,
+    pub(super) state: Option<i64>,
+    pub(super) event_channel: Option<i64>,
+    pub(super) ring_ref: Option<i64>,
+    pub(super) tx_ring_ref: Option<i64>,
+    pub(super) rx_ring_ref: Option<i64>,
+    pub(super) mac: Option<String>,
+    pub(super) backend: Option<String>,
 }
 
 impl Device {
@@ -32,28 +31,35 @@ impl Device {
             let found = properties.iter().find(|property| property.head() == Some(key));
             found.and_then(|property| property.tail().first()).and_then(Sxp::as_str)
         };
-        let number = |key: &str, missing: i64| {
-            text(key).and_then(|text| text.parse().ok()).unwrap_or(missing)
-        };
-        let word = |key: &str| text(key).unwrap_or("??").to_owned();
+        let number = |key: &str| text(key).and_then(|text| text.parse().ok());
         Self {
-            id: listed.head().and_then(|id| id.parse().ok()).unwrap_or(-1),
-            backend_id: number("backend-id", -1),
-            handle: number("handle", 0),
-            state: number("state", -1),
-            event_channel: number("event-channel", -1),
-            ring_ref: number("ring-ref", -1),
-            tx_ring_ref: number("tx-ring-ref", -1),
-            rx_ring_ref: number("rx-ring-ref", -1),
-            mac: word("mac"),
-            backend: word("backend"),
+            id: listed.head().and_then(|id| id.parse().ok()),
+            backend_id: number("backend-id"),
+            handle: number("handle").unwrap_or(0),
+            state: number("state"),
+            event_channel: number("event-channel"),
+            ring_ref: number("ring-ref"),
+            tx_ring_ref: number("tx-ring-ref"),
+            rx_ring_ref: number("rx-ring-ref"),
+            mac: text("mac").map(str::to_owned),
+            backend: text("backend").map(str::to_owned),
         }
     }
 }
 
+/// A number in a column: -1 if it is not known, as in xm.
+pub(super) fn column(number: Option<i64>) -> i64 {
+    number.unwrap_or(-1)
+}
+
+/// A text in a column: `??` if it is not known, as in xm.
+pub(super) fn text_column(text: Option<&String>) -> &str {
+    text.map_or("??", String::as_str)
+}
+
 /// The devices of a class that a domain has.
 pub(super) fn devices(context: &Context, domain: &str, class: &str) -> Result<Vec<Sxp>, Failure> {
-    let list = context.gateway.operate_on(domain, "devices", &[("type", class)])?;
+    let list = context.gateway.ask_about(domain, "devices", &[("type", class)])?;
     Ok(list.and_then(|list| list.as_list().map(<[Sxp]>::to_vec)).unwrap_or_default())
 }
 
@@ -67,12 +73,12 @@ pub(super) fn show(
     row: fn(&Device) -> String,
 ) -> Result<(), Failure> {
     let listed = devices(context, words.argument(0), class)?;
-    if words.has("long") {
-        return listed.iter().try_for_each(print_pretty);
-    }
     let devices: Vec<Device> = listed.iter().map(Device::read).collect();
     if words.has("json") {
         return print_json(&devices);
+    }
+    if words.has("long") {
+        return listed.iter().try_for_each(print_pretty);
     }
     let mut out = String::new();
     if !devices.is_empty() {
@@ -95,9 +101,12 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn missing_properties_are_as_in_xm() {
+    fn what_is_missing_is_null_and_has_fillers_in_columns() {
         let device = device("(0 ((state 4)))");
-        assert_eq!((device.id, device.state, device.backend_id, device.handle), (0, 4, -1, 0));
-        assert_eq!((device.mac.as_str(), device.backend.as_str()), ("??", "??"));
+        assert_eq!((device.id, device.state, device.handle), (Some(0), Some(4), 0));
+        let json = serde_json::to_value(&device).unwrap();
+        assert!(json["backend_id"].is_null() && json["mac"].is_null(), "{json}");
+        assert_eq!(column(device.backend_id), -1);
+        assert_eq!(text_column(device.mac.as_ref()), "??");
     }
 }

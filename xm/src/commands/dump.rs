@@ -1,7 +1,7 @@
 //! `xm dump-core`
 
 use super::progress::Progress;
-use super::save::host_path;
+use super::save::{host_path, text};
 use crate::cli::command::Command;
 use crate::cli::option::flag;
 use crate::cli::words::Words;
@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::print_line;
 use crate::wire::xmlrpc::Value;
+use std::path::Path;
 
 pub(super) static COMMANDS: [Command; 1] = [Command::new(
     "dump-core",
@@ -18,6 +19,7 @@ pub(super) static COMMANDS: [Command; 1] = [Command::new(
     run,
 )
 .common()
+.of_files()
 .with(&[
     flag('L', "live", "Let the domain run meanwhile"),
     flag('C', "crash", "Destroy the domain afterwards"),
@@ -30,8 +32,8 @@ fn run(context: &Context, words: &Words) -> Result<(), Failure> {
     }
     let domain = words.argument(0);
     // xend names a file that is not named.
-    let file = match words.arguments().get(1) {
-        Some(file) => Value::text(host_path(context, file)?),
+    let file = match words.given().get(1) {
+        Some(file) => text(&host_path(context, Path::new(file))?)?,
         None => Value::Nil,
     };
     print_line(format!("Dumping core of domain: {domain} ..."))?;

@@ -7,6 +7,8 @@ use crate::cli::words::Words;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{print, print_json};
+use serde::Serialize;
+use serde_json::json;
 use std::fmt::Write as _;
 use xend_sxp::{Limits, Sxp, read_all};
 
@@ -19,7 +21,11 @@ pub(super) static COMMANDS: [Command; 3] = [
         info,
     )
     .with(&[
-        flag('c', "config", "Show the entries of xend's configuration"),
+        flag(
+            'c',
+            "config",
+            "Show the entries of /etc/xen/xend-config.sxp, whatever file xend has read",
+        ),
         flag('n', "numa", "Show where CPUs and memory are, too"),
         JSON,
     ]),
@@ -54,9 +60,37 @@ fn info(context: &Context, words: &Words) -> Result<(), Failure> {
         return print(config(context)?);
     }
     if words.has("json") {
-        return print_json(&context.gateway.json("/xend/node")?);
+        let mut host = context.gateway.json("/xend/node")?;
+        if let (true, Some(fields)) = (words.has("numa"), host.as_object_mut()) {
+            let places = places_of_cpus(&context.gateway.page("/xend/node")?);
+            fields.insert("cpu_topology".to_owned(), json!(places));
+        }
+        return print_json(&host);
     }
     print(table(&context.gateway.page("/xend/node")?, words.has("numa")))
+}
+
+/// Where a CPU is.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct PlaceOfCpu {
+    cpu: u32,
+    core: u32,
+    socket: u32,
+    node: u32,
+}
+
+/// Reads xend's table of CPUs: `cpu: core socket node`, and a line of numbers for each.
+fn places_of_cpus(node: &Sxp) -> Vec<PlaceOfCpu> {
+    let table = node.value("cpu_topology").and_then(Sxp::as_str).unwrap_or_default();
+    let lines = table.lines().filter_map(|line| {
+        let numbers = line.split([' ', ':']).filter(|word| !word.is_empty());
+        let numbers = numbers.map(str::parse).collect::<Result<Vec<u32>, _>>().ok()?;
+        match numbers[..] {
+            [cpu, core, socket, node] => Some(PlaceOfCpu { cpu, core, socket, node }),
+            _ => None,
+        }
+    });
+    lines.collect()
 }
 
 /// What xm 4.1 showed: all but the system's name.
@@ -118,5 +152,14 @@ mod tests {
             list                   : (a b)\n";
         assert_eq!(table(&node, false), lines);
         assert!(table(&node, true).contains("cpu_topology           : x\n"));
+    }
+
+    #[test]
+    fn cpus_have_places() {
+        let text = b"(node (cpu_topology '\ncpu:    core    socket     node\n  \
+            0:       0        0        0\n  1:       1        0        0'))";
+        let places = places_of_cpus(&read_one(text, &Limits::DEFAULT).unwrap());
+        let second = PlaceOfCpu { cpu: 1, core: 1, socket: 0, node: 0 };
+        assert_eq!((places.len(), &places[1]), (2, &second));
     }
 }

@@ -45,7 +45,7 @@ fn state(context: &Context, words: &Words) -> Result<(), Failure> {
     if word != "paused" {
         return print_line(word);
     }
-    let flag = context.gateway.call("xend.domain.getpauseflag", &[Value::text(domain.name())])?;
+    let flag = context.gateway.query("xend.domain.getpauseflag", &[Value::text(domain.name())])?;
     print_line(if matches!(flag.to_text().as_str(), "1" | "True") {
         "paused by admin"
     } else {
@@ -111,11 +111,13 @@ mod tests {
             ("---sc-", "crashed"),
             ("-----d", "shutdown"),
         ] {
-            let text = format!("(domain (state {state}))");
-            let domain = Domain::new(read_one(text.as_bytes(), &Limits::DEFAULT).unwrap());
+            let text = format!("(domain (name a) (state {state}))");
+            let domain =
+                Domain::read(read_one(text.as_bytes(), &Limits::DEFAULT).unwrap()).unwrap();
             assert_eq!(state_word(&domain), word, "{state}");
         }
-        let halted = Domain::new(read_one(b"(domain (name a))", &Limits::DEFAULT).unwrap());
+        let halted =
+            Domain::read(read_one(b"(domain (name a))", &Limits::DEFAULT).unwrap()).unwrap();
         assert_eq!(state_word(&halted), "shutoff");
     }
 }

@@ -6,8 +6,10 @@ use crate::cli::option::{ANY, JSON, LONG, flag, long_flag, long_option};
 use crate::cli::words::Words;
 use crate::context::Context;
 use crate::domain::Domain;
-use crate::failure::{Failure, reason};
-use crate::output::{bold, clear_screen, has_colours, note, print, print_json, print_pretty};
+use crate::failure::Failure;
+use crate::output::{
+    bold, clear_screen, has_colours, note, print_json, print_pretty, print_styled, shown,
+};
 use crate::wire::xmlrpc::Value;
 use serde_json::Value as Json;
 use std::fmt::Write as _;
@@ -65,7 +67,7 @@ fn show(context: &Context, words: &Words) -> Result<(), Failure> {
     if words.has("long") {
         return domains.iter().try_for_each(|domain| print_pretty(domain.description()));
     }
-    print(if words.has("label") { labels(&domains) } else { brief(&domains) })
+    print_styled(if words.has("label") { labels(&domains) } else { brief(&domains) })
 }
 
 /// Lists again whenever xend reports a change, until it ends.
@@ -76,14 +78,7 @@ fn watch(context: &Context, words: &Words) -> Result<(), Failure> {
         show(context, words)?;
         let mut is_changed = false;
         while !is_changed || events.has_more() {
-            let line = events.next();
-            let line = line.map_err(|error| {
-                Failure::new(format!("The events of xend have ended: {}.", reason(&error)))
-            })?;
-            let Some(line) = line else {
-                return Err(Failure::new("xend has ended, and with it its events."));
-            };
-            is_changed |= is_change(&line);
+            is_changed |= is_change(&events.next()?);
         }
     }
 }
@@ -131,14 +126,14 @@ fn selected_json(context: &Context, words: &Words) -> Result<Json, Failure> {
 
 /// Fails if there is no such pool.
 fn check_pool(context: &Context, pool: &str) -> Result<(), Failure> {
-    let pools = context.gateway.call("xend.cpu_pool.list", &[Value::Array(Vec::new())])?;
+    let pools = context.gateway.query("xend.cpu_pool.list", &[Value::Array(Vec::new())])?;
     let pools: Vec<String> = pools.items().iter().map(name_of_pool).collect();
     if pools.iter().any(|known| known == pool) {
         return Ok(());
     }
     let near = nearest(pool, pools.iter().map(String::as_str));
     let hint = near.map_or_else(
-        || "xm pool-list lists those of the host".to_owned(),
+        || "xm cpupool-list lists those of the host".to_owned(),
         |near| format!("did you mean {near}?"),
     );
     Err(Failure::new(format!("Pool '{pool}' does not exist: {hint}")))
@@ -156,7 +151,8 @@ fn brief(domains: &[Domain]) -> String {
 
 fn labels(domains: &[Domain]) -> String {
     let mut out = format!("{} {:<10}\n", header(), "Label");
-    let label = |domain: &Domain| domain.text("security_label").unwrap_or_default().to_owned();
+    let label =
+        |domain: &Domain| shown(domain.text("security_label").unwrap_or_default()).into_owned();
     let mut rows: Vec<_> = domains.iter().map(|domain| (label(domain), row(domain))).collect();
     rows.sort_by_key(|(label, _)| label.to_lowercase());
     for (label, row) in rows {
@@ -175,8 +171,8 @@ fn header() -> String {
 fn row(domain: &Domain) -> String {
     format!(
         "{:<40} {:>5} {:>5} {:>5} {} {:>8.1}",
-        domain.name(),
-        domain.domid_text(),
+        shown(domain.name()),
+        shown(domain.domid_text()),
         domain.memory(),
         domain.vcpus(),
         coloured_state(domain.state()),
@@ -186,7 +182,7 @@ fn row(domain: &Domain) -> String {
 
 /// The state's letters in their column, in green for a running and in red for a crashed domain.
 fn coloured_state(state: &str) -> String {
-    let text = format!("{state:>10}");
+    let text = format!("{:>10}", shown(state));
     let colour = if state.contains('c') {
         31
     } else if state.contains('p') {
@@ -205,7 +201,7 @@ mod tests {
     use xend_sxp::{Limits, read_one};
 
     fn domain(text: &str) -> Domain {
-        Domain::new(read_one(text.as_bytes(), &Limits::DEFAULT).unwrap())
+        Domain::read(read_one(text.as_bytes(), &Limits::DEFAULT).unwrap()).unwrap()
     }
 
     #[test]

@@ -1,8 +1,6 @@
 //! Domains that xend keeps: `xm start`, `delete`, `suspend`, `resume`.
 
-use super::console::{
-    CONSOLE_AUTOCONNECT, VNCVIEWER, VNCVIEWER_AUTOPASS, autoconnect, check_autoconnect,
-};
+use super::console::{CONSOLE_AUTOCONNECT, VNCVIEWER, VNCVIEWER_AUTOPASS, autoconnect};
 use super::progress::Progress;
 use crate::cli::command::Command;
 use crate::cli::option::flag;
@@ -41,7 +39,6 @@ pub(super) static COMMANDS: [Command; 4] = [
 ];
 
 fn start(context: &Context, words: &Words) -> Result<(), Failure> {
-    check_autoconnect(words)?;
     let domain = words.argument(0);
     let paused = if words.has("paused") { "1" } else { "0" };
     context.gateway.operate_on(domain, "start", &[("paused", paused)])?;

@@ -32,5 +32,6 @@ mod top;
 mod uptime;
 mod usb;
 mod vcpus;
+pub(crate) mod version;
 mod vnets;
 mod xendomains;

@@ -1,7 +1,7 @@
 //! `xm network-attach`, `network-detach`, `network-list`.
 
 use super::block::detach_device;
-use super::device_list::{Device, devices, show};
+use super::device_list::{Device, column, devices, show, text_column};
 use crate::cli::command::Command;
 use crate::cli::option::{JSON, LONG, flag};
 use crate::cli::words::Words;
@@ -17,9 +17,9 @@ pub(super) static COMMANDS: [Command; 3] = [
         "Give a domain a network interface.",
         (1, 11),
         |context, words| {
-            let config = interface(&words.arguments()[1..])?.to_string();
-            let parameters = [("config", config.as_str())];
-            context.gateway.operate_on(words.argument(0), "device_create", &parameters).map(drop)
+            let config = interface(&words.arguments()[1..])?;
+            let domain = Some(words.argument(0));
+            context.gateway.configure(domain, "device_create", &config, &[]).map(drop)
         },
     ),
     Command::new(
@@ -49,15 +49,15 @@ const KEYS: [&str; 10] =
 fn row(device: &Device) -> String {
     format!(
         "{:<3} {:<3}{:<17}    {:<3}   {:<3}    {:<3}   {:<5}/{:<5}   {:<30}  ",
-        device.id,
-        device.backend_id,
-        device.mac,
+        column(device.id),
+        column(device.backend_id),
+        text_column(device.mac.as_ref()),
         device.handle,
-        device.state,
-        device.event_channel,
-        device.tx_ring_ref,
-        device.rx_ring_ref,
-        device.backend
+        column(device.state),
+        column(device.event_channel),
+        column(device.tx_ring_ref),
+        column(device.rx_ring_ref),
+        text_column(device.backend.as_ref())
     )
 }
 
@@ -85,9 +85,11 @@ fn detach(context: &Context, words: &Words) -> Result<(), Failure> {
     if device.split(':').count() == 6 {
         let all = devices(context, domain, "vif")?;
         let mut all = all.iter().map(Device::read);
-        let found = all.find(|found| found.mac.eq_ignore_ascii_case(&device));
+        let is_it = |mac: &String| mac.eq_ignore_ascii_case(&device);
+        let found = all.find(|found| found.mac.as_ref().is_some_and(is_it));
         let missing = || format!("Cannot find device '{device}' in domain '{domain}'");
-        device = found.ok_or_else(|| Failure::new(missing()))?.id.to_string();
+        let found = found.ok_or_else(|| Failure::new(missing()))?;
+        device = column(found.id).to_string();
     }
     detach_device(context, domain, "vif", &device, words.has("force"))
 }

@@ -48,7 +48,7 @@ pub(super) static COMMANDS: [Command; 4] = [
 /// The functions that a domain has.
 fn attached(context: &Context, domain: &str) -> Result<Vec<Function>, Failure> {
     let arguments = [Value::text(domain), Value::text("pci")];
-    let answer = context.gateway.call("xend.domain.getDeviceSxprs", &arguments)?;
+    let answer = context.gateway.query("xend.domain.getDeviceSxprs", &arguments)?;
     Ok(answer.items().iter().map(Function::read).collect())
 }
 
@@ -84,7 +84,7 @@ fn table(functions: &[Function]) -> String {
 
 /// xend's answer is that of a host without such functions: this machine knows its own.
 fn list_assignable(context: &Context, words: &Words) -> Result<(), Failure> {
-    let mut addresses: Vec<String> = match context.gateway.call("xend.node.pciinfo", &[])? {
+    let mut addresses: Vec<String> = match context.gateway.query("xend.node.pciinfo", &[])? {
         Value::Nil if context.gateway.is_local() => bound_to(Path::new(PCIBACK)),
         devices => devices.items().iter().map(|device| Function::read(device).address()).collect(),
     };

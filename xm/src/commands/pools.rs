@@ -1,15 +1,16 @@
 //! CPU pools: `xm cpupool-*`.
 
-use super::config_file::{Source, find, split_overrides};
+use super::config_file::{find, split_overrides};
 use crate::cli::command::Command;
 use crate::cli::option::{ANY, JSON, LONG, OptionSpec, flag, long_option, option};
-use crate::cli::words::Words;
+use crate::cli::words::{Words, number};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{print, print_json, print_line, print_pretty};
 use crate::wire::xmlrpc::Value;
 use serde::Serialize;
 use std::fmt::Write as _;
+use std::path::Path;
 use xend_sxp::Sxp;
 use xend_xmconfig::{Data, Variables};
 
@@ -21,6 +22,7 @@ pub(super) static COMMANDS: [Command; 9] = [
         (0, ANY),
         |context, words| define(context, words, "xend.cpu_pool.create"),
     )
+    .of_files()
     .also(&["pool-create"])
     .with(OPTIONS),
     Command::new(
@@ -30,6 +32,7 @@ pub(super) static COMMANDS: [Command; 9] = [
         (0, ANY),
         |context, words| define(context, words, "xend.cpu_pool.new"),
     )
+    .of_files()
     .also(&["pool-new"])
     .with(OPTIONS),
     Command::new(
@@ -66,7 +69,7 @@ pub(super) static COMMANDS: [Command; 9] = [
         "<CPU Pool> <CPU nr>",
         "Give a CPU pool a CPU.",
         (2, 2),
-        |context, words| call(context, words, "xend.cpu_pool.cpu_add"),
+        |context, words| change_cpu(context, words, "xend.cpu_pool.cpu_add"),
     )
     .also(&["pool-cpu-add"]),
     Command::new(
@@ -74,7 +77,7 @@ pub(super) static COMMANDS: [Command; 9] = [
         "<CPU Pool> <CPU nr>",
         "Take a CPU from a CPU pool.",
         (2, 2),
-        |context, words| call(context, words, "xend.cpu_pool.cpu_remove"),
+        |context, words| change_cpu(context, words, "xend.cpu_pool.cpu_remove"),
     )
     .also(&["pool-cpu-remove"]),
     Command::new(
@@ -96,6 +99,11 @@ const OPTIONS: &[OptionSpec] = &[
 fn call(context: &Context, words: &Words, method: &str) -> Result<(), Failure> {
     let arguments: Vec<Value> = words.arguments().iter().map(Value::text).collect();
     context.gateway.call(method, &arguments).map(drop)
+}
+
+fn change_cpu(context: &Context, words: &Words, method: &str) -> Result<(), Failure> {
+    number::<u32>("<CPU nr>", "the number of a CPU", words.argument(1))?;
+    call(context, words, method)
 }
 
 /// A pool.
@@ -144,17 +152,17 @@ pub(super) fn name_of_pool(listed: &Value) -> String {
 
 fn list(context: &Context, words: &Words) -> Result<(), Failure> {
     let names = words.arguments().iter().map(Value::text).collect();
-    let answer = context.gateway.call("xend.cpu_pool.list", &[Value::Array(names)])?;
+    let answer = context.gateway.query("xend.cpu_pool.list", &[Value::Array(names)])?;
     let listed = answer.items();
     if listed.is_empty() && !words.arguments().is_empty() {
         return Err(Failure::new(format!("Pool '{}' does not exist.", words.argument(0))));
     }
-    if words.has("long") {
-        return listed.iter().try_for_each(|pool| print_pretty(&Sxp::from(pool)));
-    }
     let pools: Vec<Pool> = listed.iter().map(Pool::read).collect();
     if words.has("json") {
         return print_json(&pools);
+    }
+    if words.has("long") {
+        return listed.iter().try_for_each(|pool| print_pretty(&Sxp::from(pool)));
     }
     print(if words.has("cpus") { cpu_table(&pools) } else { table(&pools) })
 }
@@ -194,14 +202,14 @@ fn cpu_table(pools: &[Pool]) -> String {
 }
 
 fn define(context: &Context, words: &Words, method: &str) -> Result<(), Failure> {
-    let (overrides, others) = split_overrides(words.arguments())?;
-    let file = match (words.value("defconfig"), others.as_slice()) {
+    let (overrides, others) = split_overrides(words.given())?;
+    let file = match (words.file_value("defconfig"), others.as_slice()) {
         (Some(file), []) => file,
         (None, [file]) => file,
         _ => return Err(Failure::new("One configuration file must be named")),
     };
-    let source = find(file, words.value("path"))?;
-    print_line(Source::using(&source.path))?;
+    let source = find(file, words.file_value("path"))?;
+    print_line(source.using())?;
     let variables = source.variables(&overrides)?;
     let config = configuration(&variables, &source.path);
     if words.has("dryrun") {
@@ -211,7 +219,7 @@ fn define(context: &Context, words: &Words, method: &str) -> Result<(), Failure>
 }
 
 /// What xm made of a pool's file: `[[name_label, NAME], [sched_policy, credit], ...]`.
-fn configuration(variables: &Variables, path: &str) -> Value {
+fn configuration(variables: &Variables, path: &Path) -> Value {
     let texts = |name: &str| -> Vec<String> {
         let Some(variable) = variables.get(name) else { return Vec::new() };
         match &variable.value().data {
@@ -223,7 +231,7 @@ fn configuration(variables: &Variables, path: &str) -> Value {
     };
     let first = |name: &str| texts(name).into_iter().find(|text| !text.is_empty());
     let name = first("name").unwrap_or_else(|| {
-        let name = std::path::Path::new(path).file_name();
+        let name = path.file_name();
         name.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     });
     let cpus = texts("cpus");
@@ -287,7 +295,7 @@ mod tests {
     fn a_file_describes_a_pool() {
         let variables =
             read_variables(b"name = 'p1'\nsched = 'credit'\ncpus = [1, '2']\n").unwrap();
-        let config = Sxp::from(&configuration(&variables, "x")).to_string();
+        let config = Sxp::from(&configuration(&variables, Path::new("x"))).to_string();
         let expected = "((name_label p1) (sched_policy credit) (ncpu 2) (proposed_CPUs (1 2)))";
         assert_eq!(config, expected);
     }

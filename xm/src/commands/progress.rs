@@ -1,12 +1,16 @@
 //! The progress of a long operation, on a terminal: xend reports it among its events.
 
+use crate::caught_signals::CaughtSignals;
 use crate::context::Context;
-use crate::wire::http::Lines;
-use crate::wire::stream::Stream;
+use crate::events::Events;
+use crate::output::{note, printable};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Instant;
 use xend_sxp::{Limits, Sxp, read_first};
 
@@ -19,7 +23,13 @@ const SMALL: f64 = 8.0 * MIB;
 
 /// Shows progress on standard error until it ends. Elsewhere than on a terminal it shows nothing.
 pub(super) struct Progress {
-    is_over: Option<Arc<Mutex<bool>>>,
+    shown: Option<Shown>,
+}
+
+struct Shown {
+    is_over: Arc<Mutex<bool>>,
+    /// What waits for signals, until this connection is closed.
+    waiting: Option<(UnixStream, JoinHandle<()>)>,
 }
 
 impl Progress {
@@ -35,37 +45,64 @@ impl Progress {
 
     fn follow(context: &Context, domain: Option<&str>) -> Self {
         if !io::stderr().is_terminal() {
-            return Self { is_over: None };
+            return Self { shown: None };
         }
         // The operation itself says what is wrong with the domain or with xend.
-        let Ok(events) = context.gateway.events(domain) else { return Self { is_over: None } };
+        let Ok(events) = context.gateway.events(domain) else { return Self { shown: None } };
         let is_over = Arc::new(Mutex::new(false));
         let seen = Arc::clone(&is_over);
         thread::spawn(move || show(events, &seen));
-        Self { is_over: Some(is_over) }
+        // Without it, a signal leaves half a bar.
+        let waiting = wait_for_signals(&is_over).ok();
+        Self { shown: Some(Shown { is_over, waiting }) }
     }
 
     /// Takes the bar away.
     pub(super) fn end(self) {
-        if let Some(is_over) = self.is_over {
-            // Held while anything is written: no bar comes after this.
-            let mut is_over = is_over.lock().unwrap_or_else(PoisonError::into_inner);
-            *is_over = true;
-            let _ = io::stderr().write_all(b"\r\x1b[K");
+        let Some(Shown { is_over, waiting }) = self.shown else { return };
+        if let Some((connection, thread)) = waiting {
+            drop(connection);
+            let _ = thread.join();
         }
+        take_away(&is_over);
     }
 }
 
-fn show(mut events: Lines<Stream>, is_over: &Mutex<bool>) {
+/// Takes the bar away: none comes after this.
+fn take_away(is_over: &Mutex<bool>) {
+    // Held while anything is written.
+    let mut is_over = is_over.lock().unwrap_or_else(PoisonError::into_inner);
+    *is_over = true;
+    let _ = io::stderr().write_all(b"\r\x1b[K");
+}
+
+/// Waits for a signal that ends xm, which takes the bar away first.
+fn wait_for_signals(is_over: &Arc<Mutex<bool>>) -> io::Result<(UnixStream, JoinHandle<()>)> {
+    let signals = CaughtSignals::catch()?;
+    let (connection, ended) = UnixStream::pair()?;
+    let is_over = Arc::clone(is_over);
+    let wait = move || {
+        let mut fds = [PollFd::new(&signals, PollFlags::IN), PollFd::new(&ended, PollFlags::IN)];
+        while poll(&mut fds, None) == Err(Errno::INTR) {}
+        if fds[1].revents().is_empty() {
+            take_away(&is_over);
+            note("xm ends, and xend goes on: xm list shows what becomes of it.");
+            let _ = signals.obey();
+        }
+    };
+    Ok((connection, thread::spawn(wait)))
+}
+
+fn show(mut events: Events, is_over: &Mutex<bool>) {
     let begun = Instant::now();
-    while let Ok(Some(line)) = events.next() {
+    while let Ok(line) = events.next() {
         let Ok(event) = read_first(&line, &Limits::DEFAULT) else { continue };
         let Some(bar) = bar(&event, begun.elapsed().as_secs_f64()) else { continue };
         let is_over = is_over.lock().unwrap_or_else(PoisonError::into_inner);
         if *is_over {
             return;
         }
-        let _ = write!(io::stderr(), "\r{bar}\x1b[K");
+        let _ = write!(io::stderr(), "\r{}\x1b[K", printable(&bar));
     }
 }
 

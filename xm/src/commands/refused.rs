@@ -97,5 +97,6 @@ const fn network2(name: &'static str, arguments: &'static str, about: &'static s
 }
 
 const fn xen_api(name: &'static str, arguments: &'static str, about: &'static str) -> Command {
-    Command::new(name, arguments, about, (0, ANY), |_, _| Err(Failure::new(NO_XEN_API))).unlisted()
+    Command::new(name, arguments, about, (0, ANY), |_, _| Err(Failure::not_offered(NO_XEN_API)))
+        .unlisted()
 }

@@ -1,5 +1,6 @@
 //! `xm scsi-attach`, `scsi-detach`, `scsi-list`.
 
+use super::device_list::column;
 use crate::cli::command::Command;
 use crate::cli::option::{JSON, LONG};
 use crate::cli::words::Words;
@@ -7,6 +8,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{print, print_json, print_pretty};
 use crate::wire::xmlrpc::Value;
+use serde::Serialize;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -84,7 +86,7 @@ fn attach(context: &Context, words: &Words) -> Result<(), Failure> {
 fn attach_adapter(context: &Context, words: &Words, backend: Option<&str>) -> Result<(), Failure> {
     if !context.gateway.is_local() {
         let advice = "attach its units one by one, or use xm there";
-        return Err(Failure::new(format!(
+        return Err(Failure::not_offered(format!(
             "The adapter of another host is not known here: {advice}"
         )));
     }
@@ -166,8 +168,7 @@ fn name_of(device: &Path) -> String {
 /// The units of an adapter, in the order of their addresses.
 fn adapter_units(adapter: &str, sys: &Path) -> Result<Vec<Physical>, Failure> {
     let folder = sys.join("bus/scsi/devices");
-    let shown = folder.to_string_lossy().into_owned();
-    let entries = fs::read_dir(&folder).map_err(|e| Failure::of_file("read", &shown, &e))?;
+    let entries = fs::read_dir(&folder).map_err(|e| Failure::of_file("read", &folder, &e))?;
     let names = entries.filter_map(Result::ok).map(|entry| entry.file_name());
     let mut addresses: Vec<String> = names
         .map(|name| name.to_string_lossy().into_owned())
@@ -185,7 +186,7 @@ fn numbers(address: &str) -> Vec<u32> {
 /// `xend.domain.getDeviceSxprs` of a class, as S-expressions.
 pub(super) fn listed(context: &Context, domain: &str, class: &str) -> Result<Vec<Sxp>, Failure> {
     let arguments = [Value::text(domain), Value::text(class)];
-    let answer = context.gateway.call("xend.domain.getDeviceSxprs", &arguments)?;
+    let answer = context.gateway.query("xend.domain.getDeviceSxprs", &arguments)?;
     Ok(answer.items().iter().map(Sxp::from).collect())
 }
 
@@ -197,67 +198,81 @@ pub(super) fn property<'a>(properties: &'a Sxp, key: &str) -> Option<&'a Sxp> {
 
 fn list(context: &Context, words: &Words) -> Result<(), Failure> {
     let hosts = listed(context, words.argument(0), "vscsi")?;
+    let units: Vec<Unit> = hosts.iter().flat_map(units).collect();
+    if words.has("json") {
+        return print_json(&units);
+    }
     if words.has("long") {
         return hosts.iter().try_for_each(print_pretty);
     }
-    let rows: Vec<[String; 8]> = hosts.iter().flat_map(rows).collect();
-    if words.has("json") {
-        let named = rows.iter().map(|row| {
-            let pairs =
-                KEYS.iter().zip(row).map(|(key, text)| ((*key).to_owned(), text.as_str().into()));
-            serde_json::Value::Object(pairs.collect())
-        });
-        return print_json(&named.collect::<Vec<_>>());
-    }
-    print(table(&rows))
+    print(table(&units))
 }
 
-const KEYS: [&str; 8] =
-    ["id", "backend-id", "state", "feature-host", "p-dev", "p-devname", "v-dev", "frontstate"];
+/// A SCSI device of a domain.
+#[derive(Debug, Serialize)]
+struct Unit {
+    id: Option<i64>,
+    backend_id: Option<i64>,
+    state: Option<i64>,
+    /// 1 if the whole adapter is passed through.
+    feature_host: Option<i64>,
+    /// Its address on the host.
+    p_dev: String,
+    /// The name of its file there; may be empty.
+    p_devname: String,
+    /// Its address in the guest.
+    v_dev: String,
+    /// The state of the guest's side.
+    frontstate: Option<i64>,
+}
 
-/// A row a device, sorted by its address in the guest.
-fn rows(host: &Sxp) -> Vec<[String; 8]> {
+/// The devices of an adapter, sorted by their addresses in the guest.
+fn units(host: &Sxp) -> Vec<Unit> {
     let Some(properties) = host.tail().first() else { return Vec::new() };
-    let text = |key: &str, missing: &str| {
-        let found = property(properties, key).and_then(Sxp::as_str);
-        found.filter(|text| !text.is_empty()).unwrap_or(missing).to_owned()
-    };
+    let number = |key: &str| property(properties, key)?.as_str()?.parse().ok();
     let devices = property(properties, "devs").and_then(Sxp::as_list).unwrap_or_default();
-    let mut rows: Vec<[String; 8]> = devices
+    let mut units: Vec<Unit> = devices
         .iter()
         .map(|device| {
             let of =
                 |key: &str| device.value(key).and_then(Sxp::as_str).unwrap_or_default().to_owned();
-            [
-                host.head().unwrap_or_default().to_owned(),
-                text("backend-id", "-1"),
-                text("state", "-1"),
-                text("feature-host", "-1"),
-                of("p-dev"),
-                of("p-devname"),
-                of("v-dev"),
-                of("frontstate"),
-            ]
+            Unit {
+                id: host.head().and_then(|id| id.parse().ok()),
+                backend_id: number("backend-id"),
+                state: number("state"),
+                feature_host: number("feature-host"),
+                p_dev: of("p-dev"),
+                p_devname: of("p-devname"),
+                v_dev: of("v-dev"),
+                frontstate: of("frontstate").parse().ok(),
+            }
         })
         .collect();
-    rows.sort_by_key(|row| numbers(&row[6]));
-    rows
+    units.sort_by_key(|unit| numbers(&unit.v_dev));
+    units
 }
 
-fn table(rows: &[[String; 8]]) -> String {
+fn table(units: &[Unit]) -> String {
     let mut out = String::new();
-    if !rows.is_empty() {
+    if !units.is_empty() {
         let _ = writeln!(
             out,
             "{:<3} {:<3} {:<5} {:<4}  {:<10} {:<5} {:<10} {:<4}",
             "Idx", "BE", "state", "host", "phy-hctl", "phy", "vir-hctl", "devstate"
         );
     }
-    for [id, backend, state, host, physical, name, address, front] in rows {
+    for unit in units {
         let _ = writeln!(
             out,
-            "{id:<3} {backend:<3} {state:<5} {host:<4}  {physical:<10} {name:<5} {address:<10} \
-             {front:<4}"
+            "{:<3} {:<3} {:<5} {:<4}  {:<10} {:<5} {:<10} {:<4}",
+            column(unit.id),
+            column(unit.backend_id),
+            column(unit.state),
+            column(unit.feature_host),
+            unit.p_dev,
+            unit.p_devname,
+            unit.v_dev,
+            unit.frontstate.map(|state| state.to_string()).unwrap_or_default()
         );
     }
     out
@@ -273,11 +288,11 @@ mod tests {
         let text = b"(0 ((devs ((dev (state 1) (p-dev 1:0:0:1) (p-devname sdc) (v-dev 0:0:0:1) \
             (frontstate 4)) (dev (p-dev 1:0:0:0) (p-devname sdb) (v-dev 0:0:0:0) (frontstate 4)))) \
             (backend-id 0) (state 4) (feature-host 0)))";
-        let rows = rows(&read_one(text, &Limits::DEFAULT).unwrap());
+        let units = units(&read_one(text, &Limits::DEFAULT).unwrap());
         let xm = "Idx BE  state host  phy-hctl   phy   vir-hctl   devstate\n\
             0   0   4     0     1:0:0:0    sdb   0:0:0:0    4   \n\
             0   0   4     0     1:0:0:1    sdc   0:0:0:1    4   \n";
-        assert_eq!(table(&rows), xm);
+        assert_eq!(table(&units), xm);
         assert_eq!(table(&[]), "");
     }
 

@@ -1,12 +1,12 @@
 //! Security labels and policies, on a host whose Xen has no security module with labels.
 
-use super::config_file::{Source, find};
+use super::config_file::find;
 use crate::cli::command::Command;
 use crate::cli::option::{ANY, JSON, long_flag};
 use crate::cli::words::Words;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::{note, print, print_json, print_line};
+use crate::output::{print, print_json, print_line};
 use crate::wire::xmlrpc::Value;
 use std::fmt::Write as _;
 use xend_sxp::Sxp;
@@ -24,14 +24,7 @@ pub(super) static COMMANDS: [Command; 15] = [
         "[policy] [type=dom|res|any]",
         "List the labels of the policy.",
         (0, 2),
-        // xm's exit status was 0.
-        |_, words| {
-            if words.has("json") {
-                return print_json(&NOTHING);
-            }
-            note("Error: No policy installed on the system.");
-            Ok(())
-        },
+        |_, words| if words.has("json") { print_json(&NOTHING) } else { Ok(()) },
     )
     .with(&[JSON]),
     refused(
@@ -50,14 +43,16 @@ pub(super) static COMMANDS: [Command; 15] = [
         "Show a label.",
         (2, 2),
         label,
-    ),
+    )
+    .of_files(),
     Command::new(
         "dry-run",
         "<ConfigFile>",
         "Check whether a domain may use what it names.",
         (1, 1),
         dry_run,
-    ),
+    )
+    .of_files(),
     Command::new("resources", "", "List what has a label.", (0, 0), |_, words| {
         if words.has("json") { print_json(&NOTHING) } else { Ok(()) }
     })
@@ -87,7 +82,7 @@ fn label(context: &Context, words: &Words) -> Result<(), Failure> {
     let what = words.argument(1);
     match words.argument(0).to_ascii_lowercase().as_str() {
         "dom" => {
-            let text = find(what, None)?.text;
+            let text = find(words.file(1), None)?.text;
             let text = String::from_utf8_lossy(&text);
             let line = text.lines().find_map(|line| {
                 let (key, value) = line.split_once('=')?;
@@ -99,7 +94,7 @@ fn label(context: &Context, words: &Words) -> Result<(), Failure> {
         }
         "mgt" => {
             let arguments = [Value::text(what)];
-            let label = context.gateway.call("xend.security.get_domain_label", &arguments)?;
+            let label = context.gateway.query("xend.security.get_domain_label", &arguments)?;
             print_line(label.to_text())
         }
         "res" => Err(Failure::new("Resource not labeled")),
@@ -109,9 +104,9 @@ fn label(context: &Context, words: &Words) -> Result<(), Failure> {
 
 /// Without a security module, a domain without a label may use all that it names.
 fn dry_run(_: &Context, words: &Words) -> Result<(), Failure> {
-    let source = find(words.argument(0), None)?;
+    let source = find(words.file(0), None)?;
     let config = source.convert(&Overrides::default())?.config;
-    print_line(Source::using(&source.path))?;
+    print_line(source.using())?;
     let name = config.value("name").and_then(Sxp::as_str).unwrap_or_default();
     let mut out = format!("Checking domain:\n   {name}: PERMITTED\nChecking resources:\n");
     let devices = config.tail().iter().filter(|item| item.head() == Some("device"));

@@ -1,6 +1,7 @@
 //! `xm sched-sedf`. Today's Xen has no such scheduler; xend sets the closest values of the one that
 //! the host has.
 
+use super::device_list::column;
 use crate::cli::command::Command;
 use crate::cli::option::{JSON, option};
 use crate::cli::words::{Words, invalid, number};
@@ -24,7 +25,7 @@ pub(super) static COMMANDS: [Command; 1] = [Command::new(
     option('s', "slice", "MS", "The CPU time in each period"),
     option('l', "latency", "MS", "The longest delay after the guest wakes"),
     option('e', "extratime", "FLAG", "1 if it may use idle CPU time"),
-    option('w', "weight", "FLOAT", "A share instead of a slice"),
+    option('w', "weight", "WEIGHT", "A share instead of a slice, a whole number"),
     JSON,
 ])];
 
@@ -37,21 +38,21 @@ struct Sedf {
     name: String,
     domid: Option<u32>,
     #[serde(rename = "period_ns")]
-    period: i64,
+    period: Option<i64>,
     #[serde(rename = "slice_ns")]
-    slice: i64,
+    slice: Option<i64>,
     #[serde(rename = "latency_ns")]
-    latency: i64,
-    extratime: i64,
-    weight: i64,
+    latency: Option<i64>,
+    extratime: Option<i64>,
+    weight: Option<i64>,
 }
 
 impl Sedf {
     fn read(context: &Context, domain: &Domain) -> Self {
-        let answer = context.gateway.operate_on(domain.name(), "cpu_sedf_get", &[]).ok().flatten();
+        let answer = context.gateway.ask_about(domain.name(), "cpu_sedf_get", &[]).ok().flatten();
         let number = |key: &str| {
             let text = answer.as_ref().and_then(|answer| answer.value(key)).and_then(Sxp::as_str);
-            text.and_then(|text| text.parse().ok()).unwrap_or(-1)
+            text.and_then(|text| text.parse().ok())
         };
         Self {
             name: domain.name().to_owned(),
@@ -66,7 +67,7 @@ impl Sedf {
 
     fn row(&self) -> String {
         #[allow(clippy::cast_precision_loss, reason = "shown with one digit behind the point")]
-        let ms = |ns: i64| ns as f64 / 1e6;
+        let ms = |ns: Option<i64>| column(ns) as f64 / 1e6;
         format!(
             "{:<32} {:>5} {:>9.1} {:>9.1} {:>7.1} {:>6} {:>6}",
             self.name,
@@ -74,8 +75,8 @@ impl Sedf {
             ms(self.period),
             ms(self.slice),
             ms(self.latency),
-            self.extratime,
-            self.weight
+            column(self.extratime),
+            column(self.weight)
         )
     }
 }
@@ -92,7 +93,7 @@ fn run(context: &Context, words: &Words) -> Result<(), Failure> {
             }
             let now = Sedf::read(context, &domain);
             let now = [now.period, now.slice, now.latency, now.extratime, now.weight];
-            let mut values = now.map(|value| value.max(0).to_string());
+            let mut values = now.map(|value| value.unwrap_or(0).max(0).to_string());
             for (value, key) in values.iter_mut().zip(KEYS) {
                 if let Some(given) = words.value(key) {
                     let name = format!("--{key}");
@@ -180,11 +181,11 @@ mod tests {
         let sedf = Sedf {
             name: "Domain-0".to_owned(),
             domid: Some(0),
-            period: 20_000_000,
-            slice: 15_000_000,
-            latency: 0,
-            extratime: 1,
-            weight: 0,
+            period: Some(20_000_000),
+            slice: Some(15_000_000),
+            latency: Some(0),
+            extratime: Some(1),
+            weight: Some(0),
         };
         let xm = "Domain-0                             0      20.0      15.0     0.0      1      0";
         assert_eq!(sedf.row(), xm);

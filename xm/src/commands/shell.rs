@@ -6,6 +6,7 @@ use crate::cli::words::Words;
 use crate::context::Context;
 use crate::failure::{Failure, reason};
 use crate::output::{note, print, print_line};
+use std::ffi::OsString;
 use std::io::{self, BufRead as _, IsTerminal as _, Read, Write};
 use std::thread;
 
@@ -57,7 +58,8 @@ fn shell(context: &Context, _: &Words) -> Result<(), Failure> {
                     return Ok(());
                 }
                 if !words.is_empty() {
-                    (context.interpret)(context, words);
+                    let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+                    (context.interpret)(context, &words);
                 }
             }
             Err(mistake) => note(format!("Error: {mistake}")),
@@ -98,7 +100,12 @@ fn split(line: &str) -> Result<Vec<String>, String> {
 fn serve(context: &Context, _: &Words) -> Result<(), Failure> {
     let broken = |error: io::Error| Failure::new(format!("xm serve: {}", reason(&error)));
     let mut from = context.gateway.raw()?;
-    let mut to = from.try_clone().map_err(broken)?;
+    let mut to = from.try_clone().map_err(|error| match error.kind() {
+        io::ErrorKind::Unsupported => Failure::not_offered(
+            "xm serve takes no encrypted connection: run xm serve on that host, by ssh",
+        ),
+        _ => broken(error),
+    })?;
     thread::spawn(move || {
         let sent = copy(&mut io::stdin().lock(), &mut to);
         let _ = sent.and_then(|()| to.finish());
@@ -129,12 +136,10 @@ fn monitor(context: &Context, words: &Words) -> Result<(), Failure> {
     let mut events =
         if words.has("json") { gateway.json_events(domain)? } else { gateway.events(domain)? };
     loop {
-        match events.next() {
-            // A heartbeat.
-            Ok(Some(line)) if line.is_empty() => {}
-            Ok(Some(line)) => print([line.as_slice(), b"\n"].concat())?,
-            Ok(None) => return Ok(()),
-            Err(error) => return Err(Failure::new(reason(&error))),
+        let line = events.next()?;
+        // A heartbeat is an empty line.
+        if !line.is_empty() {
+            print([line.as_slice(), b"\n"].concat())?;
         }
     }
 }

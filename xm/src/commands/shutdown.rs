@@ -77,7 +77,9 @@ impl Mode {
 
 fn shut_down(context: &Context, words: &Words, mode: Mode) -> Result<(), Failure> {
     let names = match (words.has("all"), words.arguments()) {
-        (true, _) => all_guests(context)?,
+        (true, []) => all_guests(context)?,
+        // xm stopped all of them, whatever was named.
+        (true, _) => return Err(Failure::new("-a means all domains: name one, or give -a alone")),
         (false, [name]) => vec![context.gateway.domain(name)?.name().to_owned()],
         (false, []) => return Err(Failure::new("A domain is needed, or -a for all")),
         (false, _) => return Err(Failure::new("One domain at a time, or -a for all")),
@@ -131,7 +133,7 @@ fn wait_for_ends(context: &Context, mut waiting: Vec<String>) -> Result<(), Fail
 
 /// How often xend has started a domain again.
 fn restart_count(context: &Context, name: &str) -> Result<i64, Failure> {
-    match context.gateway.call("xend.domain.getRestartCount", &[Value::text(name)])? {
+    match context.gateway.query("xend.domain.getRestartCount", &[Value::text(name)])? {
         Value::Int(count) => Ok(count),
         other => Ok(other.to_text().parse().unwrap_or_default()),
     }
@@ -145,26 +147,38 @@ struct Rebooting {
     missing: u32,
 }
 
+impl Rebooting {
+    /// What became of the domain, whose count of restarts xend was asked for; `None` if it is to be
+    /// waited for still. The words are xm's.
+    fn end(&mut self, restarts: Result<i64, Failure>) -> Result<Option<String>, Failure> {
+        let name = &self.name;
+        match restarts {
+            Ok(restarts) if restarts != self.restarts => {
+                Ok(Some(format!("Domain {name} rebooted")))
+            }
+            Ok(_) => Ok(None),
+            Err(failure) if !failure.is_no_such_domain() => Err(failure),
+            Err(_) if self.missing >= MOST_MISSING => {
+                Ok(Some(format!("Domain {name} destroyed for failing to reboot")))
+            }
+            Err(_) => {
+                self.missing += 1;
+                Ok(None)
+            }
+        }
+    }
+}
+
 fn wait_for_reboots(context: &Context, names: Vec<(String, i64)>) -> Result<(), Failure> {
     let begun = |(name, restarts)| Rebooting { name, restarts, missing: 0 };
     let mut waiting: Vec<_> = names.into_iter().map(begun).collect();
     while !waiting.is_empty() {
         let mut still = Vec::new();
         for mut domain in waiting {
-            match restart_count(context, &domain.name) {
-                Ok(restarts) if restarts != domain.restarts => {
-                    print_line(format!("Domain {} rebooted", domain.name))?;
-                }
-                Ok(_) => still.push(domain),
-                Err(failure) if !failure.is_no_such_domain() => return Err(failure),
-                Err(_) if domain.missing >= MOST_MISSING => {
-                    let name = &domain.name;
-                    print_line(format!("Domain {name} has not come back"))?;
-                }
-                Err(_) => {
-                    domain.missing += 1;
-                    still.push(domain);
-                }
+            let restarts = restart_count(context, &domain.name);
+            match domain.end(restarts)? {
+                Some(end) => print_line(end)?,
+                None => still.push(domain),
             }
         }
         waiting = still;
@@ -173,4 +187,22 @@ fn wait_for_reboots(context: &Context, names: Vec<(String, i64)>) -> Result<(), 
         }
     }
     print_line("All domains rebooted")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_domain_that_does_not_come_back_has_failed_to_reboot() {
+        let mut domain = Rebooting { name: "a".to_owned(), restarts: 1, missing: 0 };
+        assert_eq!(domain.end(Ok(1)), Ok(None));
+        for _ in 0..MOST_MISSING {
+            assert_eq!(domain.end(Err(Failure::no_such_domain("a"))), Ok(None));
+        }
+        let destroyed = "Domain a destroyed for failing to reboot".to_owned();
+        assert_eq!(domain.end(Err(Failure::no_such_domain("a"))), Ok(Some(destroyed)));
+        assert_eq!(domain.end(Ok(2)), Ok(Some("Domain a rebooted".to_owned())));
+        assert!(domain.end(Err(Failure::new("x"))).is_err());
+    }
 }

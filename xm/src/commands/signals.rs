@@ -22,6 +22,9 @@ pub(super) static COMMANDS: [Command; 3] = [
         "Send keys to Xen, as on its serial console.",
         (1, 1),
         |context, words| {
+            if words.argument(0).is_empty() {
+                return Err(invalid("<Keys>", "one key or more, as h for help", ""));
+            }
             let keys = [Value::text(words.argument(0))];
             context.gateway.call("xend.node.send_debug_keys", &keys).map(drop)
         },

@@ -3,7 +3,7 @@
 use super::{
     block, console, create, credit, dump, host, identity, list, managed, memory, migrate, network,
     pci, pools, power, refused, save, scsi, security, sedf, shell, shutdown, signals, top, uptime,
-    usb, vcpus, vnets, xendomains,
+    usb, vcpus, version, vnets, xendomains,
 };
 use crate::cli::command::{Action, Command, Group, Shown};
 use crate::cli::option::{long_flag, long_option};
@@ -20,6 +20,7 @@ static HELP: [Command; 1] = [Command {
         long_option("completions", "SHELL", "Print completions for bash, fish or zsh"),
     ],
     count: (0, 1),
+    has_files: false,
     shown: Shown::Common,
     action: Action::Help,
 }];
@@ -51,7 +52,13 @@ pub(crate) static GROUPS: [Group; 8] = [
     },
     Group {
         title: "Host",
-        commands: &[&host::COMMANDS, &xendomains::COMMANDS, &top::COMMANDS, &shell::COMMANDS],
+        commands: &[
+            &host::COMMANDS,
+            &version::COMMANDS,
+            &xendomains::COMMANDS,
+            &top::COMMANDS,
+            &shell::COMMANDS,
+        ],
     },
     Group {
         title: "Devices",

@@ -6,7 +6,7 @@ use crate::cli::words::{Words, invalid};
 use crate::context::Context;
 use crate::domain::Domain;
 use crate::failure::Failure;
-use crate::output::{bold, clear_screen, print};
+use crate::output::{bold, clear_screen, print_styled, shown};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::thread::sleep;
@@ -49,7 +49,7 @@ fn run(context: &Context, words: &Words) -> Result<(), Failure> {
         if !words.has("batch") {
             clear_screen()?;
         }
-        print(screen(&running, before.as_ref(), &now))?;
+        print_styled(screen(&running, before.as_ref(), &now))?;
         shown += 1;
         if screens.is_some_and(|most| shown >= most) {
             return Ok(());
@@ -80,8 +80,8 @@ fn screen(domains: &[&Domain], before: Option<&Moment>, now: &Moment) -> String 
         let _ = writeln!(
             out,
             "{:>24} {:>6} {:>10.0} {:>6.1} {:>10} {:>5}",
-            domain.name(),
-            domain.state(),
+            shown(domain.name()),
+            shown(domain.state()),
             domain.cpu_time(),
             percent.unwrap_or_default(),
             domain.memory() * 1024,
@@ -100,7 +100,7 @@ mod tests {
     fn the_use_of_cpus_is_that_since_the_last_screen() {
         let text = b"(domain (domid 1) (name a) (state -b----) (cpu_time 12.5) (memory 64) \
             (online_vcpus 2))";
-        let domain = Domain::new(read_one(text, &Limits::DEFAULT).unwrap());
+        let domain = Domain::read(read_one(text, &Limits::DEFAULT).unwrap()).unwrap();
         let at = Instant::now();
         let before = Moment { at, cpu_times: HashMap::from([("1 a".to_owned(), 11.5)]) };
         let now = Moment { at: at + Duration::from_secs(2), cpu_times: HashMap::new() };

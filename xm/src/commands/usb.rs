@@ -2,6 +2,7 @@
 //! `usb-del`, `usb-list-assignable-devices`.
 
 use super::block::detach_device;
+use super::device_list::{column, text_column};
 use super::scsi::{listed, property};
 use crate::cli::command::Command;
 use crate::cli::option::JSON;
@@ -62,7 +63,7 @@ pub(super) static COMMANDS: [Command; 8] = [
         "<Domain> <host:bus.addr|host:vendor_id:product_id>",
         "Connect a USB device to an HVM guest.",
         (2, 2),
-        |context, words| qemu_device(context, words, "xend.domain.usb_add"),
+        qemu_device,
     )
     .common(),
     Command::new(
@@ -70,7 +71,7 @@ pub(super) static COMMANDS: [Command; 8] = [
         "<Domain> <host:bus.addr|host:vendor_id:product_id>",
         "Disconnect a USB device from an HVM guest.",
         (2, 2),
-        |context, words| qemu_device(context, words, "xend.domain.usb_del"),
+        qemu_device,
     )
     .common(),
 ];
@@ -109,61 +110,79 @@ fn create_controller(context: &Context, words: &Words) -> Result<(), Failure> {
     context.gateway.call("xend.domain.device_create", &arguments).map(drop)
 }
 
-fn qemu_device(context: &Context, words: &Words, method: &str) -> Result<(), Failure> {
-    let arguments = [words.argument(0), words.argument(1)].map(Value::text);
-    context.gateway.call(method, &arguments).map(drop)
+/// Neither does xend: the device model of a running domain is libxl's.
+fn qemu_device(context: &Context, words: &Words) -> Result<(), Failure> {
+    context.gateway.domain(words.argument(0))?;
+    Err(Failure::not_offered(
+        "USB devices cannot be passed through to the device model of a running domain: use xm \
+         usb-attach, or usbdevice in the domain's configuration",
+    ))
 }
 
 /// A controller of a domain.
 #[derive(Debug, Serialize)]
 struct Controller {
-    id: String,
-    backend_id: String,
-    state: String,
-    version: String,
-    backend: String,
-    /// Numbers of ports, and the bus behind each.
-    ports: Vec<(String, String)>,
+    id: Option<i64>,
+    backend_id: Option<i64>,
+    state: Option<i64>,
+    /// The version of USB, 1 or 2.
+    version: Option<i64>,
+    backend: Option<String>,
+    ports: Vec<Port>,
+}
+
+#[derive(Debug, Serialize)]
+struct Port {
+    port: i64,
+    /// What is connected; `None` if nothing is.
+    bus: Option<String>,
 }
 
 impl Controller {
     fn read(listed: &Sxp) -> Self {
         let properties = listed.tail().first();
-        let text = |key: &str, missing: &str| {
+        let text = |key: &str| {
             let found = properties.and_then(|all| property(all, key)).and_then(Sxp::as_str);
-            found.filter(|text| !text.is_empty()).unwrap_or(missing).to_owned()
+            found.filter(|text| !text.is_empty())
         };
+        let number = |key: &str| text(key).and_then(|text| text.parse().ok());
         let ports = properties.and_then(Sxp::as_list).unwrap_or_default();
         let ports = ports.iter().find(|property| property.head() == Some("port"));
         let ports = ports.map(Sxp::tail).unwrap_or_default().iter();
         let ports = ports.filter_map(|port| {
-            let bus = port.tail().first().and_then(Sxp::as_str).unwrap_or_default();
-            Some((port.head()?.to_owned(), bus.to_owned()))
+            let bus = port.tail().first().and_then(Sxp::as_str).filter(|bus| !bus.is_empty());
+            Some(Port { port: port.head()?.parse().ok()?, bus: bus.map(str::to_owned) })
         });
         Self {
-            id: listed.head().unwrap_or_default().to_owned(),
-            backend_id: text("backend-id", "-1"),
-            state: text("state", "-1"),
-            version: text("usb-ver", ""),
-            backend: text("backend", "??"),
+            id: listed.head().and_then(|id| id.parse().ok()),
+            backend_id: number("backend-id"),
+            state: number("state"),
+            version: text("usb-ver").and_then(|version| version.get(..1)?.parse().ok()),
+            backend: text("backend").map(str::to_owned),
             ports: ports.collect(),
         }
     }
 
     fn rows(&self) -> String {
-        let version = match self.version.chars().next() {
-            Some('1') => "USB1.1",
-            Some('2') => "USB2.0",
+        let version = match self.version {
+            Some(1) => "USB1.1",
+            Some(2) => "USB2.0",
             _ => "Unknown",
         };
         let mut out = format!(
             "{:<3} {:<3} {:<5} {:<7}  {:<30}\n",
             "Idx", "BE", "state", "usb-ver", "BE-path"
         );
-        let Self { id, backend_id, state, backend, .. } = self;
-        let _ = writeln!(out, "{id:<3} {backend_id:<3} {state:<5} {version:<7} {backend:<30}  ");
-        for (port, bus) in &self.ports {
-            let _ = writeln!(out, "port {port}: {bus}");
+        let _ = writeln!(
+            out,
+            "{:<3} {:<3} {:<5} {version:<7} {:<30}  ",
+            column(self.id),
+            column(self.backend_id),
+            column(self.state),
+            text_column(self.backend.as_ref())
+        );
+        for Port { port, bus } in &self.ports {
+            let _ = writeln!(out, "port {port}: {}", bus.as_deref().unwrap_or_default());
         }
         out
     }

@@ -6,8 +6,8 @@ use crate::cli::words::{Words, invalid, number};
 use crate::context::Context;
 use crate::domain::Domain;
 use crate::failure::Failure;
-use crate::gateway::domain_path;
 use crate::output::{print, print_json};
+use crate::targets::domain_path;
 use serde::Serialize;
 use std::fmt::Write as _;
 use xend_sxp::Sxp;
@@ -122,10 +122,10 @@ pub(super) fn list(context: &Context, words: &Words) -> Result<(), Failure> {
 }
 
 fn of_domain(context: &Context, name: &str) -> Result<Vec<Vcpu>, Failure> {
-    let answer = context.gateway.page(&format!("{}?op=vcpuinfo", domain_path(name)));
+    let answer = context.gateway.page(&format!("{}?op=vcpuinfo", domain_path(name)?));
     // Only the domain's own page tells that there is no such domain.
     let answer = match answer {
-        Ok(answer) => Domain::new(answer),
+        Ok(answer) => Domain::read(answer)?,
         Err(failure) => return Err(context.gateway.domain(name).err().unwrap_or(failure)),
     };
     let vcpus = answer.description().tail().iter().filter(|item| item.head() == Some("vcpu"));
@@ -207,7 +207,8 @@ mod tests {
     #[test]
     fn rows_are_those_of_xm() {
         let row = |text: &str| {
-            let domain = Domain::new(read_one(text.as_bytes(), &Limits::DEFAULT).unwrap());
+            let domain =
+                Domain::read(read_one(text.as_bytes(), &Limits::DEFAULT).unwrap()).unwrap();
             let vcpu = domain.description().get("vcpu").cloned().unwrap();
             Vcpu::read(&domain, &vcpu).row(4)
         };

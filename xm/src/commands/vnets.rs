@@ -1,13 +1,13 @@
 //! `xm vnet-list`, `vnet-create`, `vnet-delete`.
 
-use super::config_file::read_file;
+use super::config_file::read_named;
 use crate::cli::command::Command;
 use crate::cli::option::{ANY, JSON, LONG};
 use crate::cli::words::Words;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::gateway::escaped;
 use crate::output::{print_json, print_line, print_pretty};
+use crate::targets::escaped;
 use xend_sxp::Sxp;
 
 pub(super) static COMMANDS: [Command; 3] = [
@@ -19,13 +19,12 @@ pub(super) static COMMANDS: [Command; 3] = [
         "Make a virtual network.",
         (1, 1),
         |context, words| {
-            let file = words.argument(0);
-            let config =
-                read_file(file).map_err(|_| Failure::new(format!("File not found: {file}")))?;
+            let config = read_named(words.file(0), "File not found")?;
             let config = String::from_utf8_lossy(&config);
             context.gateway.operate("/xend/vnet", "create", &[("config", &config)]).map(drop)
         },
-    ),
+    )
+    .of_files(),
     Command::new(
         "vnet-delete",
         "<VnetId>",

@@ -75,6 +75,15 @@ impl Address {
         Some(format!("{scheme}://{user}{host}:{port}"))
     }
 
+    /// The value of HTTP's `Host`.
+    pub(crate) fn host_header(&self) -> String {
+        match self {
+            Self::Unix(_) => "localhost".to_owned(),
+            Self::Tcp { host, port, .. } if host.contains(':') => format!("[{host}]:{port}"),
+            Self::Tcp { host, port, .. } => format!("{host}:{port}"),
+        }
+    }
+
     /// Whether a password would cross a network in the clear.
     pub(crate) fn is_in_the_clear(&self) -> bool {
         match self {

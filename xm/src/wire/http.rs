@@ -4,6 +4,7 @@
 use super::stream::Stream;
 use std::fmt::{self, Write as _};
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::time::Duration;
 
 /// The longest line of an answer's head.
 const MAX_LINE: u64 = 64 * 1024;
@@ -28,6 +29,8 @@ pub(crate) struct Request<'a> {
 pub(crate) struct Answer {
     pub(crate) code: u16,
     pub(crate) reason: String,
+    /// The name and version of the server, as it says; may be empty.
+    pub(crate) server: String,
     pub(crate) body: Vec<u8>,
 }
 
@@ -36,6 +39,7 @@ pub(crate) struct Answer {
 struct Head {
     code: u16,
     reason: String,
+    server: String,
     framing: Framing,
     /// Whether the connection is of use afterwards.
     is_kept: bool,
@@ -85,7 +89,7 @@ impl<S: Read + Write> Connection<S> {
             return Err(invalid("the answer is too long"));
         }
         self.is_kept = head.is_kept && head.framing != Framing::UntilEnd;
-        Ok(Answer { code: head.code, reason: head.reason, body })
+        Ok(Answer { code: head.code, reason: head.reason, server: head.server, body })
     }
 
     /// Makes a request whose answer does not end, and gives its lines. An answer that is not a
@@ -99,7 +103,7 @@ impl<S: Read + Write> Connection<S> {
         }
         let mut text = Vec::new();
         body.by_ref().take(MAX_BODY).read_to_end(&mut text)?;
-        Ok(Err(Answer { code: head.code, reason: head.reason, body: text }))
+        Ok(Err(Answer { code: head.code, reason: head.reason, server: head.server, body: text }))
     }
 
     fn send(&mut self, request: &Request<'_>) -> io::Result<()> {
@@ -125,6 +129,11 @@ impl<S: Read + Write> Connection<S> {
 }
 
 impl Connection<Stream> {
+    /// A read or write fails from now on when nothing moves for `limit`.
+    pub(crate) fn set_limit(&self, limit: Duration) -> io::Result<()> {
+        self.stream.get_ref().set_limit(limit)
+    }
+
     /// The connection below.
     pub(crate) fn into_stream(self) -> Stream {
         self.stream.into_inner()
@@ -220,10 +229,11 @@ fn read_one_head(stream: &mut impl BufRead) -> io::Result<Head> {
     let mut framing =
         if code == 204 || code < 200 { Framing::Length(0) } else { Framing::UntilEnd };
     let mut is_kept = version == "HTTP/1.1";
+    let mut server = String::new();
     for _ in 0..MAX_HEADERS {
         let line = read_line(stream)?;
         if line.is_empty() {
-            return Ok(Head { code, reason, framing, is_kept });
+            return Ok(Head { code, reason, server, framing, is_kept });
         }
         let (name, value) = line.split_once(':').unwrap_or((&line, ""));
         let value = value.trim();
@@ -235,6 +245,7 @@ fn read_one_head(stream: &mut impl BufRead) -> io::Result<Head> {
             "transfer-encoding" if value.eq_ignore_ascii_case("chunked") => {
                 framing = Framing::Chunked;
             }
+            "server" => value.clone_into(&mut server),
             "connection" if value.eq_ignore_ascii_case("close") => is_kept = false,
             _ => {}
         }

@@ -24,22 +24,32 @@ impl Stream {
     pub(crate) fn connect(address: &Address, limit: Duration) -> io::Result<Self> {
         match address {
             Address::Unix(path) => {
-                let stream = UnixStream::connect(path)?;
-                stream.set_read_timeout(Some(limit))?;
-                stream.set_write_timeout(Some(limit))?;
-                Ok(Self::Unix(stream))
+                let stream = Self::Unix(UnixStream::connect(path)?);
+                stream.set_limit(limit)?;
+                Ok(stream)
             }
             Address::Tcp { host, port, is_encrypted, .. } => {
                 let stream = connect_tcp(host, *port)?;
                 stream.set_nodelay(true)?;
-                stream.set_read_timeout(Some(limit))?;
-                stream.set_write_timeout(Some(limit))?;
+                set_limit_of(&stream, limit)?;
                 if *is_encrypted {
                     tls::encrypt(host, stream).map(|stream| Self::Tls(Box::new(stream)))
                 } else {
                     Ok(Self::Tcp(stream))
                 }
             }
+        }
+    }
+
+    /// A read or write fails from now on when nothing moves for `limit`.
+    pub(crate) fn set_limit(&self, limit: Duration) -> io::Result<()> {
+        match self {
+            Self::Unix(stream) => {
+                stream.set_read_timeout(Some(limit))?;
+                stream.set_write_timeout(Some(limit))
+            }
+            Self::Tcp(stream) => set_limit_of(stream, limit),
+            Self::Tls(stream) => set_limit_of(&stream.sock, limit),
         }
     }
 
@@ -81,6 +91,11 @@ impl AsFd for Stream {
     }
 }
 
+fn set_limit_of(stream: &TcpStream, limit: Duration) -> io::Result<()> {
+    stream.set_read_timeout(Some(limit))?;
+    stream.set_write_timeout(Some(limit))
+}
+
 /// Tries the addresses of a host one after the other.
 fn connect_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
     let mut last = io::Error::other(format!("{host} has no address"));
@@ -95,10 +110,17 @@ fn connect_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
 
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Unix(stream) => stream.read(buffer),
-            Self::Tcp(stream) => stream.read(buffer),
-            Self::Tls(stream) => stream.read(buffer),
+        loop {
+            let read = match self {
+                Self::Unix(stream) => stream.read(buffer),
+                Self::Tcp(stream) => stream.read(buffer),
+                Self::Tls(stream) => stream.read(buffer),
+            };
+            match read {
+                // A signal that is caught interrupts a read with a limit.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return read,
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use super::python_dict::PythonDict;
 use super::xl;
 use crate::error::Fault;
 use crate::language::{Data, Value, Variables, integer_of};
+use xend_spelling::nearest;
 
 /// The most items of a list.
 const MAX_ITEMS: usize = 1_000;
@@ -102,14 +103,28 @@ impl<'a> Item<'a> {
             let (key, value) = part.split_at(at);
             let key = key.trim_ascii();
             if !known.iter().any(|known| known.as_bytes() == key) {
-                return Err(self.fault(format!("a key is not one of {}", known.join(" "))));
+                return Err(self.fault(unknown_key(self.variable, key, known)));
             }
             pairs.insert(key, value.get(1..).unwrap_or_default().trim_ascii());
         }
         Ok(pairs)
     }
 
+    /// The fault of this item; the reason must not quote values.
     pub(super) fn fault(&self, reason: impl AsRef<str>) -> Fault {
         Fault::new(self.offset, format!("{}: {}", self.variable, reason.as_ref()))
+    }
+}
+
+/// What is wrong with a key. It is named unless it can be the rest of a password with a comma.
+fn unknown_key(variable: &str, key: &[u8], known: &[&str]) -> String {
+    let name = std::str::from_utf8(key).ok().filter(|key| {
+        let is_name = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+        !key.is_empty() && is_name && variable != "vfb"
+    });
+    let Some(name) = name else { return format!("a key is not one of {}", known.join(" ")) };
+    match nearest(name, known.iter().copied()) {
+        Some(near) => format!("there is no key {name}, {near} is one"),
+        None => format!("there is no key {name}: give one of {}", known.join(" ")),
     }
 }

@@ -28,16 +28,26 @@ const KNOWN: &[&str] = &[
 /// Variables of xm and xl that an S-expression has no place for.
 #[rustfmt::skip]
 const WITHOUT_EFFECT: &[&str] = &[
-    "acpi_firmware", "actmem", "altp2m", "bootentry", "channel", "claim_mode", "cpus_soft",
-    "device_model_args", "device_model_stubdomain_override", "device_model_version", "device_tree",
-    "dm_restrict", "driver_domain", "dtdev", "e820_host", "hdtype", "init_seclabel", "iomem",
-    "macaddr", "max_event_channels", "max_grant_frames", "max_maptrack_frames", "memmap",
-    "mmio_hole", "ms_vm_genid", "ne2000",
-    "nestedhvm", "on_soft_reset", "on_watchdog", "p9", "passthrough", "pci_permissive", "pci_seize",
-    "pvcalls", "pvshim", "rdm", "seclabel", "smbios_firmware", "spice", "spicehost", "spicepasswd",
-    "spiceport", "spicetls_port", "ssidref", "tee", "usbctrl", "usbdev", "vcpu_avail", "vdispl", "vkb",
-    "vncviewer", "vnuma", "vpmu", "vsnd", "watchdog", "watchdog_action", "xenpaging_extra",
-    "xenpaging_file",
+    "acpi_firmware", "acpi_laptop_slate", "acpi_s3", "acpi_s4", "actmem", "altp2m", "altp2m_count",
+    "altp2mhvm", "arm_sci", "assisted_x2apic", "assisted_xapic", "bios_path_override", "bootentry",
+    "bootloader_restrict", "bootloader_user", "channel", "claim_mode", "cpus_soft",
+    "device_model_args", "device_model_args_hvm", "device_model_args_pv",
+    "device_model_stubdomain_override", "device_model_stubdomain_seclabel", "device_model_user",
+    "device_model_version", "device_tree", "dm_restrict", "driver_domain", "dtdev", "e820_host",
+    "gic_version", "hdtype", "hvm_pirq", "init_seclabel", "iomem", "llc_colors", "macaddr",
+    "max_event_channels", "max_grant_frames", "max_grant_version", "max_maptrack_frames",
+    "mca_caps", "memmap", "mmio_hole", "ms_vm_genid", "msr_relaxed", "ne2000", "nestedhvm",
+    "nr_spis", "nx", "on_soft_reset", "on_watchdog", "p9", "passthrough", "pci_permissive",
+    "pci_seize", "pvcalls", "pvshim", "pvshim_cmdline", "pvshim_extra", "pvshim_path", "rdm",
+    "rdm_mem_boundary", "seclabel", "smbios", "smbios_firmware", "spice", "spice_clipboard_sharing",
+    "spice_image_compression", "spice_streaming_video", "spiceagent_mouse",
+    "spicedisable_ticketing", "spicehost", "spicepasswd", "spiceport", "spicetls_port",
+    "spiceusbredirection", "spicevdagent", "ssidref", "stubdomain_cmdline", "stubdomain_kernel",
+    "stubdomain_memory", "stubdomain_ramdisk", "sve", "tee", "trap_unmapped_accesses", "usbctrl",
+    "usbdev", "usbversion", "vcpu_avail", "vdispl", "vendor_device", "virtio", "vkb", "vkb_device",
+    "vmtrace_buf_kb", "vncviewer", "vnuma", "vpmu", "vsnd", "vuart", "watchdog", "watchdog_action",
+    "xen_platform_pci_bar_uc", "xend_suspend_evtchn_compat", "xenpaging_extra", "xenpaging_file",
+    "xenstore_feature_mask", "xenstore_quota",
 ];
 
 /// The most variables that are compared with the known ones.
@@ -86,6 +96,33 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn no_variable_of_xl_vanishes() {
+        let reason = |name: &str| {
+            let text = format!("name = 'a'\n{name} = '1'\n");
+            let variables = crate::read_variables(text.as_bytes()).unwrap();
+            let mut warnings = Vec::new();
+            unusual(&variables, &mut warnings);
+            warnings.len()
+        };
+        for name in [
+            "acpi_s3",
+            "acpi_s4",
+            "acpi_laptop_slate",
+            "vendor_device",
+            "stubdomain_memory",
+            "usbversion",
+            "device_model_user",
+            "vmtrace_buf_kb",
+            "max_grant_version",
+        ] {
+            assert_eq!(reason(name), 1, "{name}");
+        }
+        for name in WITHOUT_EFFECT {
+            assert!(!KNOWN.contains(name) && reason(name) == 1, "{name}");
+        }
     }
 
     #[test]

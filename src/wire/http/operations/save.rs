@@ -14,15 +14,15 @@ pub(super) static SAVE: Operation = Operation {
     kinds: &[OpKind::SaveToFile],
     stages: &GUEST,
     data_loss: None,
-    params: &[required(
-        "file",
-        ParamKind::Path,
-        "File to write; an existing file is replaced",
-        "/var/lib/xen/save/web1",
-    )],
+    params: &[
+        required("file", ParamKind::Path, "File to write", "/var/lib/xen/save/web1"),
+        optional("force", ParamKind::Flag, "1", "Replace an existing file", "0"),
+    ],
     success: Success::Accepted,
     build: |request| {
-        request.change(DomainOp::Save { file: request.params.path("file")?, checkpoint: false })
+        let Save { force } = request.params.parse()?;
+        let file = request.params.path("file")?;
+        request.change(DomainOp::Save { file, checkpoint: false, replace: force })
     },
 };
 
@@ -87,6 +87,17 @@ pub(crate) static CANCEL: Operation = Operation {
     success: Success::Empty,
     build: |request| Ok(Change::Cancel(request.domain()).into()),
 };
+
+/// Clients before xm 4.2 send no `force`, and expect that a file is replaced.
+#[derive(Debug, Deserialize)]
+struct Save {
+    #[serde(default = "yes", deserialize_with = "flag")]
+    force: bool,
+}
+
+fn yes() -> bool {
+    true
+}
 
 #[derive(Debug, Deserialize)]
 struct Restore {

@@ -6,12 +6,14 @@ use crate::core::op::{AfterDump, Change, DomainOp};
 pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "xend.domain.save",
-        params: &["dom", "file", "checkpoint"],
+        // `force` came with xm 4.2; older ones expect that a file is replaced.
+        params: &["dom", "file", "checkpoint", "force"],
         required: 2,
         plan: |args, _| {
             let file = args.path(1)?;
             let checkpoint = args.flag(2, false)?;
-            Ok(Plan::none(on_domain(args, DomainOp::Save { file, checkpoint })?))
+            let replace = args.flag(3, true)?;
+            Ok(Plan::none(on_domain(args, DomainOp::Save { file, checkpoint, replace })?))
         },
     },
     Function {

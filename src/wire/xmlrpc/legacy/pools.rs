@@ -103,7 +103,12 @@ fn define(args: &Args<'_>, call: &CallContext<'_>, start: bool) -> Result<Plan, 
     Ok(Plan::new(move |engine, view| async move {
         engine.execute(view.caller(), Change::Pool(name.clone(), define)).await?;
         if start {
-            engine.execute(view.caller(), Change::Pool(name, PoolOp::Start)).await?;
+            let started = Change::Pool(name.clone(), PoolOp::Start);
+            if let Err(error) = engine.execute(view.caller(), started).await {
+                // The caller asked for a pool that runs, or for none.
+                let _ = engine.execute(view.caller(), Change::Pool(name, PoolOp::Delete)).await;
+                return Err(error.into());
+            }
         }
         Ok(Value::text(uuid.to_string()))
     }))

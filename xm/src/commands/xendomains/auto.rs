@@ -44,31 +44,60 @@ pub(super) fn names(directory: &Path, report: &mut Report) -> BTreeSet<String> {
     names
 }
 
+/// The endings of what editors and package managers leave beside a file: no domain of its own.
+const COPIES: [&str; 12] = [
+    "~",
+    ".bak",
+    ".old",
+    ".orig",
+    ".swp",
+    ".tmp",
+    ".rpmnew",
+    ".rpmorig",
+    ".rpmsave",
+    ".dpkg-dist",
+    ".dpkg-new",
+    ".dpkg-old",
+];
+
+fn is_copy(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    COPIES.iter().any(|ending| name.ends_with(ending.as_bytes()))
+}
+
 fn paths(directory: &Path, report: &mut Report) -> Vec<PathBuf> {
-    files(directory).unwrap_or_else(|failure| {
+    let mut paths = files(directory).unwrap_or_else(|failure| {
         report.failed(failure.to_string());
         Vec::new()
-    })
+    });
+    paths.retain(|path| {
+        let is_copy = is_copy(path);
+        if is_copy {
+            note(format!("Warning: {} is left out, as a copy of another file", path.display()));
+        }
+        !is_copy
+    });
+    paths
 }
 
 fn read(path: &Path) -> Result<AutoDomain, Failure> {
-    let path = path.to_string_lossy().into_owned();
-    let text = read_file(&path)?;
+    let shown = path.display();
+    let text = read_file(path)?;
     let config = if text.trim_ascii_start().starts_with(b"(") {
         read_first(&text, &Limits::DEFAULT).map_err(|error| {
             let line = error.line();
             let column = error.column();
-            Failure::new(format!("{path}: line {line}, column {column}: {error}"))
+            Failure::new(format!("{shown}: line {line}, column {column}: {error}"))
         })?
     } else {
-        let converted = Source { path: path.clone(), text }.convert(&Overrides::default())?;
+        let converted = Source { path: path.to_owned(), text }.convert(&Overrides::default())?;
         for warning in &converted.warnings {
-            note(format!("Warning: {path}: {warning:#}"));
+            note(format!("Warning: {shown}: {warning:#}"));
         }
         converted.config
     };
     let name = config.value("name").and_then(Sxp::as_str).map(str::to_owned);
-    let name = name.ok_or_else(|| Failure::new(format!("{path}: the domain has no name")))?;
+    let name = name.ok_or_else(|| Failure::new(format!("{shown}: the domain has no name")))?;
     Ok(AutoDomain { name, config })
 }
 
@@ -86,6 +115,9 @@ mod tests {
         write("30-broken.cfg", "lambda");
         write("40-none", "(vm)");
         write(".hidden", "lambda");
+        for copy in ["10-web~", "10-web.rpmsave", "10-web.dpkg-old", "web.cfg.bak"] {
+            write(copy, "kernel = '/k'\nname = 'copy'\n");
+        }
         let mut report = Report::default();
         let found = domains(dir.path(), &mut report);
         let names_of: Vec<&str> = found.iter().map(|domain| domain.name.as_str()).collect();

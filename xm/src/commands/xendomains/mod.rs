@@ -35,6 +35,7 @@ pub(super) static COMMANDS: [Command; 1] = [Command::new(
     (1, 1),
     run,
 )
+.of_files()
 .with(&[
     long_option("config", "FILE", "The file with the variables, /etc/default/xendomains"),
     long_option("lockfile", "FILE", "The file that says that they were started"),
@@ -61,7 +62,7 @@ fn run(context: &Context, words: &Words) -> Result<(), Failure> {
         let advice = "use xm xendomains there";
         return Err(Failure::new(format!("The files of another host are not here: {advice}")));
     }
-    let config = words.value("config").map_or_else(config_file, PathBuf::from);
+    let config = words.file_value("config").map_or_else(config_file, PathBuf::from);
     let Some(settings) = settings(&config)? else {
         if action == "stop" {
             return print_line(format!("{} does not exist", config.display()));
@@ -69,7 +70,7 @@ fn run(context: &Context, words: &Words) -> Result<(), Failure> {
         let message = format!("{} does not exist", config.display());
         return Err(Failure::with_status(NOT_CONFIGURED, message));
     };
-    let lock = Lock { path: words.value("lockfile").map_or_else(lock_file, PathBuf::from) };
+    let lock = Lock { path: words.file_value("lockfile").map_or_else(lock_file, PathBuf::from) };
     let mut report = Report::default();
     match action {
         "start" => start(context, &settings, &lock, &mut report)?,
@@ -101,8 +102,8 @@ fn settings(path: &Path) -> Result<Option<Settings>, Failure> {
     if !path.exists() {
         return Ok(None);
     }
-    let shown = path.to_string_lossy();
-    let text = read_file(&shown)?;
+    let shown = path.display();
+    let text = read_file(path)?;
     let (settings, mistakes) = Settings::read(&String::from_utf8_lossy(&text));
     for mistake in mistakes {
         note(format!("Warning: {shown}: {mistake}"));
@@ -123,14 +124,13 @@ impl Lock {
     fn set(&self) -> Result<(), Failure> {
         let folder = self.path.parent().unwrap_or(Path::new("/"));
         let made = fs::create_dir_all(folder).and_then(|()| File::create(&self.path));
-        made.map(drop)
-            .map_err(|error| Failure::of_file("write", &self.path.to_string_lossy(), &error))
+        made.map(drop).map_err(|error| Failure::of_file("write", &self.path, &error))
     }
 
     fn remove(&self) -> Result<(), Failure> {
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Failure::of_file("remove", &self.path.to_string_lossy(), &error))
+                Err(Failure::of_file("remove", &self.path, &error))
             }
             _ => Ok(()),
         }

@@ -34,8 +34,7 @@ pub(super) enum Kind {
 /// The files of a directory in the order of their names. Hidden ones do not count, and a directory
 /// that is missing has none.
 pub(super) fn files(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let unreadable =
-        |error: io::Error| Failure::of_file("read", &directory.to_string_lossy(), &error);
+    let unreadable = |error: io::Error| Failure::of_file("read", directory, &error);
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(unreadable)?,
@@ -57,7 +56,7 @@ pub(super) fn saved(directory: &Path) -> Result<Vec<SavedFile>, Failure> {
     let of = |path: PathBuf| {
         let mut start = Vec::new();
         let read = File::open(&path).and_then(|file| file.take(16).read_to_end(&mut start));
-        read.map_err(|error| Failure::of_file("read", &path.to_string_lossy(), &error))?;
+        read.map_err(|error| Failure::of_file("read", &path, &error))?;
         let kind = match start.as_slice() {
             SIGNATURE => Kind::Ours,
             SIGNATURE_OF_XL => Kind::OfXl,
@@ -75,12 +74,12 @@ pub(super) fn place(directory: &Path, name: &str) -> Result<(PathBuf, Option<Pat
     if name.starts_with('.') || name.contains('/') {
         return Err(Failure::new(format!("'{name}' cannot be the name of a file")));
     }
-    let shown = directory.to_string_lossy();
+    let shown = directory.display();
     let above = directory.parent().unwrap_or(Path::new("/"));
     // The memory of guests is private. The directories above have other files.
     let made = fs::create_dir_all(above)
         .and_then(|()| DirBuilder::new().recursive(true).mode(0o700).create(directory));
-    made.map_err(|error| Failure::of_file("create", &shown, &error))?;
+    made.map_err(|error| Failure::of_file("create", directory, &error))?;
     let file = directory.join(name);
     if !file.exists() {
         return Ok((file, None));
@@ -92,7 +91,7 @@ pub(super) fn place(directory: &Path, name: &str) -> Result<(PathBuf, Option<Pat
         )));
     };
     let moved = fs::rename(&file, &older);
-    moved.map_err(|error| Failure::of_file("rename", &file.to_string_lossy(), &error))?;
+    moved.map_err(|error| Failure::of_file("rename", &file, &error))?;
     Ok((file, Some(older)))
 }
 

@@ -10,6 +10,7 @@ use crate::domain::Domain;
 use crate::failure::Failure;
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::thread::sleep;
 
@@ -72,7 +73,7 @@ fn restore_all(
             }
         }
         if let Err(error) = fs::remove_file(&file.path) {
-            let failure = Failure::of_file("remove", &path.to_string(), &error);
+            let failure = Failure::of_file("remove", &file.path, &error);
             report.failed(format!("{failure}. Remove it, it must not be restored again."));
         }
         names.insert(file.name);
@@ -92,9 +93,8 @@ fn restore(context: &Context, file: &SavedFile, known: &[Domain]) -> Result<(), 
             return Err(Failure::new("xend starts the domain (on_xend_start)"));
         }
     }
-    let path = file.path.to_string_lossy();
-    let parameters = [("file", &*path), ("paused", "0")];
-    context.gateway.operate("/xend/domain", "restore", &parameters).map(drop)
+    let parameters = [("file", file.path.as_os_str().as_bytes()), ("paused", b"0")];
+    context.gateway.operate_with_bytes(None, "restore", &parameters).map(drop)
 }
 
 /// Whether xend starts a domain when it starts itself, if it keeps the domain.

@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::domain::Domain;
 use crate::failure::Failure;
 use crate::gateway::Gateway;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -160,8 +161,8 @@ impl Steps<'_> {
             let older = older.display();
             report.done(format!("The file of {name} that was not restored is {older} now"));
         }
-        let file = file.to_string_lossy();
-        self.limited.operate_on(name, "save", &[("file", &*file)]).map(drop)
+        let file = [("file", file.as_os_str().as_bytes())];
+        self.limited.operate_with_bytes(Some(name), "save", &file).map(drop)
     }
 
     fn shut_down(&self, name: &str, how: Shutdown) -> Result<(), Failure> {

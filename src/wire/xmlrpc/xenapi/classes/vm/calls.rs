@@ -70,7 +70,7 @@ fn resume(host: &HostView, uuid: Uuid, args: &Args<'_>) -> Result<Action, Failur
 fn save(host: &HostView, uuid: Uuid, args: &Args<'_>) -> Result<Action, Failure> {
     let file = args.path(2)?;
     let checkpoint = args.flag(3, false)?;
-    execute_in(host, uuid, RUNNING, DomainOp::Save { file, checkpoint })
+    execute_in(host, uuid, RUNNING, DomainOp::Save { file, checkpoint, replace: true })
 }
 
 fn restore(_: &HostView, _: Uuid, args: &Args<'_>) -> Result<Action, Failure> {
