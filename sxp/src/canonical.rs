@@ -48,8 +48,8 @@ const BLOCK: usize = 4096;
 /// Where a block is full enough: the next token may take a blank and a short text.
 const FULL: usize = BLOCK - 64;
 
-/// Most tokens are a few bytes. They are collected in a block, whose end is a variable of this loop:
-/// the length of a vector would be read and written in memory for each of them.
+/// Most tokens are a few bytes. They are collected in a block, whose end is a variable of this
+/// loop: the length of a vector would be read and written in memory for each of them.
 fn print_sequence(out: &mut Vec<u8>, expressions: &[Sxp]) {
     let mut block = [0; BLOCK];
     let mut end = 0;

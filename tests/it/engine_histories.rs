@@ -64,7 +64,9 @@ async fn a_history_follows_the_domain_and_goes_with_its_definition() {
     host.change("a", DomainOp::Rename(name("b"))).await.unwrap();
     assert!(usage(&host, "b", Span::Hour).await.starts_with(&before));
     let file = host.dir.path().join("saved");
-    host.change("b", DomainOp::Save { file: file.clone(), checkpoint: false }).await.unwrap();
+    host.change("b", DomainOp::Save { file: file.clone(), checkpoint: false, replace: true })
+        .await
+        .unwrap();
     tokio::time::sleep(MINUTE * 2).await;
     execute(&host, Change::Restore { file, paused: false }).await;
     let restored = usage(&host, "b", Span::Hour).await;
