@@ -92,6 +92,8 @@ async fn edited(browser: &Browser, daemon: &Daemon) -> Result<()> {
 async fn faults(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.open(&daemon.url("/xend/new")).await?;
     browser.fill("#new [name=name]", "formed4").await?;
+    // What the fields make has arrived: it would come between what is typed.
+    text_has(browser, "(name formed4)").await?;
     let wrong = "(vm\n  (name formed4)\n  (memory lots))";
     browser.fill("#new [name=config]", wrong).await?;
     browser.click("#new button[value=create]").await?;
