@@ -197,6 +197,11 @@ impl Browser {
         Ok(self.client.execute(script, vec![]).await?)
     }
 
+    /// Runs JavaScript that calls its last argument with its value.
+    pub async fn run_and_wait(&self, script: &str) -> Result<Value> {
+        Ok(self.client.execute_async(script, vec![]).await?)
+    }
+
     /// Clicks on an element.
     pub async fn click(&self, selector: &str) -> Result<()> {
         for _ in 0..5 {

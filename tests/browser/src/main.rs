@@ -1,6 +1,7 @@
 //! Tests xend's pages in Chromium: with and without scripts, by mouse and by keyboard, on a large
 //! screen and on a phone.
 
+mod accessibility;
 mod accounts;
 mod browser;
 mod console;
@@ -24,11 +25,39 @@ const MANY: usize = 1000;
 /// The most bytes of its list, compressed and with all files that it refers to.
 const MAX_PAGE_BYTES: usize = 60_000;
 
+/// Every kind of page.
+const PAGES: [(&str, &str); 23] = [
+    ("list", "/xend/domain?state=all"),
+    ("domain", "/xend/domain/busy"),
+    ("suspended", "/xend/domain/build"),
+    ("new", "/xend/new?template=pvh"),
+    ("selection", "/xend/selection?op=pause&domain=web1&domain=web2"),
+    ("history", "/xend/domain/busy/history"),
+    ("host", "/xend/node"),
+    ("host-history", "/xend/node/history"),
+    ("storage", "/xend/node/storage"),
+    ("bridges", "/xend/node/network"),
+    ("networks", "/xend/vnet"),
+    ("pools", "/xend/node/pool"),
+    ("pci", "/xend/node/pci"),
+    ("saved", "/xend/saved"),
+    ("tasks", "/xend/task"),
+    ("events", "/xend/journal"),
+    ("accounts", "/xend/node/user"),
+    ("log", "/xend/node/log"),
+    ("dmesg", "/xend/node/dmesg"),
+    ("reference", "/xend/help"),
+    ("confirm", "/xend/domain/web1/confirm?op=destroy"),
+    ("console", "/xend/domain/web1/console"),
+    ("missing", "/xend/domain/nosuch"),
+];
+
 #[tokio::main]
 async fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
     let xend = args.next().context("Which xend?")?;
     let shots = args.next().context("Where to?")?;
+    let axe = accessibility::Axe::read(Path::new(&args.next().context("Where is axe-core?")?))?;
     let (options, parts): (Vec<String>, Vec<String>) = args.partition(|arg| arg.starts_with("--"));
     let docs = options.iter().any(|arg| arg == "--docs");
     let xend = PathBuf::from(xend);
@@ -46,6 +75,9 @@ async fn main() -> Result<()> {
     let browser = driver.browser(&shots, true).await?;
     println!("Screenshots of every page");
     screenshots(&browser, &daemon, docs.then_some(Path::new("docs"))).await?;
+    println!("Accessibility of every page");
+    let urls: Vec<_> = PAGES.iter().map(|(_, path)| daemon.url(path)).collect();
+    axe.check(&browser, &urls).await?;
     println!("Creating domains from files");
     create(&browser, &daemon).await?;
     for part in ["create_form", "domain_list"] {
@@ -165,19 +197,7 @@ async fn screenshots(browser: &Browser, daemon: &Daemon, docs: Option<&Path>) ->
     }
     daemon.done("/xend/domain/busy", &[("op", "unpause")]).await?;
     tokio::time::sleep(Duration::from_secs(7)).await;
-    let pages = [
-        ("list", "/xend/domain?state=all"),
-        ("domain", "/xend/domain/busy"),
-        ("suspended", "/xend/domain/build"),
-        ("new", "/xend/new?template=pvh"),
-        ("host", "/xend/node"),
-        ("networks", "/xend/vnet"),
-        ("reference", "/xend/help"),
-        ("confirm", "/xend/domain/web1/confirm?op=destroy"),
-        ("console", "/xend/domain/web1/console"),
-        ("missing", "/xend/domain/nosuch"),
-    ];
-    for (name, path) in pages {
+    for (name, path) in PAGES {
         browser.open(&daemon.url(path)).await?;
         shots_of_page(browser, name).await.with_context(|| path.to_owned())?;
     }
