@@ -96,7 +96,7 @@ const HEADINGS: [&str; 6] =
 fn table(params: &[HelpParam]) -> Markup {
     html! {
         @if !params.is_empty() {
-            div.scroll {
+            div.scroll tabindex="0" role="group" aria-label="Parameters" {
                 table {
                     thead {
                         tr {

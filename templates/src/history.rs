@@ -19,7 +19,7 @@ pub(crate) fn history_table(entries: &[HistoryEntry]) -> Markup {
         @if entries.is_empty() {
             p { "No events since xend was started." }
         } @else {
-            div.scroll {
+            div.scroll tabindex="0" role="group" aria-label="Events" {
                 table {
                     thead {
                         tr {

@@ -42,7 +42,7 @@ impl NodePage {
                 section.card #use data-live="always" aria-labelledby="use-title" {
                     h2 #use-title { "Usage" }
                     @for shares in &self.shares { (shares.markup()) }
-                    div.scroll {
+                    div.scroll tabindex="0" role="group" aria-label="Usage by domain" {
                         table.legend {
                             thead {
                                 tr {

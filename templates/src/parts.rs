@@ -94,7 +94,7 @@ impl Uptime {
 /// A table of names and values, without a head.
 pub(crate) fn fact_table(facts: &[Fact]) -> Markup {
     html! {
-        div.scroll {
+        div.scroll tabindex="0" role="group" aria-label="Facts" {
             table.facts {
                 tbody {
                     @for fact in facts {

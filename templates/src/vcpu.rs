@@ -58,7 +58,7 @@ pub(crate) fn vcpu_table(vcpus: &[Vcpu]) -> Markup {
         @if vcpus.is_empty() {
             p { "No VCPUs." }
         } @else {
-            div.scroll {
+            div.scroll tabindex="0" role="group" aria-label="VCPUs" {
                 table {
                     thead {
                         tr {

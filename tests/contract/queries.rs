@@ -5,7 +5,7 @@ use crate::expected::Stage::{
 };
 use std::path::{Path, PathBuf};
 use xend::core::error::{Error, ErrorKind};
-use xend::core::model::{DomainRef, Scheduler, StorePath};
+use xend::core::model::{DomainRef, Scheduler, Span, StorePath};
 use xend::core::view::View;
 
 /// A method of [`View`] that waits for its answer. The others cannot fail.
@@ -31,6 +31,10 @@ pub(crate) enum Query {
     Pools,
     Storage,
     Extents,
+    DiskFacts,
+    SavedFiles,
+    Usage,
+    HostUsage,
     Vnet,
     WaitForDevices,
     Disks,
@@ -39,7 +43,7 @@ pub(crate) enum Query {
     StoreTree,
 }
 
-pub(crate) const QUERIES: [Query; 26] = [
+pub(crate) const QUERIES: [Query; 30] = [
     Query::Domains,
     Query::Domain,
     Query::DomainsWith,
@@ -60,6 +64,10 @@ pub(crate) const QUERIES: [Query; 26] = [
     Query::Pools,
     Query::Storage,
     Query::Extents,
+    Query::DiskFacts,
+    Query::SavedFiles,
+    Query::Usage,
+    Query::HostUsage,
     Query::Vnet,
     Query::WaitForDevices,
     Query::Disks,
@@ -96,6 +104,10 @@ impl Query {
             Query::Pools => view.pools().await.map(drop),
             Query::Storage => view.storage().await.map(drop),
             Query::Extents => view.extents(&[PathBuf::from("/")]).await.map(drop),
+            Query::DiskFacts => view.disk_facts(&[PathBuf::from("/")]).await.map(drop),
+            Query::SavedFiles => view.saved_files().await.map(drop),
+            Query::Usage => view.usage(domain, Span::Hour).await.map(drop),
+            Query::HostUsage => view.host_usage(Span::Hour).await.map(drop),
             Query::Vnet => view.vnet("nosuch").await.map(drop),
             Query::WaitForDevices => view.wait_for_devices(domain).await,
             Query::Disks => view.disks(domain).await.map(drop),
@@ -119,6 +131,9 @@ impl Query {
             | Query::Pools
             | Query::Storage
             | Query::Extents
+            | Query::DiskFacts
+            | Query::SavedFiles
+            | Query::HostUsage
             | Query::Load => Ok(()),
             Query::Vnet => Err(ErrorKind::NotFound),
             // No such file.
@@ -129,6 +144,7 @@ impl Query {
             | Query::Sedf
             | Query::Sched
             | Query::WaitForDevices
+            | Query::Usage
             | Query::Disks => there,
             Query::Console | Query::OpenConsole | Query::OpenScreen if stage == Dom0 => {
                 Err(ErrorKind::Denied)
@@ -158,7 +174,9 @@ fn every_query_is_in_the_contract() {
         include_str!("../../src/core/view/consoles.rs"),
         include_str!("../../src/core/view/disks.rs"),
         include_str!("../../src/core/view/guest.rs"),
+        include_str!("../../src/core/view/histories.rs"),
         include_str!("../../src/core/view/host.rs"),
+        include_str!("../../src/core/view/saved.rs"),
     ];
     let methods = sources.iter().flat_map(|source| source.split("pub async fn ").skip(1));
     let names: Vec<&str> = methods.filter_map(|method| method.split('(').next()).collect();
