@@ -2,14 +2,18 @@
 //!
 //! Options override the configuration file. [`crate::config`] has the defaults.
 
+mod running;
 mod service;
 mod user;
 
 use crate::config::RunOptions;
 use crate::version;
+use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
+use std::env;
 use std::path::PathBuf;
 
+pub use running::Running;
 pub use service::ServiceCommand;
 pub use user::{AccountOptions, UserCommand};
 
@@ -81,6 +85,25 @@ pub enum Command {
         /// A file of xm or xl, or XML of libvirt
         file: PathBuf,
     },
+}
+
+/// What to say of options of the daemon beside a command, if the error is about these: clap calls
+/// the command a subcommand that an argument conflicts with.
+pub fn options_beside_command(error: &clap::Error) -> Option<String> {
+    let Some(ContextValue::String(command)) = error.get(ContextKind::InvalidSubcommand) else {
+        return None;
+    };
+    let option = match error.get(ContextKind::PriorArg) {
+        Some(ContextValue::String(option)) => option.clone(),
+        Some(ContextValue::Strings(options)) => options.first()?.clone(),
+        // No command of clap's.
+        _ if ServiceCommand::ALL.iter().any(|(name, _)| name == command) => env::args().nth(1)?,
+        _ => return None,
+    };
+    let option = option.split_whitespace().next()?;
+    Some(format!(
+        "{option} is an option of the daemon, which has no command: leave out {option} or {command}"
+    ))
 }
 
 #[cfg(test)]

@@ -5,30 +5,37 @@ mod daemon;
 use anyhow::{Context, Result};
 use clap::Parser;
 use std::fmt::Display;
-use std::io::{self, BufRead as _, Read as _, Write};
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use xend::auth;
 use xend::bounded_file;
 use xend::check::{self, Report};
-use xend::cli::{Cli, Command, ServiceCommand, UserCommand};
-use xend::config::{self, Environment, RunOptions, Severity};
+use xend::cli::{Cli, Command, Running, ServiceCommand, UserCommand, options_beside_command};
+use xend::config::{self, Config, Environment, RunOptions, Severity};
+use xend::server::telemetry;
 use xend::sxp::{Limits, Reader, pretty};
 use xend::user_command::{self, UserCommandError};
 
+/// The exit status of [`clap`] for a command line that makes no sense.
+const USAGE: u8 = 2;
+
 fn main() -> ExitCode {
     if let Some(command) = ServiceCommand::of_this_process() {
+        if command == ServiceCommand::Status {
+            return status().unwrap_or_else(|error| failed(&error));
+        }
         print_error(format_args!("xend: {}", command.advice()));
         return ExitCode::FAILURE;
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) if error.use_stderr() => error.exit(),
+        Err(error) if error.use_stderr() => return wrong_usage(&error),
         Err(help) => return print_help(&help),
     };
     let result = match &cli.command {
         None if cli.run.check_config => check_config(&cli.run),
-        None => daemon::serve(&cli.run).map(|()| ExitCode::SUCCESS),
+        None => Ok(daemon::serve(&cli.run)),
         Some(Command::Sxp { file }) => print_canonical(file.as_deref()),
         Some(Command::Keys { sample }) => {
             print(if *sample { config::sample_file() } else { config::reference() })
@@ -64,6 +71,19 @@ fn print_help(help: &clap::Error) -> ExitCode {
     }
 }
 
+/// A command line that makes no sense.
+fn wrong_usage(error: &clap::Error) -> ExitCode {
+    if let Some(advice) = options_beside_command(error) {
+        telemetry::report_usage(&format!("xend: {advice}\n"));
+        return ExitCode::from(USAGE);
+    }
+    if io::stderr().is_terminal() {
+        error.exit();
+    }
+    telemetry::report_usage(&error.render().to_string());
+    ExitCode::from(USAGE)
+}
+
 fn failed(error: &anyhow::Error) -> ExitCode {
     print_error(format_args!("xend: {error:#}"));
     ExitCode::FAILURE
@@ -72,6 +92,16 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 /// Prints a line to standard error, which may be closed.
 fn print_error(line: impl Display) {
     writeln!(io::stderr().lock(), "{line}").ok();
+}
+
+/// `xend status`, with the exit status of the old one.
+fn status() -> Result<ExitCode> {
+    // The options of a daemon without any, but for those of the environment.
+    let options = Cli::try_parse_from(["xend"])?.run;
+    let (config, _) = Config::load(&options, &Environment::of_this_process())?;
+    let running = Running::of(&config);
+    print(format!("{running}; {}\n", ServiceCommand::Status.advice()))?;
+    Ok(ExitCode::from(running.exit_status()))
 }
 
 /// `xend --check-config`: prints the messages of a start, and what they come to.

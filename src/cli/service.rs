@@ -2,6 +2,19 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::path::Path;
+
+/// Where systemd looks for units.
+const UNIT_DIRS: [&str; 5] = [
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+];
+
+/// The units that run xend: on a Xen host, and on a simulated one.
+const UNITS: [&str; 2] = ["xend", "xend-sim"];
 
 /// A command of the old xend. None of them does anything but say what to type. They are no commands
 /// of clap's, which has hidden ones in completions and tips.
@@ -33,19 +46,69 @@ impl ServiceCommand {
         Self::ALL.into_iter().find(|(name, _)| first == OsStr::new(name)).map(|(_, it)| it)
     }
 
-    /// The command to type today.
+    /// The command to type today, for the unit that this machine has.
     pub fn advice(self) -> String {
+        self.advice_for(installed_unit(&UNIT_DIRS))
+    }
+
+    fn advice_for(self, unit: Option<&str>) -> String {
         let verb = match self {
-            Self::Start | Self::TraceStart => {
-                return "Nothing was started: systemd runs xend, type systemctl start xend (xend \
-                        without a command serves in the foreground)"
-                    .to_owned();
-            }
+            Self::Start | Self::TraceStart => "start",
             Self::Stop => "stop",
             Self::Restart => "restart",
             Self::Reload => "reload",
             Self::Status => "status",
         };
-        format!("Nothing was done: systemd runs xend, type systemctl {verb} xend")
+        match (self, unit) {
+            (Self::Status, Some(unit)) => format!("for more, type systemctl status {unit}"),
+            (Self::Status, None) => "no unit of systemd runs it on this machine".to_owned(),
+            (Self::Start | Self::TraceStart, Some(unit)) => format!(
+                "Nothing was started: systemd runs xend, type systemctl start {unit} (xend without \
+                 a command serves in the foreground)"
+            ),
+            (Self::Start | Self::TraceStart, None) => "Nothing was started: this machine has no \
+                unit of systemd for xend; xend without a command serves in the foreground"
+                .to_owned(),
+            (_, Some(unit)) => {
+                format!("Nothing was done: systemd runs xend, type systemctl {verb} {unit}")
+            }
+            (_, None) => {
+                "Nothing was done: this machine has no unit of systemd for xend; send the \
+                daemon a signal, SIGTERM to stop it and SIGHUP to reload its configuration"
+                    .to_owned()
+            }
+        }
+    }
+}
+
+/// The unit that runs xend on this machine; `None` if there is none.
+fn installed_unit(dirs: &[impl AsRef<Path>]) -> Option<&'static str> {
+    let is_in = |dir: &Path, unit: &str| dir.join(format!("{unit}.service")).exists();
+    UNITS.into_iter().find(|unit| dirs.iter().any(|dir| is_in(dir.as_ref(), unit)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_unit_that_is_installed_is_named() {
+        let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let dirs = dirs.each_ref().map(tempfile::TempDir::path);
+        assert_eq!(installed_unit(&dirs), None);
+        let said = ServiceCommand::Start.advice_for(None);
+        assert!(said.contains("no unit") && !said.contains("systemctl"), "{said}");
+        std::fs::write(dirs[1].join("xend-sim.service"), "").unwrap();
+        assert_eq!(installed_unit(&dirs), Some("xend-sim"));
+        std::fs::write(dirs[0].join("xend.service"), "").unwrap();
+        assert_eq!(installed_unit(&dirs), Some("xend"));
+        for (command, expected) in [
+            (ServiceCommand::Start, "type systemctl start xend-sim (xend without"),
+            (ServiceCommand::Restart, "type systemctl restart xend-sim"),
+            (ServiceCommand::Status, "type systemctl status xend-sim"),
+        ] {
+            let said = command.advice_for(Some("xend-sim"));
+            assert!(said.contains(expected), "{said}");
+        }
     }
 }

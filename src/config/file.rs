@@ -5,6 +5,7 @@ use super::entry::{Entry, Problem, Source};
 use super::error::ConfigError;
 use super::keys::{Key, ListenerGroup, OnError};
 use super::obsolete::{self, OBSOLETE_KEYS};
+use super::options::Hypervisor;
 use super::settings::FileSettings;
 use super::table::{self, keys};
 use crate::bounded_file;
@@ -22,6 +23,8 @@ pub(super) struct ConfigFile {
     pub(super) positions: KeyPositions,
     /// Errors in entries of listeners, until `is_served` is asked for the listener.
     listener_errors: Vec<(ListenerGroup, Diagnostic)>,
+    /// The error in the hypervisor, until `hypervisor` is asked.
+    hypervisor_error: Option<Diagnostic>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -32,6 +35,7 @@ impl ConfigFile {
             settings: FileSettings::defaults(),
             positions: KeyPositions::default(),
             listener_errors: Vec::new(),
+            hypervisor_error: None,
             diagnostics: Vec::new(),
         }
     }
@@ -72,6 +76,24 @@ impl ConfigFile {
         self.diagnostics
             .extend(errors.into_iter().map(|(_, error)| error.with_consequence(&consequence)));
         is_served
+    }
+
+    /// The hypervisor: that of the command line, which counts, or else the file's.
+    pub(super) fn hypervisor(
+        &mut self,
+        option: Option<Hypervisor>,
+    ) -> Result<Hypervisor, ConfigError> {
+        match (option, self.hypervisor_error.take()) {
+            (Some(hypervisor), error) => {
+                let consequence = format!("the command line decides, {hypervisor}");
+                let warning =
+                    error.map(|error| error.with_consequence(&consequence).into_warning());
+                self.diagnostics.extend(warning);
+                Ok(hypervisor)
+            }
+            (None, Some(error)) => Err(ConfigError::Invalid(error)),
+            (None, None) => Ok(self.settings.hypervisor),
+        }
     }
 
     /// Reports that a listener is not served. A listener of the command line has no position, and
@@ -145,6 +167,7 @@ impl ConfigFile {
         match key.on_error {
             OnError::Refuse => return Err(ConfigError::Invalid(error)),
             OnError::DropListener(group) => self.listener_errors.push((group, error)),
+            OnError::RefuseWithoutOption => self.hypervisor_error = Some(error),
             OnError::UseDefault => self.diagnostics.push(error.with_consequence(&default_of(key))),
         }
         Ok(())

@@ -38,6 +38,8 @@ pub(super) enum OnError {
     DropListener(ListenerGroup),
     /// The key has its default.
     UseDefault,
+    /// The daemon does not start, unless the command line has the value of the hypervisor.
+    RefuseWithoutOption,
 }
 
 /// The listeners that a key belongs to.
@@ -130,6 +132,10 @@ impl Key {
 
     pub(super) const fn listener(self, listener: ListenerGroup) -> Self {
         Self { on_error: OnError::DropListener(listener), ..self }
+    }
+
+    pub(super) const fn or_option(self) -> Self {
+        Self { on_error: OnError::RefuseWithoutOption, ..self }
     }
 
     pub(super) const fn or_default(self) -> Self {

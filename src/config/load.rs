@@ -143,6 +143,7 @@ impl Config {
             (None, Some(paths)) => paths.state.clone(),
             (None, None) => return Err(ConfigError::NoHome("--state-dir")),
         };
+        let hypervisor = file.hypervisor(options.hypervisor)?;
         let mut origins = Origins { keys: file.positions.clone(), ..Origins::default() };
         let http = http(options, file, &mut origins);
         let http_tls = http_tls(file)?;
@@ -164,7 +165,7 @@ impl Config {
             http_auth: settings.http_auth,
             http_tls,
             unix,
-            hypervisor: options.hypervisor.unwrap_or(settings.hypervisor),
+            hypervisor,
             hypervisor_limit: settings.hypervisor_limit,
             scheduler: options.scheduler.unwrap_or(settings.scheduler),
             sim: SimHost { cpus: settings.sim_cpus, memory_mib: settings.sim_memory_mib },

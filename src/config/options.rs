@@ -155,10 +155,18 @@ fn address_or_off(text: &str) -> Result<Switch<SocketAddr>, String> {
     if text.eq_ignore_ascii_case("off") {
         return Ok(Switch::Off);
     }
-    let (address, port) = text.rsplit_once(':').ok_or("Give ADDR:PORT or off")?;
+    let Some((address, port)) = text.rsplit_once(':') else {
+        return Err(if text.parse::<u16>().is_ok() {
+            format!("the address is missing, write localhost:{text} or :{text} for all interfaces")
+        } else {
+            "write ADDR:PORT or off".to_owned()
+        });
+    };
     let port = port.parse().map_err(|_| format!("'{port}' is not a port (0 to 65535)"))?;
     let address = address.strip_prefix('[').and_then(|a| a.strip_suffix(']')).unwrap_or(address);
-    let ListenIp(ip) = address.parse().map_err(|_| format!("'{address}' is not an IP address"))?;
+    let ListenIp(ip) = address.parse().map_err(|_| {
+        format!("'{address}' is not an IP address, localhost or empty for all interfaces")
+    })?;
     Ok(Switch::On(SocketAddr::new(ip, port)))
 }
 
@@ -205,6 +213,8 @@ mod tests {
             assert_eq!(address_or_off(text), Ok(Switch::On(address.parse().unwrap())), "{text}");
         }
         assert_eq!(address_or_off("OFF"), Ok(Switch::Off));
+        let advice = address_or_off("8001").unwrap_err();
+        assert!(advice.contains("write localhost:8001 or :8001"), "{advice}");
         for text in ["8000", "localhost", "example.org:80", "127.0.0.1:65536", "127.0.0.1:", ""] {
             assert!(address_or_off(text).is_err(), "{text}");
         }

@@ -12,7 +12,7 @@ const HEADER: &[&str] = &[
     "The file is a sequence of (key value); # starts a comment. The commented-out entries show \
      the defaults. Instead of yes, a value can be true, on or 1; instead of no, false, off or 0.",
     "Options of the command line override this file, see xend --help. [reload] marks the keys \
-     that SIGHUP (systemctl reload xend) applies; the others need a restart.",
+     that SIGHUP (systemctl reload xend, or xend-sim) applies; the others need a restart.",
     "A file written for an old xend works as it is. If a key is repeated, the first one counts. \
      The log has a warning for each unknown key, and for each key that has no effect any more \
      and asks for something. A listener with a wrong entry is not served; everything else is. \

@@ -205,6 +205,20 @@ const fn is_failed_lookup(error: &Error) -> bool {
     matches!(error, Error::NoSuchDomain(_) | Error::NoSuchObject { .. } | Error::NoSuchVnet(_))
 }
 
+/// Whether the host failed rather than the request was wrong, refused, or failed elsewhere: in a
+/// guest, or on another host.
+const fn is_fault_of_host(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Device { .. }
+            | Error::NoRoom { .. }
+            | Error::Timeout { .. }
+            | Error::Stalled { .. }
+            | Error::InDoubt { .. }
+            | Error::Backend { .. }
+    )
+}
+
 /// The part of an error that only the log may show; `None` if its `text` has it already.
 fn source(error: &Error, text: &str) -> Option<String> {
     let source = std::error::Error::source(error).map(ToString::to_string);
@@ -259,10 +273,16 @@ impl Core {
             Err(error) => {
                 let text = error.for_record().to_string();
                 let source = source(error, &text);
+                if is_fault_of_host(error) {
+                    // The state directory may be the reason.
+                    self.check_store_after_failure();
+                }
                 // An operator's monitors and scripts look for domains that may have gone. What a
                 // user of an account looks for in vain is for the operator to see.
                 if is_read || (caller.is_operator() && is_failed_lookup(error)) {
                     debug!(%caller, op, domain = target, error = %text, source, "Failed");
+                } else if is_fault_of_host(error) {
+                    warn!(%caller, op, domain = target, error = %text, source, "Failed");
                 } else {
                     info!(%caller, op, domain = target, error = %text, source, "Failed");
                 }

@@ -10,6 +10,9 @@ use tokio::time::{Instant, timeout};
 /// How long a check of the store counts.
 const STORE_CHECK_AGE: Duration = Duration::from_secs(10);
 
+/// When a store that cannot be written is checked again.
+pub(super) const STORE_RECHECK: Duration = Duration::from_secs(11);
+
 /// How long a reader waits for a check of the store.
 const STORE_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -23,6 +26,16 @@ pub(super) struct Health {
     sweep: Mutex<Option<String>>,
     store: watch::Sender<Option<StoreCheck>>,
     is_checking: AtomicBool,
+}
+
+/// What a check of the store says that the one before did not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StoreNews {
+    None,
+    /// It cannot be written any more.
+    Fails,
+    /// It can be written again.
+    IsWell,
 }
 
 /// The end of a check of the store.
@@ -55,10 +68,23 @@ impl Health {
         !is_fresh && !self.is_checking.swap(true, Ordering::AcqRel)
     }
 
-    pub(super) fn record_store(&self, checked: &Result<(), Error>) {
+    /// The same at once, since something failed: the last check may be out of date. One that failed
+    /// is repeated anyhow.
+    pub(super) fn begin_store_check_after_failure(&self) -> bool {
+        self.store_is_writable() != Some(false) && !self.is_checking.swap(true, Ordering::AcqRel)
+    }
+
+    /// Returns what is new since the last check.
+    pub(super) fn record_store(&self, checked: &Result<(), Error>) -> StoreNews {
         let error = checked.as_ref().err().map(ToString::to_string);
-        self.store.send_replace(Some(StoreCheck { at: Instant::now(), error }));
+        let is_well = error.is_none();
+        let last = self.store.send_replace(Some(StoreCheck { at: Instant::now(), error }));
         self.is_checking.store(false, Ordering::Release);
+        match (last.is_none_or(|last| last.error.is_none()), is_well) {
+            (true, false) => StoreNews::Fails,
+            (false, true) => StoreNews::IsWell,
+            (true, true) | (false, false) => StoreNews::None,
+        }
     }
 
     /// Whether the last check of the store succeeded; `None` before the first.
@@ -91,14 +117,20 @@ mod tests {
         let health = Health::default();
         assert!(health.begin_store_check());
         assert!(!health.begin_store_check(), "one at a time");
+        assert!(!health.begin_store_check_after_failure());
         assert_eq!(health.store_is_writable(), None);
         assert_eq!(health.store_error().await.unwrap(), NO_ANSWER);
-        health.record_store(&Err(Error::Stopping));
+        assert_eq!(health.record_store(&Err(Error::Stopping)), StoreNews::Fails);
+        assert_eq!(health.record_store(&Err(Error::Stopping)), StoreNews::None);
         assert_eq!(health.store_error().await.unwrap(), "Xend is shutting down");
         assert_eq!((health.store_is_writable(), health.begin_store_check()), (Some(false), false));
+        assert!(!health.begin_store_check_after_failure());
         tokio::time::advance(STORE_CHECK_AGE + Duration::from_millis(1)).await;
         assert!(health.begin_store_check());
-        health.record_store(&Ok(()));
+        assert_eq!(health.record_store(&Ok(())), StoreNews::IsWell);
+        assert_eq!(health.record_store(&Ok(())), StoreNews::None);
         assert_eq!((health.store_error().await, health.store_is_writable()), (None, Some(true)));
+        assert!(!health.begin_store_check());
+        assert!(health.begin_store_check_after_failure(), "it may be out of date");
     }
 }

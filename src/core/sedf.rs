@@ -23,7 +23,11 @@ pub fn check(params: &SedfParams) -> Result<(), Invalid> {
         return Err(Invalid::new("period: 0 ns, give a period, or a weight and no slice"));
     }
     if params.weight > u32::from(u16::MAX) {
-        return Err(Invalid::new(format!("weight: {} is above {}", params.weight, u16::MAX)));
+        return Err(Invalid::new(format!(
+            "weight: {} is out of range, 0 to {}",
+            params.weight,
+            u16::MAX
+        )));
     }
     Ok(())
 }

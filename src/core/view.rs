@@ -198,7 +198,12 @@ impl View {
         let view = self.lookup(domain)?;
         match view.domid() {
             Some(domid) if !view.is_privileged() => {
-                self.core.hypervisor.wait_for_devices(domid).await
+                let waited = self.core.hypervisor.wait_for_devices(domid).await;
+                if let Err(error @ Error::Device { .. }) = &waited {
+                    // A question, but clients ask it as a part of a change.
+                    tracing::warn!(caller = %self.caller, domain = %view.name(), %error, "Failed");
+                }
+                waited
             }
             _ => Ok(()),
         }

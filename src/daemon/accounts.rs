@@ -1,8 +1,9 @@
 //! The file of accounts, and the gate that passwords pass.
 
+use super::diagnostics::log;
 use std::sync::Arc;
 use xend::auth::{LoginGate, PasswordFile, UsersFile};
-use xend::config::{Auth, Config, Diagnostic};
+use xend::config::{Auth, Config, Diagnostic, ListenAddress, ListenerConfig};
 use xend::core::rights::Accounts;
 use xend::server::Server;
 
@@ -30,6 +31,7 @@ impl HostAccounts {
         if config.wants_accounts() {
             loaded.accounts.put_in_use();
         }
+        log(open_to_this_machine(config, loaded.accounts.are_in_use()));
         if config.needs_accounts() && loaded.accounts.all().is_empty() {
             tracing::error!("{}", nobody_can_log_in(config));
         }
@@ -58,12 +60,44 @@ fn nobody_can_log_in(config: &Config) -> String {
     format!("Nobody can log in: there are no accounts{place}, see xend user add")
 }
 
+/// Warnings about what lets every user of this machine control every domain.
+fn open_to_this_machine(config: &Config, has_accounts: bool) -> Vec<Diagnostic> {
+    let http = config.http_listener().into_iter().chain(config.http_on_unix());
+    let all = http.chain(config.xmlrpc.iter().chain(&config.xen_api).cloned());
+    let all: Vec<_> = all.collect();
+    let is_for_all = |listener: &ListenerConfig| match &listener.address {
+        // Who may write to a socket may connect.
+        ListenAddress::Unix(socket) => socket.mode & 0o002 != 0,
+        ListenAddress::Tcp(_) => false,
+    };
+    let trusts_loopback = |listener: &ListenerConfig| {
+        listener.auth == Auth::None && matches!(listener.address, ListenAddress::Tcp(_))
+    };
+    let warning = |key: &str, advice: &str| {
+        let message = format!("{key}: every user of this machine controls every domain: {advice}");
+        Diagnostic::warning_at(config.origins.keys.get(key), message)
+    };
+    let mut warnings = Vec::new();
+    if !has_accounts && all.iter().any(is_for_all) {
+        let advice = "write (xend-unix-mode 0660) and name a group with xend-unix-group, or make \
+                      accounts with xend user add";
+        warnings.push(warning("xend-unix-mode", advice));
+    }
+    if config.tunables.trust_loopback && all.iter().any(trusts_loopback) {
+        let advice = "name those who may with xend-trusted-users, or write (xend-http-auth users)";
+        warnings.push(warning("xend-http-trust-loopback", advice));
+    }
+    warnings
+}
+
 /// What is wrong with the files by which people log in.
 pub(super) fn check(config: &Config) -> Vec<Diagnostic> {
-    let mut diagnostics = Vec::new();
     let position = config.origins.keys.get(USERS_FILE);
     let file = config.users_file.as_ref().map(UsersFile::new);
-    match file.map_or(Ok(Vec::new()), |file| file.accounts()) {
+    let accounts = file.map_or(Ok(Vec::new()), |file| file.accounts());
+    let has_accounts = accounts.as_ref().map_or(true, |accounts| !accounts.is_empty());
+    let mut diagnostics = open_to_this_machine(config, has_accounts || config.wants_accounts());
+    match accounts {
         Err(error) => diagnostics.push(Diagnostic::error_at(None, error.to_string())),
         Ok(accounts) if !accounts.is_empty() => {}
         Ok(_) if config.needs_accounts() => {

@@ -3,6 +3,7 @@
 use super::{accounts, engine, relocation};
 use std::path::Path;
 use xend::config::{Config, ConfigError, Diagnostic, Environment, RunOptions};
+use xend::dir_lock::LockError;
 use xend::parent_dir;
 use xend::server::{listen, telemetry};
 
@@ -14,7 +15,7 @@ pub(crate) fn check(
     let (config, mut diagnostics) = Config::load(options, environment)?;
     diagnostics.extend(listen::check(&config));
     diagnostics.extend(telemetry::check(&config));
-    diagnostics.extend(directories(&config));
+    diagnostics.extend(directories(options, &config));
     diagnostics.extend(relocation::check(&config));
     diagnostics.extend(
         engine::suspicion(config.hypervisor)
@@ -29,15 +30,31 @@ pub(crate) fn check(
     Ok(diagnostics)
 }
 
+/// Fails if more than the state directory itself is missing. The default one may be the first of a
+/// user's files of this kind.
+pub(super) fn state_dir(options: &RunOptions, config: &Config) -> Result<(), LockError> {
+    let dir = &config.state_dir;
+    if options.state_dir.is_none() {
+        return Ok(());
+    }
+    let checked = parent_dir::check(&dir.join("lock"));
+    checked.map_err(|source| LockError::Unusable { dir: dir.clone(), source })
+}
+
 /// The state directory, and that of disk images, without which the rest is served.
-fn directories(config: &Config) -> Vec<Diagnostic> {
+fn directories(options: &RunOptions, config: &Config) -> Vec<Diagnostic> {
     let unusable = |dir: &Path| {
         let error = parent_dir::check_writable(dir).err()?;
         Some(format!("{} cannot be used: {error}", dir.display()))
     };
-    let state = unusable(&config.state_dir).map(|error| {
+    let missing = state_dir(options, config).err().map(|error| {
+        let error = anyhow::Error::from(error);
+        Diagnostic::error_at(None, format!("{error:#}"))
+    });
+    let state = missing.or_else(|| {
+        let error = unusable(&config.state_dir)?;
         let message = format!("{error}, make it writable or give another one with --state-dir");
-        Diagnostic::error_at(None, message)
+        Some(Diagnostic::error_at(None, message))
     });
     let storage = Some(&config.storage).filter(|dir| !dir.starts_with(&config.state_dir));
     let storage = storage.and_then(|dir| unusable(dir)).map(|error| {

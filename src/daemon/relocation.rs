@@ -14,6 +14,7 @@ use xend::memory_budget::MemoryBudget;
 use xend::peer_tls::PeerTls;
 use xend::peers::AllowedHosts;
 use xend::server::listen::ListenError;
+use xend::server::telemetry::Announcements;
 use xend::server::{Server, listen};
 use xend::wire::relocation::{RelocationPlaces, RelocationServer};
 
@@ -130,6 +131,7 @@ impl Relocation {
         budget: &MemoryBudget,
         tls: Tls,
         places: RelocationPlaces,
+        announcements: Announcements,
     ) -> Result<Self> {
         let relocation = Self {
             engine: engine.clone(),
@@ -141,16 +143,21 @@ impl Relocation {
             ports: Mutex::default(),
         };
         for kind in [Kind::Plain, Kind::Encrypted] {
-            relocation.start_port(config, kind).await?;
+            relocation.start_port(config, kind, announcements).await?;
         }
         Ok(relocation)
     }
 
-    async fn start_port(&self, config: &Config, kind: Kind) -> Result<()> {
+    async fn start_port(
+        &self,
+        config: &Config,
+        kind: Kind,
+        announcements: Announcements,
+    ) -> Result<()> {
         let Switch::On(address) = *kind.switch(config) else { return Ok(()) };
         match self.open(config, kind, address).await {
             Ok((port, bound)) => {
-                listen::announce([bound], kind.announced());
+                announcements.announce([bound], kind.announced());
                 self.ports.lock().await.push(port);
                 Ok(())
             }

@@ -1,6 +1,7 @@
 //! Start and end.
 
 use super::accounts::HostAccounts;
+use super::check;
 use super::diagnostics::log;
 use super::reload::Reload;
 use super::relocation::{RELOCATION_PORTS, Relocation};
@@ -8,33 +9,70 @@ use super::wires::Wires;
 use super::{engine, relocation};
 use anyhow::Result;
 use arc_swap::ArcSwap;
-use std::path::Path;
+use std::path;
+use std::process::ExitCode;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use xend::allocator;
-use xend::config::{Config, Environment, RunOptions};
+use xend::config::{Config, Diagnostic, Environment, LogFormat, RunOptions};
 use xend::core::engine::Engine;
 use xend::dir_lock::DirLock;
 use xend::memory_budget::MemoryBudgets;
 use xend::server::places::{OpenFiles, raise_file_limit};
-use xend::server::telemetry::Telemetry;
+use xend::server::telemetry::{Telemetry, report_failure};
 use xend::server::{Inherited, Places, Server, Signals, lifecycle, listen};
 use xend::wire::relocation::RelocationPlaces;
 
-/// `xend`: serves until SIGTERM or SIGINT.
-pub(crate) fn serve(options: &RunOptions) -> Result<()> {
+/// What there is before the log.
+struct Prepared {
+    inherited: Inherited,
+    environment: Environment,
+    config: Config,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// `xend`: serves until SIGTERM or SIGINT. Why it failed is said in the format of the log.
+pub(crate) fn serve(options: &RunOptions) -> ExitCode {
+    let prepared = match prepare(options) {
+        Ok(prepared) => prepared,
+        Err(error) => return failed(options.log_format.unwrap_or_default(), &error),
+    };
+    let format = prepared.config.log_format;
+    match serve_with(options, prepared) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(format, &error),
+    }
+}
+
+fn failed(format: LogFormat, error: &anyhow::Error) -> ExitCode {
+    report_failure(format, &format!("{error:#}"));
+    ExitCode::FAILURE
+}
+
+fn prepare(options: &RunOptions) -> Result<Prepared> {
     allocator::configure();
     // Before any thread starts, since it changes the environment.
     let inherited = Inherited::from_env()?;
     let environment = Environment::of_this_process();
     let (config, diagnostics) = Config::load(options, &environment)?;
-    let logfile = config.logfile.as_deref();
-    let telemetry = Telemetry::init(&config.tunables.log_filter, logfile, config.log_format)?;
+    Ok(Prepared { inherited, environment, config, diagnostics })
+}
+
+fn serve_with(options: &RunOptions, prepared: Prepared) -> Result<()> {
+    let Prepared { inherited, environment, config, diagnostics } = prepared;
+    let logfile = config.logfile.clone();
+    let telemetry =
+        Telemetry::init(&config.tunables.log_filter, logfile.as_deref(), config.log_format)?;
     log(diagnostics);
     let daemon = run(options, environment, config, inherited, telemetry);
-    lifecycle::block_on(daemon)??;
-    tracing::info!("Stopped");
-    Ok(())
+    let ended = lifecycle::block_on(daemon).map_err(anyhow::Error::from).and_then(|ended| ended);
+    match &ended {
+        Ok(()) => tracing::info!("Stopped"),
+        // Standard error has it in any case.
+        Err(error) if logfile.is_some() => tracing::error!("{error:#}"),
+        Err(_) => {}
+    }
+    ended
 }
 
 async fn run(
@@ -46,6 +84,7 @@ async fn run(
 ) -> Result<()> {
     let mut signals = Signals::install()?;
     let tunables = config.live_tunables();
+    check::state_dir(options, &config)?;
     // Two daemons with one directory would overwrite each other's files.
     let _lock = DirLock::acquire(&config.state_dir)?;
     // Before the engine starts: a socket in use is a clear error. Connections are accepted when the
@@ -67,9 +106,16 @@ async fn run(
     let host = engine.host_uuid().await?;
     let budgets = MemoryBudgets::new(config.body_memory);
     let requests = &budgets.requests;
-    let relocation =
-        Relocation::start(&config, &engine, &server, requests, relocation_tls, relocation_places)
-            .await?;
+    let relocation = Relocation::start(
+        &config,
+        &engine,
+        &server,
+        requests,
+        relocation_tls,
+        relocation_places,
+        telemetry.announcements(),
+    )
+    .await?;
     let tls = listeners.tls();
     let left_out = listeners.left_out.clone();
     let wires = Wires {
@@ -106,10 +152,13 @@ async fn run(
 
 /// Says that everything listens, and on what it works.
 fn log_start(config: &Config) {
-    let file = config.origins.keys.file().map(Path::display);
+    let file = config.origins.keys.file().map(|file| {
+        let file = path::absolute(file).unwrap_or_else(|_| file.to_owned());
+        file.display().to_string()
+    });
     tracing::info!(
         hypervisor = %config.hypervisor,
-        config = file.map(tracing::field::display),
+        config = %file.as_deref().unwrap_or("none"),
         state_dir = %config.state_dir.display(),
         "Xend {} started",
         env!("CARGO_PKG_VERSION")

@@ -10,7 +10,7 @@ use xend::core::engine::Engine;
 use xend::core::model::Uuid;
 use xend::core::ports::{Authenticator, Logins};
 use xend::memory_budget::MemoryBudgets;
-use xend::server::listen::{self, OpenListeners};
+use xend::server::listen::OpenListeners;
 use xend::server::telemetry::Telemetry;
 use xend::server::{BasicAuth, Guard, Listener, Server, Trust};
 use xend::wire::argo::{ALL_BUSY, Argo, ArgoOptions, DomainFiles};
@@ -44,11 +44,12 @@ impl Wires<'_> {
     pub(super) fn serve(&self, listeners: OpenListeners) {
         let OpenListeners { http, xmlrpc, xen_api, argo, metrics: metrics_listener, left_out: _ } =
             listeners;
-        listen::announce(xen_api.iter().map(|(listener, _)| listener), "Xen-API");
-        listen::announce(xmlrpc.iter().map(|(listener, _)| listener), "XML-RPC");
-        listen::announce(&argo, "Argo");
-        listen::announce(&metrics_listener, "Metrics");
-        listen::announce(&http, "Listening");
+        let announcements = self.telemetry.announcements();
+        announcements.announce(xen_api.iter().map(|(listener, _)| listener), "Xen-API");
+        announcements.announce(xmlrpc.iter().map(|(listener, _)| listener), "XML-RPC");
+        announcements.announce(&argo, "Argo");
+        announcements.announce(&metrics_listener, "Metrics");
+        announcements.announce(&http, "Listening");
         let guard = Guard::new(Arc::clone(self.tunables));
         let guarded = |auth, app: Router| {
             let app = self.with_basic_auth(app, auth);

@@ -40,7 +40,7 @@ fn with_headers(written: &[u8]) -> Option<Vec<u8>> {
     let is_refusal = text.ends_with("\r\n")
         && !text.contains("\r\n\r\n")
         && text.contains("\r\ncontent-length: 0\r\n")
-        && !text.contains("\r\nexpires:");
+        && !text.contains("\r\nserver:");
     is_refusal.then(|| [lines, HEADERS.as_bytes(), SERVER_NAME.as_bytes(), b"\r\n\r\n"].concat())
 }
 
@@ -130,7 +130,7 @@ mod tests {
             let arrived = passed(&[&bare], room).await;
             assert_eq!(arrived, format!("{refusal}{HEADERS}{SERVER_NAME}\r\n\r\n"));
         }
-        let own = format!("{refusal}Expires: -1\r\n\r\n");
+        let own = format!("{refusal}Server: {SERVER_NAME}\r\n\r\n");
         let with_body = format!("{bare}text\r\n\r\n");
         let fine = bare.replace("400 Bad Request", "200 OK");
         for other in [own.as_str(), &with_body, &fine, "HTTP/1.1 404 Not found\r\n\r\n", "", "\r\n"]

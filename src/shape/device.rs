@@ -117,7 +117,7 @@ fn block(
     fields.drop_keys(&["protocol"]);
     let vdi = fields.optional_text("VDI")?.and_then(|text| parse_uuid(&text.to_string()).ok());
     let mode = fields.parse::<BlockMode>("mode")?.unwrap_or(BlockMode::ReadOnly);
-    let bootable = fields.number("bootable", Unit::Plain, 1)?.map(|n| n == 1);
+    let bootable = fields.number("bootable", Unit::Plain, 0..=1)?.map(|n| n == 1);
     let backend = backend(&mut fields)?;
     let mut rest = fields.rest();
     // Answers have the usual driver; any other driver was configured.
@@ -153,7 +153,7 @@ fn split_device_name(dev: &str) -> Result<(&str, BlockKind), Invalid> {
 /// The number of a stored device. Some answers have it, too.
 fn devid(fields: &mut Fields<'_>) -> Result<Option<u32>, ShapeError> {
     Ok(fields
-        .number("devid", Unit::Plain, u64::from(u32::MAX))?
+        .number("devid", Unit::Plain, 0..=u64::from(u32::MAX))?
         .and_then(|id| u32::try_from(id).ok()))
 }
 

@@ -4,6 +4,7 @@ use super::error::ShapeError;
 use crate::core::model::{Invalid, Property, Text, Unit, Value, is_whole_number};
 use crate::sxp::Sxp;
 use std::mem;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 /// The properties `(key value)` of a list that are not read yet.
@@ -101,19 +102,20 @@ impl<'a> Fields<'a> {
         check(text).map(Some).map_err(|reason| ShapeError::new(self.name(key), reason, word))
     }
 
-    /// A whole number up to `max`.
+    /// A whole number in `range`. A 0 below it is left to the caller: some clients mean a default.
     pub(super) fn number(
         &mut self,
         key: &str,
         unit: Unit,
-        max: u64,
+        range: RangeInclusive<u64>,
     ) -> Result<Option<u64>, ShapeError> {
+        let (least, most) = range.into_inner();
+        let out_of_range =
+            |shown: &str| Invalid::new(format!("{shown} is out of range, {least} to {most}"));
         self.checked(key, |text| match whole_number(text) {
-            Some(n) if n <= max => Ok(n),
-            Some(n) => Err(Invalid::new(format!("{n} is above {max}"))),
-            None if is_whole_number(text) && !text.contains('-') => {
-                Err(Invalid::new(format!("{} is above {max}", text.trim())))
-            }
+            Some(n) if n <= most => Ok(n),
+            Some(n) => Err(out_of_range(&n.to_string())),
+            None if is_whole_number(text) => Err(out_of_range(text.trim())),
             None => Err(Invalid::new(format!("{text:?} {}", unit.refusal(text)))),
         })
     }

@@ -47,7 +47,7 @@ pub(super) fn read_image(property: &Sxp) -> Result<(Option<Image>, Option<u64>),
         // xm 3.0.0 sends these for every guest; only HVM uses them.
         fields.drop_keys(&["boot", "nics"]);
     }
-    let vcpus = fields.number("vcpus", Unit::Plain, u64::from(MAX_VCPUS))?;
+    let vcpus = fields.number("vcpus", Unit::Plain, 1..=u64::from(MAX_VCPUS))?;
     let mut kernel = fields.text("kernel")?;
     let mut loader = fields.optional_text("loader")?;
     if kind == GuestKind::Hvm && loader.is_none() && !kernel.is_empty() {

@@ -60,9 +60,10 @@ pub fn read_object(sxp: &Sxp, uuid: Uuid) -> Result<Item, ShapeError> {
         "vdi" => {
             let location = fields.text("location")?;
             let size =
-                fields.number("size", Unit::Bytes, u64::MAX)?.ok_or_else(|| missing("size"))?;
+                fields.number("size", Unit::Bytes, 0..=u64::MAX)?.ok_or_else(|| missing("size"))?;
             let kind = fields.parse::<VdiKind>("type")?.ok_or_else(|| missing("type"))?;
-            let mut flag = |key: &str| fields.number(key, Unit::Plain, 1).map(|on| on == Some(1));
+            let mut flag =
+                |key: &str| fields.number(key, Unit::Plain, 0..=1).map(|on| on == Some(1));
             ObjectKind::Vdi(Vdi {
                 own: flag("own")?,
                 sharable: flag("sharable")?,
@@ -90,14 +91,14 @@ pub fn read_object(sxp: &Sxp, uuid: Uuid) -> Result<Item, ShapeError> {
             let name = fields.checked("name", checked)?.ok_or_else(|| missing("name"))?;
             let scheduler = fields.parse("scheduler")?.ok_or_else(|| missing("scheduler"))?;
             let cpus = fields.parse("cpus")?.unwrap_or_default();
-            let ncpu = fields.number("ncpu", Unit::Plain, u64::from(MAX_CPUS))?.unwrap_or(0);
+            let ncpu = fields.number("ncpu", Unit::Plain, 0..=u64::from(MAX_CPUS))?.unwrap_or(0);
             let ncpu = u32::try_from(ncpu).unwrap_or(MAX_CPUS);
             ObjectKind::Pool(Pool {
                 name,
                 scheduler,
                 cpus,
                 ncpu,
-                auto_start: fields.number("auto_start", Unit::Plain, 1)? == Some(1),
+                auto_start: fields.number("auto_start", Unit::Plain, 0..=1)? == Some(1),
             })
         }
         "pbd" => ObjectKind::Pbd,

@@ -100,9 +100,9 @@ fn read(sxp: &Sxp, origin: Origin) -> Result<DomainConfig, ShapeError> {
         Some(name) => name,
         None => DomName::new(UNNAMED).map_err(|reason| ShapeError::new("name", reason, sxp))?,
     };
-    let memory = fields.number("memory", Unit::Mebibytes, DomainConfig::MAX_MEMORY)?;
+    let memory = fields.number("memory", Unit::Mebibytes, 1..=DomainConfig::MAX_MEMORY)?;
     let maxmem =
-        fields.number("maxmem", Unit::Mebibytes, DomainConfig::MAX_MEMORY)?.filter(|n| *n > 0);
+        fields.number("maxmem", Unit::Mebibytes, 1..=DomainConfig::MAX_MEMORY)?.filter(|n| *n > 0);
     let Some(memory) = memory.or(maxmem) else {
         return Err(ShapeError::new("memory", "missing, give the domain's memory in MiB", sxp));
     };
@@ -110,10 +110,10 @@ fn read(sxp: &Sxp, origin: Origin) -> Result<DomainConfig, ShapeError> {
     config.maxmem = maxmem.unwrap_or(memory);
     config.uuid = fields.checked("uuid", parse_uuid)?;
     config.shadow_memory =
-        fields.number("shadow_memory", Unit::Mebibytes, DomainConfig::MAX_MEMORY)?.unwrap_or(0);
+        fields.number("shadow_memory", Unit::Mebibytes, 0..=DomainConfig::MAX_MEMORY)?.unwrap_or(0);
 
     let image = fields.take("image")?.map(read_image).transpose()?;
-    let vcpus = fields.number("vcpus", Unit::Plain, u64::from(MAX_VCPUS))?;
+    let vcpus = fields.number("vcpus", Unit::Plain, 1..=u64::from(MAX_VCPUS))?;
     let (image, image_vcpus) = image.unwrap_or_default();
     match vcpus.or(image_vcpus).map(u32::try_from) {
         Some(Ok(0)) => {
@@ -138,14 +138,14 @@ fn read(sxp: &Sxp, origin: Origin) -> Result<DomainConfig, ShapeError> {
     }
 
     let weight_word = sxp.value("cpu_weight").unwrap_or(sxp);
-    if let Some(weight) = fields.number("cpu_weight", Unit::Plain, u64::from(u16::MAX))? {
+    if let Some(weight) = fields.number("cpu_weight", Unit::Plain, 1..=u64::from(u16::MAX))? {
         if weight == 0 && origin == Origin::Client {
             let reason = format!("0 is out of range, 1 to {}", u16::MAX);
             return Err(ShapeError::new("cpu_weight", reason, weight_word));
         }
         config.cpu_weight = u16::try_from(weight).unwrap_or(u16::MAX).max(1);
     }
-    if let Some(cap) = fields.number("cpu_cap", Unit::Percent, u64::from(u16::MAX))? {
+    if let Some(cap) = fields.number("cpu_cap", Unit::Percent, 0..=u64::from(config.vcpus * 100))? {
         config.cpu_cap = u16::try_from(cap).unwrap_or(u16::MAX);
     }
     if let Some(pool) = fields.optional_text("pool_name")? {
@@ -162,7 +162,8 @@ fn read(sxp: &Sxp, origin: Origin) -> Result<DomainConfig, ShapeError> {
     config.on_xend_stop = fields.parse("on_xend_stop")?.unwrap_or_default();
     config.description = fields.text("description")?;
     config.features = fields.text("features")?;
-    let restarts = fields.number("restart_count", Unit::Plain, u64::from(u32::MAX))?.unwrap_or(0);
+    let restarts =
+        fields.number("restart_count", Unit::Plain, 0..=u64::from(u32::MAX))?.unwrap_or(0);
     config.restarts = u32::try_from(restarts).unwrap_or(u32::MAX);
     config.sedf = fields.take("sedf")?.map(|sedf| read_sedf(sedf.tail(), sedf)).transpose()?;
 
@@ -209,7 +210,7 @@ pub fn read_sedf(items: &[Sxp], at: &Sxp) -> Result<SedfParams, ShapeError> {
     let mut fields = Fields::new("sedf", items)?;
     let mut number = |key: &str, max: u64| {
         fields
-            .number(key, Unit::Plain, max)?
+            .number(key, Unit::Plain, 0..=max)?
             .ok_or_else(|| ShapeError::new(format!("sedf {key}"), "missing", at))
     };
     let day = u64::try_from(SedfParams::MAX_TIME.as_nanos()).unwrap_or(u64::MAX);
@@ -403,7 +404,7 @@ mod tests {
                 1,
             ),
             ("(vm (name a) (memory 64) (vcpus 0))", "vcpus: 0 is too few, at least 1 is needed", 1),
-            ("(vm (name a) (memory 64) (vcpus 129))", "vcpus: 129 is above 128", 33),
+            ("(vm (name a) (memory 64) (vcpus 129))", "vcpus: 129 is out of range, 1 to 128", 33),
             (
                 "(vm (name a) (memory 64) (cpus foo))",
                 "cpus: \"foo\" is not a list of CPUs like 0-3,^1",

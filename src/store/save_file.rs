@@ -127,7 +127,9 @@ fn refused(reason: &str) -> Error {
 pub(super) fn open(path: &Path) -> Result<(DomainConfig, OwnedFd), Error> {
     let shown = path.display();
     let unreadable = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => Invalid::new(format!("file: {shown} does not exist")).into(),
+        io::ErrorKind::NotFound => {
+            Invalid::new(format!("file: {shown} does not exist")).absent().into()
+        }
         io::ErrorKind::PermissionDenied => {
             Invalid::new(format!("file: xend may not read {shown}")).into()
         }
@@ -139,7 +141,7 @@ pub(super) fn open(path: &Path) -> Result<(DomainConfig, OwnedFd), Error> {
     }
     let mut file = File::open(path).map_err(unreadable)?;
     let Header { config, intact } = read_header(&mut file).map_err(|error| match error {
-        Error::Invalid(reason) => Invalid::new(format!("{shown}: {reason}")).into(),
+        Error::Invalid(reason) => Invalid::new(format!("{shown}: {reason}")).about("file").into(),
         other => other,
     })?;
     if !intact {
@@ -205,7 +207,7 @@ fn unwritable(path: &Path, error: io::Error) -> Error {
     let shown = path.display();
     match error.kind() {
         io::ErrorKind::NotFound => {
-            Invalid::new(format!("file: the directory of {shown} does not exist")).into()
+            Invalid::new(format!("file: the directory of {shown} does not exist")).absent().into()
         }
         io::ErrorKind::PermissionDenied => {
             Invalid::new(format!("file: xend may not write {shown}")).into()

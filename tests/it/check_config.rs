@@ -27,7 +27,13 @@ impl Fixture {
         let file = self.path("config.sxp");
         fs::write(&file, config).unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_xend"))
-            .args(["--check-config", "--config", "config.sxp", "--state-dir", "state"])
+            .args(["--check-config", "--config", "config.sxp"])
+            .args(
+                (!arguments.contains(&"--state-dir"))
+                    .then_some(["--state-dir", "state"])
+                    .into_iter()
+                    .flatten(),
+            )
             .args(arguments)
             .current_dir(&self.dir)
             .env("HOME", self.dir.path())
@@ -268,5 +274,60 @@ fn a_file_in_latin_1_is_read_and_its_mistakes_have_a_place() {
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1));
         assert!(stderr.starts_with(&format!("xend: config.sxp:{wanted}")), "{stderr}");
+    }
+}
+
+#[test]
+fn what_lets_every_user_of_the_machine_in_is_a_warning() {
+    let fixture = Fixture::new();
+    let all = "every user of this machine controls every domain: ";
+    let socket = fixture.only("(xend-unix-mode 0666)");
+    let wanted =
+        format!("Warning: config.sxp:1:1: xend-unix-mode: {all}write (xend-unix-mode 0660)");
+    assert!(socket.starts_with(&wanted), "{socket}");
+    let loopback = fixture.only("(xend-http-trust-loopback yes)");
+    let wanted = format!("Warning: config.sxp:1:1: xend-http-trust-loopback: {all}");
+    assert!(loopback.starts_with(&wanted), "{loopback}");
+    for fine in [
+        "(xend-unix-mode 0660)",
+        "(xend-unix-mode 0664)",
+        // Nobody can connect.
+        "(xend-http-trust-loopback yes) (xend-http-server no)",
+    ] {
+        assert_eq!(fixture.check(fine), [""; 0], "{fine}");
+    }
+    // With accounts, the kernel tells who connects.
+    let with_accounts = "(xend-users-file DIR/users.sxp) (xend-unix-mode 0666)";
+    let messages = fixture.check(with_accounts);
+    assert!(
+        messages.iter().all(|message| !message.contains("xend-unix-mode: every")),
+        "{messages:?}"
+    );
+}
+
+#[test]
+fn directories_above_the_state_directory_are_not_made() {
+    let fixture = Fixture::new();
+    let messages = fixture.check_with(b"", &["--unix", "a", "--state-dir", "x/y/state"]);
+    let wanted = "the directory DIR/x is missing, make it first";
+    let [message] = messages.as_slice() else { panic!("{messages:?}") };
+    assert!(message.starts_with("Error: DIR/x/y/state cannot be used") && message.contains(wanted));
+}
+
+/// The words of clap, which knows options and commands apart, are not those of an operator.
+#[test]
+fn an_option_beside_a_command_says_what_to_type() {
+    for (arguments, command) in [
+        (&["--check-config", "start"][..], "start"),
+        (&["--http", "127.0.0.1:0", "check", "a"][..], "check"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_xend")).args(arguments).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        let option = arguments[0];
+        let wanted = format!(
+            "{option} is an option of the daemon, which has no command: leave out {option} or {command}"
+        );
+        assert!(stderr.contains(&wanted), "{stderr}");
     }
 }

@@ -286,17 +286,17 @@ fn every_key_of_the_configuration_is_listed() {
 
 #[test]
 fn commands_of_the_old_daemon_are_answered_by_todays() {
-    for (command, today) in [
-        ("start", "systemctl start xend"),
-        ("trace_start", "systemctl start xend"),
-        ("stop", "systemctl stop xend"),
-        ("restart", "systemctl restart xend"),
-        ("reload", "systemctl reload xend"),
-        ("status", "systemctl status xend"),
+    // What to type depends on the unit that this machine has, if it has one.
+    for (command, said) in [
+        ("start", "Nothing was started: "),
+        ("trace_start", "Nothing was started: "),
+        ("stop", "Nothing was done: "),
+        ("restart", "Nothing was done: "),
+        ("reload", "Nothing was done: "),
     ] {
         let (status, out, stderr) = xend(&[command], "");
         assert_eq!((status, out.as_str()), (Some(1), ""));
-        assert!(stderr.contains(today) && stderr.lines().count() == 1, "{stderr}");
+        assert!(stderr.contains(said) && stderr.lines().count() == 1, "{stderr}");
     }
     let (status, _, stderr) = xend(&["trace_strt"], "");
     assert_eq!(status, Some(2));

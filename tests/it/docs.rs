@@ -261,7 +261,7 @@ fn the_page_about_xml_rpc_works() {
 
 #[test]
 fn the_page_about_operating_works() {
-    run_page("docs/operations.md", &[], &[]);
+    run_page("docs/operations.md", &[], &["curl"]);
 }
 
 #[test]
@@ -357,6 +357,47 @@ fn pages_are_found() {
             assert!(exists, "{}: {target}", page.display());
         }
     }
+}
+
+/// Why a block of commands is not run here.
+const NOT_RUN: [&str; 4] = [
+    "sh install",  // changes the machine; tests/packages/run installs the packages
+    "sh real-xen", // is for a Xen host
+    "sh guest",    // is for the inside of a guest
+    "sh network",  // downloads; tests/sdk/run does the same
+];
+
+/// Blocks that are no commands.
+const NO_COMMANDS: [&str; 3] = ["", "lisp", "yaml"];
+
+/// The lines that begin a block, by number.
+fn fences(page: &str) -> Vec<(usize, &str)> {
+    let fences = page
+        .lines()
+        .enumerate()
+        .filter_map(|(number, line)| Some((number + 1, line.trim_start().strip_prefix("```")?)));
+    fences.step_by(2).collect()
+}
+
+#[test]
+fn each_block_of_commands_is_run_or_says_why_not() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let this = std::fs::read_to_string(root.join("tests/it/docs.rs")).unwrap();
+    let pages = std::fs::read_dir(root.join("docs")).unwrap();
+    let pages = pages.map(|entry| format!("docs/{}", entry.unwrap().file_name().display()));
+    let pages = pages.filter(|page| Path::new(page).extension().is_some_and(|ext| ext == "md"));
+    let mut marked = 0;
+    for page in pages.chain(["README.md".to_owned()]) {
+        let text = std::fs::read_to_string(root.join(&page)).unwrap();
+        let is_run = this.contains(&format!("\"{page}\", &"));
+        for (line, fence) in fences(&text) {
+            let is_console = fence == "console" || fence == "console daemon";
+            let is_known = NOT_RUN.contains(&fence) || NO_COMMANDS.contains(&fence);
+            assert!(is_known || (is_console && is_run), "{page}:{line}: ```{fence}");
+            marked += usize::from(NOT_RUN.contains(&fence));
+        }
+    }
+    assert!((8..=14).contains(&marked), "{marked} blocks are not run");
 }
 
 #[test]

@@ -126,8 +126,8 @@ fn a_client_that_reconnects_misses_nothing() {
             EventClient::new(&daemon, &format!("/xend/events?domain={domain}&after={id}"), JSON);
         again.until("gone");
     }
-    // Ids of another daemon and invalid ids are unknown.
-    for strange in ["00000000-1", "nonsense", &id.replace('-', "-9")] {
+    // Ids of another daemon are unknown.
+    for strange in ["00000000-1", &id.replace('-', "-9")] {
         let mut again = EventClient::new(&daemon, &format!("/xend/events?after={strange}"), JSON);
         assert_eq!(again.event().unwrap()["kind"], "lost", "{strange}");
     }

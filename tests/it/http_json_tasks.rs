@@ -89,6 +89,7 @@ fn a_long_operation_is_followed_as_a_task() {
     let failed = follow("/xend/domain/web1", &json!({"op": "save", "file": "/nosuch/dir/file"}));
     assert_eq!(failed["state"], "failed", "{failed}");
     assert!(failed["problem"]["code"].is_string() && failed["ended_at"].is_string(), "{failed}");
+    assert_eq!(failed["problem"]["parameter"], "file", "{failed}");
     let all = parsed(&get(&daemon, "/xend/task", ""));
     assert_eq!(all.as_array().unwrap().len(), 3);
     // What cannot begin fails at once, and questions are answered at once.

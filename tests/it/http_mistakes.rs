@@ -53,7 +53,27 @@ fn numbers_have_units_and_ranges() {
             format!("{value} period: '20ms' is not a whole number of ns, write 20000000"),
         ),
         ("op=sysrq&key=300", format!("{value} key: '300' is out of range, 0 to 255")),
-        ("op=set_vcpus&vcpus=-1", format!("{value} vcpus: '-1' is out of range, 0 to 4294967295")),
+        ("op=set_vcpus&vcpus=-1", format!("{value} vcpus: '-1' is out of range, 1 to 128")),
+        (
+            "op=mem_target_set&target=-1",
+            format!("{value} target: '-1' is out of range, 1 to 64 MiB"),
+        ),
+        (
+            "op=mem_target_set&target=99999999999999999999",
+            format!("{value} target: '99999999999999999999' is out of range, 1 to 64 MiB"),
+        ),
+        (
+            "op=maxmem_set&memory=-1",
+            format!("{value} memory: '-1' is out of range, 1 to 4294967296"),
+        ),
+        (
+            "op=domain_sched_credit_set&cap=999999",
+            format!("{value} cap: '999999' is out of range, 0 to 200 for 2 VCPUs (100 is one CPU)"),
+        ),
+        (
+            "op=domain_sched_credit_set&weight=0",
+            format!("{value} weight: '0' is out of range, 1 to 65535"),
+        ),
         ("op=set_vcpus&vcpus=two", format!("{value} vcpus: 'two' is not a whole number")),
     ] {
         assert_eq!(message(&daemon.post("/xend/domain/web", form)), expected, "{form}");
@@ -63,7 +83,7 @@ fn numbers_have_units_and_ranges() {
     assert!(said.ends_with("memory: \"2G\" is not a whole number of MiB, write 2048"), "{said}");
     let config = guest("big", "").replace("(vcpus 2)", "(vcpus 99999999999999999999)");
     let said = message(&daemon.create(&config));
-    assert!(said.contains("vcpus: 99999999999999999999 is above "), "{said}");
+    assert!(said.contains("vcpus: 99999999999999999999 is out of range, 1 to "), "{said}");
 }
 
 #[test]

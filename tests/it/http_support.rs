@@ -107,6 +107,15 @@ impl Daemon {
         std::fs::read_to_string(self.dir.path().join("stderr")).unwrap()
     }
 
+    /// Waits for a line in standard error.
+    pub(crate) fn wait_for_log(&self, text: &str) {
+        let deadline = Instant::now() + GENEROUS;
+        while !self.log().contains(text) {
+            assert!(Instant::now() < deadline, "{text}: {}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Sends a signal and waits for the daemon's end. The directory has the host's state.
     pub(crate) fn end(mut self, signal: Signal) -> (ExitStatus, TempDir) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();

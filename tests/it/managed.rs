@@ -397,7 +397,7 @@ fn values_that_no_definition_can_have_are_refused() {
                 format!(
                     "op=cpu_sedf_set&period={huge}&slice={huge}&latency=0&extratime=0&weight=0"
                 ),
-                "sedf ",
+                "period: ",
             ),
             ("op=pincpu&vcpu=0&cpumap=%5e0".to_owned(), "cpumap: "),
         ] {

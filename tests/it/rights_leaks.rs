@@ -244,6 +244,11 @@ pub(crate) fn all_without_host() -> Rights {
     rights(Right::ALL.into_iter().filter(|right| *right != Right::HostFacts))
 }
 
+/// Which of these are known.
+fn known<T>(facts: &[Option<T>]) -> Vec<bool> {
+    facts.iter().map(Option::is_some).collect()
+}
+
 /// A user learns sizes of the disks of own domains, and whether these exist.
 #[tokio::test(start_paused = true)]
 async fn sizes_are_those_of_own_disks() {
@@ -256,15 +261,12 @@ async fn sizes_are_those_of_own_disks() {
     busy.on(&operator(), "own", DomainOp::AttachDevice(Box::new(disk))).await.unwrap();
     let steve = busy.world.user(&["own"], Rights::all());
     let paths = [own, other];
-    fn known<T>(facts: Vec<Option<T>>) -> Vec<bool> {
-        facts.iter().map(Option::is_some).collect()
-    }
     let sizes = async |caller: &Caller| {
-        known(busy.world.engine.view(caller).extents(&paths).await.unwrap())
+        known(&busy.world.engine.view(caller).extents(&paths).await.unwrap())
     };
     assert_eq!((sizes(&steve).await, sizes(&operator()).await), (vec![true, false], vec![true; 2]));
     let view = |caller: &Caller| busy.world.engine.view(caller);
-    let facts = async |caller: &Caller| known(view(caller).disk_facts(&paths).await.unwrap());
+    let facts = async |caller: &Caller| known(&view(caller).disk_facts(&paths).await.unwrap());
     assert_eq!((facts(&steve).await, facts(&operator()).await), (vec![true, false], vec![true; 2]));
 }
 

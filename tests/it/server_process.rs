@@ -68,6 +68,36 @@ impl Running {
         }
     }
 
+    /// Starts a daemon whose log, which programs read, is the only thing that it writes.
+    fn start_silently(mut command: Command, log: &Path) -> Self {
+        command.stderr(std::fs::File::options().append(true).create(true).open(log).unwrap());
+        let mut child = command.spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut started = Self { child, stdout, address: String::new(), relocation: None };
+        let deadline = Instant::now() + GENEROUS;
+        while started.address.is_empty() {
+            assert!(Instant::now() < deadline, "the daemon listens");
+            std::thread::sleep(Duration::from_millis(10));
+            let text = std::fs::read_to_string(log).unwrap();
+            // "started" is logged when everything listens.
+            let rest =
+                text.split_once("Listening on http://").filter(|_| text.contains(" started"));
+            if let Some((address, _)) = rest.and_then(|(_, rest)| rest.split_once('/')) {
+                address.clone_into(&mut started.address);
+            }
+        }
+        started
+    }
+
+    /// Ends it, and checks that it wrote nothing to standard output.
+    fn end_silently(mut self) {
+        self.signal(Signal::TERM);
+        assert!(self.child.wait().unwrap().success());
+        let mut out = String::new();
+        self.stdout.read_to_string(&mut out).unwrap();
+        assert_eq!(out, "");
+    }
+
     fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
@@ -350,7 +380,8 @@ fn the_log_can_be_json_and_has_changes_alone() {
     let dir = tempfile::tempdir().unwrap();
     let mut command = xend(&dir, "(xend-log-format journal) (xend-hypervisor sim)");
     command.args(["--log-format", "json"]);
-    let daemon = Running::start(command);
+    let log = dir.path().join("log");
+    let daemon = Running::start_silently(command, &log);
     for form in ["op=pause", "op=destroy"] {
         assert!(daemon.post("/xend/domain/nosuch", form).starts_with("HTTP/1.1 404 "));
     }
@@ -363,12 +394,13 @@ fn the_log_can_be_json_and_has_changes_alone() {
     let kept = daemon.send("localhost", "GET", "/xend/node/log", "");
     let kept = answer_on(kept);
     assert!(kept.contains("] INFO (engine:") && !kept.contains("\"level\""), "{kept}");
-    daemon.signal(Signal::TERM);
-    let (status, stderr) = daemon.end();
-    assert_eq!(status, Some(0), "{stderr}");
+    daemon.end_silently();
+    let stderr = std::fs::read_to_string(&log).unwrap();
     let lines: Vec<serde_json::Value> =
         stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let of = |line: &serde_json::Value| line["fields"]["message"].as_str().unwrap().to_owned();
+    let announced = lines.iter().filter(|line| of(line).starts_with("Listening on unix:"));
+    assert_eq!(announced.count(), 1, "{stderr}");
     let done = lines.iter().find(|line| of(line) == "Done").unwrap();
     assert_eq!((&done["level"], &done["fields"]["op"]), (&"INFO".into(), &"new".into()));
     assert!(!lines.iter().any(|line| of(line) == "Failed"), "{stderr}");
@@ -382,13 +414,169 @@ fn the_journal_gets_priorities() {
     let meta = log.metadata().unwrap();
     let mut command = xend(&dir, "(xend-prot 80)");
     command.env("JOURNAL_STREAM", format!("{}:{}", meta.dev(), meta.ino()));
-    command.stderr(log);
-    let mut daemon = Running::start(command);
-    daemon.signal(Signal::TERM);
-    assert!(daemon.child.wait().unwrap().success());
+    let daemon = Running::start_silently(command, &dir.path().join("log"));
+    daemon.end_silently();
     let text = std::fs::read_to_string(dir.path().join("log")).unwrap();
     assert!(text.lines().all(|line| line.starts_with("<6>") || line.starts_with("<4>")), "{text}");
     let warning = text.lines().find(|line| line.contains("Unknown key xend-prot is ignored"));
     assert!(warning.is_some_and(|line| line.starts_with("<4>")), "{text}");
+    assert!(text.contains("\n<6>Listening on unix:"), "{text}");
     assert!(text.ends_with("<6>Stopped\n"), "{text}");
+}
+
+/// What a start that fails writes to standard error, which is the journal's.
+fn fails_in_journal(dir: &TempDir, mut command: Command) -> String {
+    let path = dir.path().join("log");
+    let log = std::fs::File::create(&path).unwrap();
+    let meta = log.metadata().unwrap();
+    command.env("JOURNAL_STREAM", format!("{}:{}", meta.dev(), meta.ino()));
+    let output = command.stderr(log).output().unwrap();
+    assert!(!output.status.success());
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn why_a_start_failed_has_the_format_of_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let _first = Running::start(xend(&dir, ""));
+    let second = |config: &str| xend_with(&dir, config, "another", "sock");
+    let in_use = "is in use by a running server";
+    for config in ["(xend-log-format json)", "(xend-log-format json) (xend-prot 1)"] {
+        let said = fails(second(config));
+        let lines: Vec<serde_json::Value> =
+            said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let last = lines.last().unwrap();
+        assert_eq!(last["level"], "ERROR");
+        assert!(last["fields"]["message"].as_str().unwrap().contains(in_use), "{said}");
+    }
+    let said = fails_in_journal(&dir, second(""));
+    assert!(said.starts_with("<6>The host") || said.starts_with("<3>Socket "), "{said}");
+    assert!(said.lines().last().unwrap().starts_with("<3>Socket ") && said.contains(in_use));
+
+    // Before the configuration is known.
+    let said = fails_in_journal(&dir, second("(xend-port 8000"));
+    assert!(said.starts_with("<3>") && said.contains("xend-config.sxp:1:"), "{said}");
+    let mut json = second("(xend-port 8000");
+    json.args(["--log-format", "json"]);
+    let said: serde_json::Value = serde_json::from_str(&fails(json)).unwrap();
+    let message = said["fields"]["message"].as_str().unwrap();
+    assert!(message.contains("xend-config.sxp:1:"), "{said}");
+    let mut usage = second("");
+    usage.arg("--http=elsewhere");
+    let said = fails_in_journal(&dir, usage);
+    assert!(said.lines().all(|line| line.starts_with("<3>")) && said.lines().count() > 1, "{said}");
+}
+
+#[test]
+fn a_log_in_a_file_says_why_the_start_failed_and_so_does_standard_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let _first = Running::start(xend(&dir, ""));
+    let log = dir.path().join("xend.log");
+    let said = fails(xend_with(&dir, &format!("(logfile {})", log.display()), "another", "sock"));
+    let kept = std::fs::read_to_string(&log).unwrap();
+    for text in [&said, &kept] {
+        assert_eq!(text.matches("is in use by a running server").count(), 1, "{text}");
+    }
+    assert!(kept.contains("] ERROR (") && said.starts_with("xend: "), "{kept}{said}");
+}
+
+#[test]
+fn listeners_are_announced_once_on_each_stream() {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = Running::start(xend(&dir, "(loglevel DEBUG)"));
+    daemon.signal(Signal::TERM);
+    let (_, stderr) = daemon.end();
+    assert!(stderr.contains("DEBUG") || stderr.contains("INFO"), "{stderr}");
+    assert!(!stderr.contains("Listening on"), "{stderr}");
+}
+
+#[test]
+fn without_a_file_the_started_line_says_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xend"));
+    command.args(["--http", "127.0.0.1:0", "--unix", "off", "--state-dir", "state"]);
+    command.current_dir(&dir).env("XDG_CONFIG_HOME", dir.path()).env("HOME", dir.path());
+    command.env_remove("XEND_CONFIG").env_remove("NOTIFY_SOCKET").env_remove("LISTEN_FDS");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let daemon = Running::start(command);
+    daemon.signal(Signal::TERM);
+    let (_, stderr) = daemon.end();
+    // Root has a file of its own.
+    let file = Path::new("/etc/xen/xend-config.sxp");
+    let is_there = rustix::process::geteuid().is_root() && file.exists();
+    let expected = if is_there { file.display().to_string() } else { "none".to_owned() };
+    let at = dir.path().canonicalize().unwrap();
+    let expected = format!("config={expected} state_dir={}/state", at.display());
+    assert!(stderr.contains(&expected), "{stderr}");
+}
+
+#[test]
+fn a_file_on_the_command_line_is_logged_with_its_whole_path() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = xend(&dir, "");
+    command.args(["--config", "xend-config.sxp"]);
+    let command = {
+        let mut relative = Command::new(command.get_program());
+        let args: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
+        // The first one is the whole path.
+        relative.args(&args[2..]).current_dir(&dir);
+        relative.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        relative
+    };
+    let daemon = Running::start(command);
+    daemon.signal(Signal::TERM);
+    let (_, stderr) = daemon.end();
+    let expected =
+        format!("config={}/xend-config.sxp", dir.path().canonicalize().unwrap().display());
+    assert!(stderr.contains(&expected), "{stderr}");
+}
+
+#[test]
+fn of_a_state_directory_the_last_part_alone_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let said = fails(xend_with(&dir, "", "run/deep/state", "sock"));
+    let missing = dir.path().join("run");
+    let wanted = format!("the directory {} is missing, make it first", missing.display());
+    assert!(said.contains(&wanted) && !missing.exists(), "{said}");
+}
+
+#[test]
+fn a_hypervisor_of_the_command_line_counts_whatever_the_file_says() {
+    let dir = tempfile::tempdir().unwrap();
+    for wrong in ["kvm", "(a list)"] {
+        let config = format!("(xend-hypervisor {wrong})");
+        assert!(fails(xend(&dir, &config)).contains("xend-hypervisor: "));
+        let mut command = xend(&dir, &config);
+        command.args(["--hypervisor", "sim"]);
+        let daemon = Running::start(command);
+        daemon.signal(Signal::TERM);
+        let (status, stderr) = daemon.end();
+        assert_eq!(status, Some(0), "{stderr}");
+        assert!(stderr.contains("WARNING") && stderr.contains("the command line decides, sim"));
+    }
+}
+
+#[test]
+fn status_has_the_exit_statuses_of_the_old_xend() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("sock");
+    let config = format!("(xend-unix-path {}) (xend-http-server no)", socket.display());
+    let daemon = Running::start(xend(&dir, &config));
+    let status = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xend"));
+        command.arg("status").env("XEND_CONFIG", dir.path().join("xend-config.sxp"));
+        let output = command.env("HOME", dir.path()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, said) = status();
+    assert_eq!(code, Some(0), "{said}");
+    let wanted = format!("xend is running: it listens on {}; ", socket.display());
+    assert!(said.starts_with(&wanted), "{said}");
+    daemon.signal(Signal::TERM);
+    daemon.end();
+    // Another daemon may run on this machine, where it usually listens.
+    let (code, said) = status();
+    let elsewhere = said.contains("/lib/xend/") || said.contains("/run/xend/");
+    assert!(code == Some(3) || (code == Some(0) && elsewhere), "{said}");
 }

@@ -197,7 +197,7 @@ fn an_empty_name_is_no_domain() {
     for line in OF_A_DOMAIN.iter().chain(&more) {
         let words = line.split(' ').map(|word| match word {
             "DOMAIN" => String::new(),
-            word => word.replace("WORK", work),
+            other => other.replace("WORK", work),
         });
         let printed = Printed::of(&xm.command("").args(words).output().unwrap());
         if (printed.status, printed.err.as_str()) != (3, "Error: Domain '' does not exist.\n") {

@@ -22,6 +22,7 @@ mod language;
 mod options;
 mod overrides;
 mod read;
+mod whole_number;
 
 pub use domain::Defaults;
 pub use error::XmConfigError;

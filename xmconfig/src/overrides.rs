@@ -4,6 +4,7 @@ use super::domain::other_name;
 use super::error::{COMMAND_LINE, XmConfigError};
 use super::language::{Data, Value, Variables};
 use super::options::{OPTIONS, OptionKind};
+use super::whole_number;
 
 /// Arguments `NAME=VALUE` beside a file, as xm took them.
 ///
@@ -48,8 +49,8 @@ impl Overrides {
             self.variables.push((name.to_owned(), Data::Text(value.to_vec())));
             return Ok(());
         };
-        let value =
-            read(option.kind, value).map_err(|reason| refused(format!("{name}: {reason}")))?;
+        let value = read(name, option.kind, value)
+            .map_err(|reason| refused(format!("{name}: {reason}")))?;
         match (self.options.iter_mut().find(|(known, _)| *known == name), value) {
             (Some((_, Data::List(items))), Data::List(more)) => items.extend(more),
             (Some((_, earlier)), value) => *earlier = value,
@@ -86,19 +87,19 @@ fn set(variables: &mut Variables, name: &str, data: Data) {
 }
 
 /// Reads a value as an option of this kind takes it. The error is the reason.
-fn read(kind: OptionKind, value: &[u8]) -> Result<Data, &'static str> {
+fn read(name: &str, kind: OptionKind, value: &[u8]) -> Result<Data, String> {
     let text = Data::Text(value.to_vec());
     Ok(match kind {
         OptionKind::Text => text,
         OptionKind::List => Data::List(vec![Value { offset: COMMAND_LINE, data: text }]),
         OptionKind::Number => {
             let number = std::str::from_utf8(value).ok().and_then(|value| value.parse().ok());
-            Data::Int(number.ok_or("a whole number is expected")?)
+            Data::Int(number.ok_or_else(|| whole_number::expected(name, value))?)
         }
         OptionKind::Flag => match value {
             b"yes" | b"y" | b"1" => Data::Int(1),
             b"no" | b"n" | b"0" => Data::Int(0),
-            _ => return Err("yes or no is expected"),
+            _ => return Err("yes or no is expected".to_owned()),
         },
     })
 }
@@ -166,6 +167,8 @@ mod tests {
             ("a b=1", "NAME=VALUE is expected"),
             ("1a=1", "NAME=VALUE is expected"),
             ("memory=secret", "memory: a whole number is expected"),
+            ("memory=2G", "memory: a whole number of MiB is expected, write 2048"),
+            ("vcpus=2G", "vcpus: a whole number is expected"),
             ("usb=secret", "usb: yes or no is expected"),
             (
                 "disk=phy:/a",

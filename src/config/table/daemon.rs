@@ -12,8 +12,10 @@ pub(super) const HYPERVISOR: Section = Section {
     )
     .details(
         "No domain of the simulator is real. xen is for builds with Xen; xend --version tells what \
-         a build has. The units of systemd name theirs on the command line, which counts.",
+         a build has. This key has no effect with systemd: the units give --hypervisor, which \
+         counts. xend.service is for Xen, and xend-sim.service for the simulator.",
     )
+    .or_option()
     .examples(&["(xend-hypervisor xen)"])],
 };
 

@@ -1,8 +1,11 @@
 //! Whether the host can serve.
 
 use crate::core::context::Core;
+use crate::core::health::{STORE_RECHECK, StoreNews};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::sleep;
+use tracing::{info, warn};
 
 /// How old the figures of all domains may be: a sweep begins every three seconds.
 const SWEPT_WITHIN: Duration = Duration::from_secs(15);
@@ -33,15 +36,37 @@ impl Core {
         self.health.sweep_error().or_else(late)
     }
 
-    /// Has the store checked in the background, unless that was done a moment ago.
+    /// Has the store checked in the background, unless that was done a moment ago. A store that
+    /// cannot be written is checked until it can be again: the log has the beginning and the end.
     pub(in crate::core) fn check_store(self: &Arc<Self>) {
-        if !self.health.begin_store_check() {
-            return;
+        if self.health.begin_store_check() {
+            self.begin_store_check();
         }
+    }
+
+    /// The same after a change that may have failed because of the store.
+    pub(in crate::core) fn check_store_after_failure(self: &Arc<Self>) {
+        if self.health.begin_store_check_after_failure() {
+            self.begin_store_check();
+        }
+    }
+
+    fn begin_store_check(self: &Arc<Self>) {
         let core = self.clone();
         self.spawn_background(async move {
             let checked = core.store.check().await;
-            core.health.record_store(&checked);
+            let news = core.health.record_store(&checked);
+            match (&checked, news) {
+                (Err(error), StoreNews::Fails) => {
+                    warn!("{error}: changes fail until that is mended");
+                }
+                (Ok(()), StoreNews::IsWell) => info!("The state directory can be written again"),
+                _ => {}
+            }
+            if checked.is_err() {
+                sleep(STORE_RECHECK).await;
+                core.check_store();
+            }
         });
     }
 }

@@ -23,6 +23,8 @@ enum Fault {
     Taken,
     /// The configuration of the host forbids it.
     Forbidden,
+    /// It names a file that does not exist.
+    Absent,
 }
 
 impl Invalid {
@@ -61,6 +63,12 @@ impl Invalid {
         Self { fault: Fault::Forbidden, ..self }
     }
 
+    /// The same, of the name of a file that does not exist.
+    #[must_use]
+    pub fn absent(self) -> Self {
+        Self { fault: Fault::Absent, ..self }
+    }
+
     /// The parameter at fault, if the refusal is about one.
     pub fn parameter(&self) -> Option<&str> {
         self.parameter.as_deref()
@@ -74,6 +82,11 @@ impl Invalid {
     /// Whether something else has the value already.
     pub const fn is_taken(&self) -> bool {
         matches!(self.fault, Fault::Taken)
+    }
+
+    /// Whether the value names a file that does not exist.
+    pub const fn is_absent(&self) -> bool {
+        matches!(self.fault, Fault::Absent)
     }
 
     /// Whether the configuration of the host forbids it.

@@ -6,7 +6,6 @@ use super::error::ListenError;
 use super::protocol::Protocol;
 use crate::config::{Config, Diagnostic, ListenAddress, ListenerConfig, Origins, Position};
 use std::error::Error as _;
-use std::io;
 use std::path::Path;
 
 const UNIX_GROUP: &str = "xend-unix-group";
@@ -159,9 +158,7 @@ impl<'a> ConfiguredListener<'a> {
             ListenError::Group(_) | ListenError::Chown { .. } => UNIX_GROUP,
             ListenError::Tls { path, .. } if !self.is_key_file(path) => keys.cert,
             ListenError::Tls { .. } | ListenError::ShowsPasswords(_) => keys.key,
-            ListenError::Tcp { source, .. } if source.kind() == io::ErrorKind::AddrNotAvailable => {
-                keys.address
-            }
+            ListenError::NoSuchAddress { .. } => keys.address,
             _ => keys.port,
         }
     }

@@ -27,14 +27,26 @@ pub enum ListenError {
     },
     /// The daemon may not listen on the TCP port.
     #[error(
-        "Cannot listen on {place}: ports below 1024 are root's; give the daemon \
-         AmbientCapabilities=CAP_NET_BIND_SERVICE in its unit, or choose another port{}",
+        "Cannot listen on {place}: ports below 1024 are root's; choose another port{}, or give the \
+         unit a drop-in (systemctl edit): [Service], CapabilityBoundingSet=CAP_NET_BIND_SERVICE and \
+         AmbientCapabilities=CAP_NET_BIND_SERVICE, a line each",
         by_option(*option)
     )]
     PortNotAllowed {
         /// The configured address, as it is announced.
         place: String,
         /// The option of the command line that changes the port, if there is one.
+        option: Option<&'static str>,
+    },
+    /// No interface has the IP address.
+    #[error(
+        "Cannot listen on {place}: no interface of this machine has the address, ip -br address \
+         lists what they have; choose one of them{}", by_option(*option)
+    )]
+    NoSuchAddress {
+        /// The configured address, as it is announced.
+        place: String,
+        /// The option of the command line that changes the address, if there is one.
         option: Option<&'static str>,
     },
     /// The TCP address cannot be bound.
@@ -104,6 +116,7 @@ impl ListenError {
         match source.kind() {
             io::ErrorKind::AddrInUse => Self::PortTaken { place, port, option },
             io::ErrorKind::PermissionDenied => Self::PortNotAllowed { place, option },
+            io::ErrorKind::AddrNotAvailable => Self::NoSuchAddress { place, option },
             _ => Self::Tcp { place, source },
         }
     }
@@ -134,10 +147,13 @@ mod tests {
         assert_eq!(
             said(io::ErrorKind::PermissionDenied, None),
             format!(
-                "{place}: ports below 1024 are root's; give the daemon \
-                 AmbientCapabilities=CAP_NET_BIND_SERVICE in its unit, or choose another port"
+                "{place}: ports below 1024 are root's; choose another port, or give the unit a \
+                 drop-in (systemctl edit): [Service], CapabilityBoundingSet=CAP_NET_BIND_SERVICE \
+                 and AmbientCapabilities=CAP_NET_BIND_SERVICE, a line each"
             )
         );
-        assert_eq!(said(io::ErrorKind::AddrNotAvailable, None), place);
+        let advice = said(io::ErrorKind::AddrNotAvailable, Some("--http"));
+        assert!(advice.contains("choose one of them with --http ADDR:PORT"), "{advice}");
+        assert_eq!(said(io::ErrorKind::OutOfMemory, None), place);
     }
 }

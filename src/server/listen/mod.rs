@@ -16,7 +16,7 @@ pub use check::{check, check_any};
 pub use error::ListenError;
 pub use inherited::Inherited;
 pub use listener::Listener;
-pub use open::{OpenListeners, announce, open};
+pub use open::{OpenListeners, open};
 pub use protocol::Protocol;
 pub use relocation::{RELOCATION_HOSTS, open_relocation_tls, open_to_every_host, relocation_error};
 pub use tls::Tls;

@@ -10,8 +10,7 @@ use super::unix;
 use crate::config::{Auth, Config, ListenAddress, ListenerConfig, UnixSocket};
 use crate::peers::AllowedHosts;
 use crate::server::identity::Trust;
-use std::fmt;
-use std::io::{self, Write as _};
+use std::io;
 use std::net::{self, SocketAddr};
 use std::os::unix::net as unix_net;
 use std::path::PathBuf;
@@ -120,17 +119,6 @@ fn log_warning(configured: &ConfiguredListener<'_>) {
     if let Some(warning) = configured.warning() {
         tracing::warn!("{warning}");
     }
-}
-
-/// Prints the address of each listener to standard output, one a line.
-pub fn announce(listeners: impl IntoIterator<Item = impl fmt::Display>, what: &str) {
-    let mut out = io::stdout().lock();
-    for listener in listeners {
-        tracing::debug!("{what} on {listener}");
-        // Standard output may be closed.
-        writeln!(out, "{what} on {listener}").ok();
-    }
-    out.flush().ok();
 }
 
 async fn bind(

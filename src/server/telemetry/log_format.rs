@@ -36,16 +36,19 @@ impl LineFormat {
                 let now = jiff::Zoned::now().strftime(TIME).to_string();
                 format!("[{now} {}] WARNING (log) {message}\n", std::process::id())
             }
-            Self::Journal => format!("<{}>{message}\n", priority(Level::WARN)),
-            Self::Json => {
-                let line = serde_json::json!({
-                    "timestamp": jiff::Timestamp::now().to_string(),
-                    "level": "WARN",
-                    "target": "log",
-                    "fields": { "message": message },
-                });
-                format!("{line}\n")
-            }
+            Self::Journal => journal_line(Level::WARN, message),
+            Self::Json => json_line(Level::WARN, "log", message),
+        }
+    }
+
+    /// The line that says why the daemon has failed: it may have no log yet. In xend's format it is
+    /// the one that the other commands print.
+    pub(super) fn failure(self, message: &str) -> String {
+        let message = escape_control_characters(message);
+        match self {
+            Self::Xend => format!("xend: {message}\n"),
+            Self::Journal => journal_line(Level::ERROR, &message),
+            Self::Json => json_line(Level::ERROR, "xend", &message),
         }
     }
 }
@@ -71,6 +74,21 @@ where
             }
         }
     }
+}
+
+fn journal_line(level: Level, message: &str) -> String {
+    format!("<{}>{message}\n", priority(level))
+}
+
+/// What [`Format<Json>`] makes of an event without fields.
+fn json_line(level: Level, target: &str, message: &str) -> String {
+    let line = serde_json::json!({
+        "timestamp": jiff::Timestamp::now().to_string(),
+        "level": level.as_str(),
+        "target": target,
+        "fields": { "message": message },
+    });
+    format!("{line}\n")
 }
 
 fn json() -> Format<Json> {
@@ -167,5 +185,15 @@ mod tests {
         let json: serde_json::Value =
             serde_json::from_str(&LineFormat::Json.own_line("Full")).unwrap();
         assert_eq!((&json["level"], &json["fields"]["message"]), (&"WARN".into(), &"Full".into()));
+    }
+
+    #[test]
+    fn a_failure_has_the_format_of_the_log() {
+        assert_eq!(LineFormat::Xend.failure("No\nway"), "xend: No\\nway\n");
+        assert_eq!(LineFormat::Journal.failure("No way"), "<3>No way\n");
+        let json: serde_json::Value =
+            serde_json::from_str(&LineFormat::Json.failure("No \"way\"")).unwrap();
+        assert_eq!(json["fields"]["message"], "No \"way\"");
+        assert_eq!((&json["level"], &json["target"]), (&"ERROR".into(), &"xend".into()));
     }
 }

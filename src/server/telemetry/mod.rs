@@ -9,6 +9,7 @@
 //!
 //! To the journal of systemd go priorities and messages, and to programs JSON, if wanted.
 
+mod announcements;
 mod journal;
 mod line_queue;
 mod log_format;
@@ -16,5 +17,6 @@ mod log_ring;
 mod log_writer;
 mod setup;
 
+pub use announcements::Announcements;
 pub use log_ring::LogRing;
-pub use setup::{Telemetry, TelemetryError, check};
+pub use setup::{Telemetry, TelemetryError, check, report_failure, report_usage};

@@ -1,12 +1,13 @@
 //! Setting the log up and changing it.
 
+use super::announcements::Announcements;
 use super::journal::is_journal;
 use super::log_format::LineFormat;
 use super::log_ring::LogRing;
 use super::log_writer::{self, LogTarget, LogWriter, RingWriter};
 use crate::config::{Config, Diagnostic, LogFormat};
 use std::env;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -43,6 +44,7 @@ pub struct Telemetry {
     filter: reload::Handle<EnvFilter, Registry>,
     ring: LogRing,
     writer: LogWriter,
+    announcements: Announcements,
 }
 
 impl Telemetry {
@@ -69,6 +71,7 @@ impl Telemetry {
         format: LineFormat,
     ) -> Result<(Self, impl tracing::Subscriber + Send + Sync + use<>), TelemetryError> {
         let ring = LogRing::default();
+        let announcements = Announcements::new(format, &target);
         let writer = LogWriter::new(target, format).map_err(TelemetryError::Thread)?;
         let (filter, handle) = reload::Layer::new(parse(filter)?);
         let keeper = fmt::layer()
@@ -78,7 +81,12 @@ impl Telemetry {
         let printer =
             fmt::layer().with_ansi(false).event_format(format).with_writer(writer.clone());
         let subscriber = tracing_subscriber::registry().with(filter).with(keeper).with(printer);
-        Ok((Self { filter: handle, ring, writer }, subscriber))
+        Ok((Self { filter: handle, ring, writer, announcements }, subscriber))
+    }
+
+    /// Where listeners are announced.
+    pub fn announcements(&self) -> Announcements {
+        self.announcements
     }
 
     /// The latest lines.
@@ -101,6 +109,28 @@ pub fn check(config: &Config) -> Option<Diagnostic> {
     let error = log_writer::check(config.logfile.as_deref()?).err()?;
     let position = config.origins.keys.get("logfile")?;
     Some(position.warning(format!("logfile: {error}; the log goes to standard error")))
+}
+
+/// Says why the daemon failed, on standard error, in the format of the log if that went there.
+pub fn report_failure(format: LogFormat, message: &str) {
+    write_line(&line_format(format, None).failure(message));
+}
+
+/// The same of a command line that could not be read, with its hints: in the journal, each line is
+/// an error.
+pub fn report_usage(message: &str) {
+    match line_format(LogFormat::Auto, None) {
+        LineFormat::Journal => {
+            let lines = message.lines().filter(|line| !line.trim().is_empty());
+            lines.for_each(|line| write_line(&LineFormat::Journal.failure(line)));
+        }
+        LineFormat::Xend | LineFormat::Json => write_line(message),
+    }
+}
+
+/// Writes to standard error, which may be closed.
+fn write_line(line: &str) {
+    io::stderr().lock().write_all(line.as_bytes()).ok();
 }
 
 /// The format of lines. The journal is chosen only where it keeps them.

@@ -46,6 +46,7 @@ impl Session {
     /// The answer to a line; `None` to an empty one.
     pub(super) async fn answer(&mut self, line: Line) -> Option<Reply> {
         let (caller, is_authenticated) = self.principal();
+        let mut command = None;
         let answer = match line {
             Line::TooLong => Err(Refusal::LineTooLong),
             Line::NotText => Err(Refusal::NotText),
@@ -53,10 +54,15 @@ impl Session {
                 Err(_) => Err(Refusal::BadQuotes),
                 Ok(words) => {
                     let (name, words) = words.split_first()?;
-                    self.perform(&caller, is_authenticated, name, words).await
+                    let answer = self.perform(&caller, is_authenticated, name, words).await;
+                    command = Some(name.to_owned());
+                    answer
                 }
             },
         };
+        // Its arguments may be passwords.
+        let error = answer.as_ref().err().map(tracing::field::display);
+        debug!(%caller, command, error, "Command");
         Some(self.reply(answer))
     }
 
@@ -117,7 +123,6 @@ impl Session {
         let argo = &self.argo;
         let call = Call { argo, view: argo.engine().view(caller), words, is_authenticated };
         if let Some(command) = table::find(name) {
-            debug!(%caller, command = name, "Command");
             let instance = admit(&call, &command.signature).await?;
             return match (&command.run, &instance) {
                 (Run::Plain(run), _) => run(&call).await,

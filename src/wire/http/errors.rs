@@ -10,7 +10,7 @@ use super::operation::Operation;
 use super::page::Page;
 use super::params::Params;
 use super::request::RequestInfo;
-use super::response::{self, Content, respond};
+use super::response::{self, Content, because, respond};
 use super::stream_permits::TooManyStreams;
 use crate::core::error::{Error, ErrorKind};
 use crate::core::model::Invalid;
@@ -53,7 +53,7 @@ pub(super) fn malformed_request(request: &RequestInfo, reason: &str) -> Response
         )),
         Format::Json => return malformed(reason),
     };
-    respond(406, "Invalid request", content)
+    because(respond(406, "Invalid request", content), reason)
 }
 
 /// `501`, for an unknown operation, with the advice on what was meant. xend sent plain text under
@@ -77,14 +77,15 @@ pub(super) fn unknown_operation(
         Format::Html { explicit: false } => Content::Text(text.clone().into()),
         Format::Json => return no_such_operation(op, operations, advice),
     };
-    respond(501, &phrase, content)
+    because(respond(501, &phrase, content), text)
 }
 
 /// An operation that failed, also because of a bad parameter: `404` if its domain or vnet does not
 /// exist, else `500`.
 pub(super) fn operation_failed(request: &RequestInfo, op: &str, error: &Error) -> Response {
+    let reason = error.for_record();
     if request.format == Format::Json {
-        return problem(&Problem::of(error));
+        return because(problem(&Problem::of(error)), reason);
     }
     let message = error.to_string();
     if let Error::NoSuchDomain(_) | Error::NoSuchVnet(_) = error {
@@ -100,7 +101,7 @@ pub(super) fn operation_failed(request: &RequestInfo, op: &str, error: &Error) -
         }
         Format::Sxp | Format::Json => sxp_error(&message),
     };
-    respond(500, &failed_phrase(op), content)
+    because(respond(500, &failed_phrase(op), content), reason)
 }
 
 /// A domain that could not be created, on a page: the form keeps the text and shows the error in
@@ -123,7 +124,7 @@ pub(super) fn creation_failed(
         None => html::create::Failure::of(error, hint),
     };
     let page = html::create::failed(request, &text, &failure);
-    respond(500, &failed_phrase(op), Content::Html(page))
+    because(respond(500, &failed_phrase(op), Content::Html(page)), error.for_record())
 }
 
 /// `404 Not found`. xend's text was `<Fault 3: 'nosuch'>`.
@@ -143,7 +144,7 @@ pub(super) fn not_found(request: &RequestInfo, text: &str) -> Response {
     if !request.is_navigation {
         return response::not_found(text);
     }
-    respond(404, "Not found", Content::Html(html::message::not_found(request, text)))
+    because(respond(404, "Not found", Content::Html(html::message::not_found(request, text))), text)
 }
 
 /// `403`, for a caller who is nobody on a listener without accounts. xm shows the reason phrase.
@@ -227,7 +228,7 @@ pub(super) fn too_many_streams(
     if request.format == Format::Json {
         return problem(&Problem::new(ProblemKind::BUSY, text));
     }
-    respond(503, "Service Unavailable", Content::Text(text.into()))
+    because(respond(503, "Service Unavailable", Content::Text(text.clone().into())), text)
 }
 
 /// `413`. It is text in all formats but JSON.
@@ -237,7 +238,7 @@ pub(super) fn too_large(request: &RequestInfo, max_body: usize) -> Response {
     if request.format == Format::Json {
         return problem(&Problem::new(ProblemKind::TOO_LARGE, text));
     }
-    respond(413, "Request entity too large", Content::Text(text.into()))
+    because(respond(413, "Request entity too large", Content::Text(text.clone().into())), text)
 }
 
 /// A page without operations. It is text in all formats but JSON.
@@ -247,7 +248,7 @@ pub(super) fn no_operations(request: &RequestInfo) -> Response {
         return method_not_allowed(text, Page::READ_ONLY);
     }
     let text = format!("Not implemented: {} has no operations", request.path);
-    respond(501, "Not implemented", Content::Text(text.into()))
+    because(respond(501, "Not implemented", Content::Text(text.clone().into())), text)
 }
 
 /// A method other than those of the page: `501`, or `405` in JSON.
@@ -288,7 +289,7 @@ pub(super) fn problem(problem: &Problem) -> Response {
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
     }
-    response
+    because(response, problem.detail())
 }
 
 fn malformed(reason: &str) -> Response {
@@ -319,7 +320,7 @@ fn refuse(request: &RequestInfo, phrase: &str, kind: &'static ProblemKind, text:
         Format::Html { explicit: false } => Content::Text(format!("{text}\n").into()),
         Format::Json => return problem(&Problem::new(kind, text)),
     };
-    respond(kind.status, phrase, content)
+    because(respond(kind.status, phrase, content), text)
 }
 
 /// The reason phrase of an operation that failed.

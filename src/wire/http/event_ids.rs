@@ -40,6 +40,18 @@ impl EventIds {
         self.decrypt(id)
     }
 
+    /// Whether a text looks like an id, of whatever run of the daemon and whatever caller.
+    pub(super) fn is_id(text: &str) -> bool {
+        let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let text = text.trim();
+        match text.split_once('-') {
+            Some((volume, number)) => {
+                volume.len() == 8 && is_hex(volume) && number.parse::<u64>().is_ok()
+            }
+            None => text.len() == 32 && is_hex(text),
+        }
+    }
+
     fn encrypt(&self, number: u64) -> String {
         let nonce = self.made.fetch_add(1, Ordering::Relaxed);
         let block = (0..ROUNDS).fold((nonce, number), |(left, right), round| {
@@ -75,6 +87,10 @@ mod tests {
         let numbers: HashSet<_> = made.iter().filter_map(|id| ids.decrypt(id)).collect();
         assert_eq!(numbers, (0..10).collect());
         assert_eq!(ids.decrypt(&ids.encrypt(u64::MAX)), Some(u64::MAX));
+        assert!(made.iter().all(|id| EventIds::is_id(id)) && EventIds::is_id("5f3a01c2-17"));
+        for wrong in ["zz", "", "17", "5f3a01c2", "5f3a01c2-", "5f3a01c2-x", "1-2"] {
+            assert!(!EventIds::is_id(wrong), "{wrong}");
+        }
     }
 
     #[test]

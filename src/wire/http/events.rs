@@ -10,8 +10,9 @@
 
 use super::context::Http;
 use super::errors::{no_such_domain, operation_failed, too_many_streams};
+use super::event_ids::EventIds;
 use super::format::Format;
-use super::params::Params;
+use super::params::{Params, bad_value};
 use super::request::RequestInfo;
 use super::response::stream;
 use super::sessions::{Session, may_go_on};
@@ -35,6 +36,8 @@ use tokio_util::sync::CancellationToken;
 
 /// The most events in one chunk.
 const BATCH: usize = 64;
+/// The most characters of a wrong id in an error.
+const MAX_SHOWN: usize = 40;
 /// The interval of heartbeats while nothing else is sent. They show each side that the other one is
 /// still there.
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -48,6 +51,7 @@ pub(super) async fn get(
     request: RequestInfo,
 ) -> Result<Response, Response> {
     let query = EventQuery::parse(&headers, &request.query)
+        .and_then(|query| query.checked_for(request.format))
         .map_err(|invalid| operation_failed(&request, "events", &invalid.into()))?;
     let view = http.view(&request.caller);
     let domain = match &query.domain {
@@ -111,6 +115,23 @@ impl EventQuery {
             domain: query.text("domain")?.map(DomainRef::new),
             figures: query.flag("figures")?,
         })
+    }
+}
+
+impl EventQuery {
+    /// The same; an error for a program of today, if the id is none. Other clients get the events
+    /// from now on, as with the id of an earlier run.
+    fn checked_for(self, format: Format) -> Result<Self, Invalid> {
+        match &self.after {
+            Some(id) if format == Format::Json && !EventIds::is_id(id) => {
+                let shown: String = id.chars().take(MAX_SHOWN).collect();
+                Err(bad_value(
+                    "after",
+                    format!("'{shown}' is not the id of an event, such as 5f3a01c2-17"),
+                ))
+            }
+            _ => Ok(self),
+        }
     }
 }
 

@@ -179,9 +179,9 @@ impl Filter {
 }
 
 impl Term {
-    fn parse(text: &str) -> Result<Self, Invalid> {
-        let (rest, reversed) = text.strip_prefix('!').map_or((text, false), |rest| (rest, true));
-        let refuse = |reason: String| bad_value("q", format!("{text}: {reason}"));
+    fn parse(term: &str) -> Result<Self, Invalid> {
+        let (rest, reversed) = term.strip_prefix('!').map_or((term, false), |rest| (rest, true));
+        let refuse = |reason: String| bad_value("q", format!("{term}: {reason}"));
         let Some(at) = rest.find([':', '=', '~', '<', '>']) else {
             let test = Test::Text { text: rest.to_lowercase(), whole: false };
             return Ok(Self { field: Field::Name, test, reversed });
@@ -192,7 +192,7 @@ impl Term {
             let names = || FIELDS.iter().map(|(known, _)| *known);
             return Err(refuse(match nearest(&name, names()) {
                 Some(known) => format!("there is no column {name}, did you mean {known}?"),
-                None => format!("there is no column {name}, write name~{text} for a part of names"),
+                None => format!("there is no column {name}, write name~{term} for a part of names"),
             }));
         };
         let found = COMPARISONS
@@ -205,13 +205,13 @@ impl Term {
             return Err(refuse(format!("a value is expected after {name}")));
         }
         let test = match field.units() {
-            Some(units) => match thousandths(value, units) {
-                Some(number) => Test::Number(comparison, number),
-                None => {
+            Some(units) => {
+                let Some(number) = thousandths(value, units) else {
                     let example = field.example();
                     return Err(refuse(format!("'{value}' is no number, write {example}")));
-                }
-            },
+                };
+                Test::Number(comparison, number)
+            }
             None => match comparison {
                 Comparison::Equal | Comparison::Contains => Test::Text {
                     text: value.to_lowercase(),

@@ -9,7 +9,7 @@
 //! request      RequestInfo: caller, page, query, format of the answer (format)
 //! get          handlers of GET; also domain_list (list_query, list_filter), events, help, host,
 //!              new_domain, openapi, selection, task_pages and usage_pages
-//!   operation_by_get  tells a program that GET does no operation
+//!   query_by_get      tells a program what is wrong with the query of its GET
 //! post         POST: body, multipart and params, or json/request -> operations/ -> engine_request
 //!              -> the engine; tasks keeps what a client does not wait for
 //!   config_advice  what to type instead of a curl command that sends no configuration
@@ -53,7 +53,7 @@ mod natural_order;
 mod new_domain;
 mod openapi;
 mod operation;
-mod operation_by_get;
+mod operation_problem;
 mod operations;
 mod page;
 mod pages;
@@ -61,7 +61,9 @@ mod params;
 mod path;
 mod post;
 mod quantity;
+mod query_by_get;
 mod request;
+mod request_log;
 mod response;
 mod rfb_greeting;
 mod router;
@@ -71,6 +73,7 @@ mod selection;
 mod session_cookie;
 mod sessions;
 mod stream_permits;
+mod success;
 mod task_pages;
 mod tasks;
 mod upload_form;

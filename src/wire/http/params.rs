@@ -1,6 +1,6 @@
 //! The parameters of a request, from its query and its form, and how operations read them.
 
-use crate::core::model::{Invalid, Unit, WholeNumber, is_whole_number};
+use crate::core::model::{DomainConfig, Invalid, SedfParams, Unit, WholeNumber, is_whole_number};
 use bstr::ByteSlice as _;
 use serde::Deserialize;
 use serde::de::value::Error as ValueError;
@@ -294,33 +294,78 @@ where
     D: Deserializer<'de>,
     T: WholeNumber,
 {
-    whole_number(deserializer, Unit::Plain)
+    let number = of_any_size(deserializer, Unit::Plain)?;
+    let (least, most) = T::RANGE;
+    number.to_string().parse().map_err(|_| D::Error::custom(out_of_range(number, least, most)))
 }
 
-/// Deserializes a whole number of MiB.
-pub(super) fn mebibytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    whole_number(deserializer, Unit::Mebibytes)
-}
-
-/// Deserializes a whole number of nanoseconds.
-pub(super) fn nanoseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    whole_number(deserializer, Unit::Nanoseconds)
-}
-
-fn whole_number<'de, D, T>(deserializer: D, unit: Unit) -> Result<T, D::Error>
+/// Deserializes a whole number of this range.
+pub(super) fn integer_in<'de, D, const LEAST: u32, const MOST: u32>(
+    deserializer: D,
+) -> Result<u32, D::Error>
 where
     D: Deserializer<'de>,
-    T: WholeNumber,
 {
+    let number = of_any_size(deserializer, Unit::Plain)?;
+    let fitting = u32::try_from(number).ok().filter(|number| (LEAST..=MOST).contains(number));
+    fitting.ok_or_else(|| D::Error::custom(out_of_range(number, LEAST, MOST)))
+}
+
+/// Deserializes an optional whole number whose range depends on the domain.
+pub(super) fn some_number_of_any_size<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<i128>, D::Error> {
+    of_any_size(deserializer, Unit::Plain).map(Some)
+}
+
+/// Deserializes a whole number of MiB whose range depends on the domain.
+pub(super) fn mebibytes_of_any_size<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<i128, D::Error> {
+    of_any_size(deserializer, Unit::Mebibytes)
+}
+
+/// Deserializes a whole number of MiB that a domain can have.
+pub(super) fn mebibytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    number_up_to(deserializer, Unit::Mebibytes, 1, DomainConfig::MAX_MEMORY)
+}
+
+/// Deserializes a whole number of nanoseconds, a day at most.
+pub(super) fn nanoseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let most = u64::try_from(SedfParams::MAX_TIME.as_nanos()).unwrap_or(u64::MAX);
+    number_up_to(deserializer, Unit::Nanoseconds, 0, most)
+}
+
+/// A 0 below the range is left to the engine.
+fn number_up_to<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    unit: Unit,
+    least: u64,
+    most: u64,
+) -> Result<u64, D::Error> {
+    let number = of_any_size(deserializer, unit)?;
+    let fitting = u64::try_from(number).ok().filter(|number| *number <= most);
+    fitting.ok_or_else(|| D::Error::custom(out_of_range(number, least, most)))
+}
+
+/// The reason why a number is refused.
+pub(super) fn out_of_range(
+    number: i128,
+    least: impl fmt::Display,
+    most: impl fmt::Display,
+) -> String {
+    format!("'{number}' is out of range, {least} to {most}")
+}
+
+/// Deserializes a whole number, as far as the type reaches.
+fn of_any_size<'de, D: Deserializer<'de>>(deserializer: D, unit: Unit) -> Result<i128, D::Error> {
     let text = Cow::<str>::deserialize(deserializer)?;
-    text.trim().parse().map_err(|_| {
-        let (least, most) = T::RANGE;
-        D::Error::custom(if is_whole_number(&text) {
-            format!("'{text}' is out of range, {least} to {most}")
-        } else {
-            format!("'{text}' {}", unit.refusal(&text))
-        })
-    })
+    if !is_whole_number(&text) {
+        return Err(D::Error::custom(format!("'{text}' {}", unit.refusal(&text))));
+    }
+    let text = text.trim();
+    let farthest = if text.starts_with('-') { i128::MIN } else { i128::MAX };
+    Ok(text.parse().unwrap_or(farthest))
 }
 
 /// Deserializes a flag: `0` or `1`, as xm sends it, or a word.
@@ -391,10 +436,7 @@ mod tests {
                 "period=20ms",
                 "Invalid value for period: '20ms' is not a whole number of ns, write 20000000",
             ),
-            (
-                "period=-1",
-                "Invalid value for period: '-1' is out of range, 0 to 18446744073709551615",
-            ),
+            ("period=-1", "Invalid value for period: '-1' is out of range, 0 to 86400000000000"),
             (
                 "period=1&target=2G",
                 "Invalid value for target: '2G' is not a whole number of MiB, write 2048",

@@ -9,22 +9,21 @@ use super::errors::{
 };
 use super::format::Format;
 use super::host::storage::image_path;
-use super::json::names::Names;
 use super::json::problem::Problem;
 use super::json::problem_kind::ProblemKind;
 use super::json::request::Arguments;
-use super::operation::{DomainStage, Operation, OperationRequest, Success};
-use super::operations::by_page::{self, DOMAIN_OPERATIONS};
+use super::operation::{Operation, OperationRequest, Success};
+use super::operation_problem::problem_of;
+use super::operations::by_page;
 use super::page::Page;
 use super::params::Params;
 use super::path::encode_segment;
 use super::request::RequestInfo;
-use super::response::{Content, ok, respond, see_other, with_location};
+use super::response::{Content, because, ok, respond, see_other, with_location};
 use super::{answer, domain_list, events, html, task_pages};
 use crate::core::error::Error;
 use crate::core::model::{DomainRef, Uuid};
 use crate::core::op::{Change, Outcome};
-use crate::core::snapshot::DomainView;
 use crate::memory_budget::Reservation;
 use crate::sxp::Limits;
 use axum::extract::Request;
@@ -169,8 +168,15 @@ pub(super) async fn perform(
             };
         }
         Ok(engine_request) if is_wanted_as_task(request, &engine_request) => {
-            let op = operation.name;
-            return task_pages::begin(http, request, op, domain, engine_request, memory);
+            return task_pages::begin(
+                http,
+                request,
+                operation,
+                names,
+                domain,
+                engine_request,
+                memory,
+            );
         }
         Ok(engine_request) => engine_request.ask(http.engine(), &request.caller).await,
         Err(invalid) => Err(Error::Invalid(invalid)),
@@ -181,7 +187,8 @@ pub(super) async fn perform(
     let response = match answer {
         Ok(answer) => succeeded(request, operation, params, &answer, made),
         Err(error) if request.format == Format::Json => {
-            return problem(&problem_of(request, operation, names, domain, &error));
+            let problem = problem(&problem_of(request, operation, names, domain, &error));
+            return because(problem, error.for_record());
         }
         Err(error) if is_page_form && exists && is_permitted && operation.reads_domain_config() => {
             creation_failed(request, operation.name, params, &error)
@@ -203,39 +210,6 @@ fn is_wanted_as_task(request: &RequestInfo, engine_request: &EngineRequest) -> b
         EngineRequest::Change(_) | EngineRequest::Query(Query::DevicesConnected(_))
     );
     request.prefers_task && request.format == Format::Json && can_be_long
-}
-
-/// The problem of an error, with the parameter that it names, or with what the domain can do in its
-/// present state.
-fn problem_of(
-    request: &RequestInfo,
-    operation: &Operation,
-    names: Names,
-    domain: Option<&DomainView>,
-    error: &Error,
-) -> Problem {
-    let described = Problem::of(error);
-    match (error, domain) {
-        (Error::Invalid(refusal), _) => {
-            let Some(param) = operation.param_of(refusal) else { return described };
-            let described = described.about(names.of(param));
-            match param.kind.allowed() {
-                Some(allowed) => described.allowing(allowed.iter().copied()),
-                None => described,
-            }
-        }
-        (Error::BadState { .. } | Error::NotStarted(_), Some(view)) => {
-            let stage = DomainStage::of(view);
-            let access = request.access();
-            let can = DOMAIN_OPERATIONS.iter().filter(|other| {
-                other.name != operation.name
-                    && other.stages.contains(&stage)
-                    && other.is_offered_on(&access, view)
-            });
-            described.allowing(can.map(|other| other.name))
-        }
-        _ => described,
-    }
 }
 
 /// The image that a request makes.

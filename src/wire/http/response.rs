@@ -90,6 +90,17 @@ impl Content {
     }
 }
 
+/// Why a request failed, for the log: without what an agent in a guest or a client may have sent in
+/// confidence.
+#[derive(Debug, Clone)]
+pub(super) struct Reason(pub(super) String);
+
+/// The response to a request that failed, with the reason.
+pub(super) fn because(mut response: Response, reason: impl Into<String>) -> Response {
+    response.extensions_mut().insert(Reason(reason.into()));
+    response
+}
+
 /// A response with xend's reason phrase, which is not always the standard's.
 pub(super) fn respond(code: u16, phrase: &str, content: Content) -> Response {
     let mut shared = None;
@@ -195,7 +206,7 @@ pub(super) fn see_other(location: &str) -> Response {
 
 /// `404 Not found`. xm tests for exactly this phrase.
 pub(super) fn not_found(text: &str) -> Response {
-    respond(404, "Not found", Content::Text(Bytes::copy_from_slice(text.as_bytes())))
+    because(respond(404, "Not found", Content::Text(Bytes::copy_from_slice(text.as_bytes()))), text)
 }
 
 /// A method that is neither GET, HEAD nor POST.

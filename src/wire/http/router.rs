@@ -11,8 +11,9 @@ use super::page::{FormPage, Page, PageAnswer};
 use super::pages::PAGES;
 use super::path::{as_utf8, canonicalize, escape_slashes, unknown_segment};
 use super::request::{RequestInfo, SimulatedHost};
+use super::request_log;
 use super::response::{Content, respond};
-use super::{get, login, new_domain, operation_by_get, post, response, selection};
+use super::{get, login, new_domain, post, query_by_get, response, selection};
 use crate::core::caller::Caller;
 use crate::core::model::DomName;
 use crate::core::ports::Logins;
@@ -68,7 +69,10 @@ impl Http {
             };
             pages.clone().oneshot(escape_slashes(as_utf8(request), is_domain))
         });
-        router.layer(from_fn_with_state(admission, Admission::check)).layer(Extension(simulated))
+        router
+            .layer(from_fn_with_state(admission, Admission::check))
+            .layer(Extension(simulated))
+            .layer(from_fn(request_log::log))
     }
 }
 
@@ -103,7 +107,7 @@ fn methods(page: &'static Page) -> MethodRouter<Http> {
             method_not_supported(&method, &headers, page.methods())
         })
         .layer(from_fn(move |request: Request, next: Next| async move {
-            match operation_by_get::refusal(page, &request) {
+            match query_by_get::refusal(page, &request) {
                 Some(refusal) => refusal,
                 None => next.run(request).await,
             }

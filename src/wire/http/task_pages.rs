@@ -5,13 +5,16 @@ use super::context::Http;
 use super::engine_request::{EngineAnswer, EngineRequest};
 use super::etag::TaggedJson;
 use super::format::Format;
+use super::json::names::Names;
 use super::json::problem::Problem;
 use super::json::problem_kind::ProblemKind;
+use super::operation::Operation;
+use super::operation_problem::problem_of;
 use super::request::RequestInfo;
 use super::response::{Content, ok, respond, with_location};
 use super::tasks::{Ended, Task, TaskDomain};
 use super::{errors, events, host};
-use crate::core::model::parse_uuid;
+use crate::core::model::{DomainRef, parse_uuid};
 use crate::core::op::{Change, DomainOp, Outcome};
 use crate::core::snapshot::DomainView;
 use crate::memory_budget::Reservation;
@@ -29,14 +32,15 @@ const PATH: &str = "/xend/task";
 pub(super) fn begin(
     http: &Http,
     request: &RequestInfo,
-    op: &'static str,
+    operation: &'static Operation,
+    names: Names,
     domain: Option<&DomainView>,
     engine_request: EngineRequest,
     memory: Option<Reservation>,
 ) -> Response {
     let id = http.engine().new_uuid();
     let task = Task {
-        op,
+        op: operation.name,
         owner: request.caller.principal.clone(),
         domain: domain.map(TaskDomain::from).or_else(|| new_domain(&engine_request)),
         is_transfer: is_transfer(&engine_request),
@@ -48,9 +52,9 @@ pub(super) fn begin(
         return errors::problem(&refusal);
     }
     let shared = http.clone();
-    let caller = request.caller.clone();
+    let request_info = request.clone();
     http.engine().spawn(async move {
-        let done = engine_request.ask(shared.engine(), &caller).await;
+        let done = engine_request.ask(shared.engine(), &request_info.caller).await;
         drop(memory);
         let made = match &done {
             Ok(EngineAnswer::Changed(Outcome::Domain(view))) => Some(TaskDomain::from(&**view)),
@@ -62,7 +66,13 @@ pub(super) fn begin(
                 let text = json.and_then(|json| String::from_utf8(json).ok());
                 Ok(text.and_then(|text| RawValue::from_string(text).ok()).map(Arc::from))
             }
-            Err(error) => Err(Problem::of(&error)),
+            Err(error) => {
+                let error = names.in_error(operation, error);
+                let snapshot = shared.view(&request_info.caller).snapshot();
+                let domain = snapshot.find(&DomainRef::new(request_info.name()));
+                let domain = domain.filter(|_| !operation.stages.is_empty()).map(AsRef::as_ref);
+                Err(problem_of(&request_info, operation, names, domain, &error))
+            }
         };
         shared.tasks().end(id, Ended { at: shared.engine().now(), outcome }, made);
     });

@@ -144,11 +144,11 @@ mod tests {
         [&head[..], file, b"\r\n--XX--\r\n"].concat()
     }
 
-    /// The fields and the file of a form that arrives in pieces of this size.
-    fn read(
-        form: &[u8],
-        size: usize,
-    ) -> Result<(Vec<(String, String)>, Vec<u8>, bool), &'static str> {
+    /// The fields of a form, its file, and whether it has ended.
+    type Read = (Vec<(String, String)>, Vec<u8>, bool);
+
+    /// Reads a form that arrives in pieces of this size.
+    fn read(form: &[u8], size: usize) -> Result<Read, &'static str> {
         let mut reader = UploadForm::new(TYPE)?;
         let (mut fields, mut file) = (Vec::new(), Vec::new());
         for piece in form.chunks(size) {

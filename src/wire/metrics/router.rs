@@ -11,6 +11,7 @@ use crate::core::view::View;
 use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{Extensions, StatusCode};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Router, routing};
 use bytes::Bytes;
@@ -78,6 +79,7 @@ impl Metrics {
             .route("/healthz", routing::get(alive))
             .route("/readyz", routing::get(ready))
             .with_state(Pages { metrics: self.clone(), readers })
+            .layer(from_fn(log))
     }
 
     /// The text of all metrics.
@@ -116,6 +118,16 @@ impl Pages {
         };
         Some(self.metrics.0.engine.view(&caller))
     }
+}
+
+/// The log line of each request, at debug level.
+async fn log(request: Request, next: Next) -> Response {
+    let caller = request.extensions().get::<Caller>().cloned();
+    let line = format!("{} {}", request.method(), request.uri().path());
+    let response = next.run(request).await;
+    let status = response.status().as_u16();
+    tracing::debug!(caller = caller.map(tracing::field::display), status, "{line}");
+    response
 }
 
 async fn metrics(State(pages): State<Pages>, request: Request) -> Response {

@@ -54,6 +54,16 @@ pub(super) enum NoLegacy {
     Refused(&'static str),
 }
 
+impl NoLegacy {
+    /// The text for the log.
+    pub(super) fn reason(self) -> &'static str {
+        match self {
+            Self::Unauthorized => "Name and password are missing",
+            Self::Refused(reason) => reason,
+        }
+    }
+}
+
 impl Endpoint {
     /// Whether a caller may call `xend.*`. A local admin is root or the daemon's own user, as the
     /// kernel says.

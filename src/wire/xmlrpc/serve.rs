@@ -106,6 +106,7 @@ impl XmlRpc {
         let legacy = endpoint.check_legacy(&caller, self.context.is_local_admin(&caller));
         if let (Endpoint::Legacy(_), Err(refusal)) = (&endpoint, legacy) {
             receive::drain(request.into_body()).await;
+            log(&caller, None, Some(refusal.reason()));
             return refused(refusal);
         }
         let is_live = |session: &str| self.xenapi.is_live(session);
@@ -117,8 +118,12 @@ impl XmlRpc {
                 let answer = Box::pin(self.answer(endpoint, legacy, caller, Arc::new(received)));
                 engine.offload(size, answer).await
             }
-            Err(NotReceived::Fault(code, reason)) => self.fault(code, &reason),
+            Err(NotReceived::Fault(code, reason)) => {
+                log(&caller, None, Some(&reason));
+                self.fault(code, &reason)
+            }
             Err(NotReceived::NoSession(session)) => {
+                log(&caller, None, Some("No such session"));
                 xml(codec::answer(&xenapi::no_session(&session)))
             }
         }
@@ -147,18 +152,30 @@ impl XmlRpc {
         let call = &received.call;
         let offered =
             Offered { legacy: legacy.is_ok(), xenapi: matches!(endpoint, Endpoint::XenApi(_)) };
+        let method = Some(call.method.as_str());
         if let Some(answer) = introspection::answer(offered, call) {
+            log(&caller, method, answer.as_ref().err().map(|fault| fault.text.as_str()));
             return self.print(answer).await;
         }
         if let (Err(refusal), true) = (legacy, call.method.starts_with("xend.")) {
+            log(&caller, method, Some(refusal.reason()));
             return refused(refusal);
         }
         let answer = match (legacy::answer(&self.context, &caller, call).await, endpoint) {
-            (Some(answer), _) => answer,
-            (None, Endpoint::XenApi(login)) => {
-                Ok(xenapi::answer(&self.xenapi, &login, &caller, &received).await)
+            (Some(answer), _) => {
+                log(&caller, method, answer.as_ref().err().map(|fault| fault.text.as_str()));
+                answer
             }
-            (None, Endpoint::Legacy(_)) => Ok(unknown(&call.method)),
+            (None, Endpoint::XenApi(login)) => {
+                let outcome = xenapi::answer(&self.xenapi, &login, &caller, &received).await;
+                let failure = outcome.as_ref().err().map(|failure| failure.for_log(&call.method));
+                log(&caller, method, failure.as_deref());
+                Ok(xenapi::with_status(outcome))
+            }
+            (None, Endpoint::Legacy(_)) => {
+                log(&caller, method, Some("No such method"));
+                Ok(unknown(&call.method))
+            }
         };
         self.print(answer).await
     }
@@ -190,6 +207,12 @@ impl XmlRpc {
             Err(over) => xml(codec::fault(XEND_ERROR, &over.to_string())),
         }
     }
+}
+
+/// The log line of each call, at debug level: reads, and what is refused before the engine, are in
+/// no other. Parameters are not in it, since they may have passwords.
+fn log(caller: &Caller, method: Option<&str>, error: Option<&str>) {
+    tracing::debug!(%caller, method, error = error.map(tracing::field::display), "Call");
 }
 
 /// xend's answer to an unknown method, which is no fault. `Status` comes first, where libxen looks

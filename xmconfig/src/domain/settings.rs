@@ -4,6 +4,7 @@ use super::python_dict::PythonDict;
 use super::xl;
 use crate::error::Fault;
 use crate::language::{Data, Value, Variables, integer_of};
+use crate::whole_number;
 use xend_spelling::nearest;
 
 /// The most items of a list.
@@ -53,10 +54,11 @@ impl<'a> Settings<'a> {
     /// The value of a setting as a number; `None` if it is not set.
     pub(super) fn integer(&self, name: &str) -> Result<Option<i64>, Fault> {
         let Some(value) = self.get(name) else { return Ok(None) };
-        match integer_of(&value.data) {
-            Some(number) => Ok(Some(number)),
-            None => Err(Fault::new(value.offset, format!("{name}: a whole number is expected"))),
+        if let Some(number) = integer_of(&value.data) {
+            return Ok(Some(number));
         }
+        let expected = whole_number::expected(name, &value.data.to_text());
+        Err(Fault::new(value.offset, format!("{name}: {expected}")))
     }
 
     /// The values of a list; none if it is not set.

@@ -2,6 +2,7 @@
 
 use super::value::Data;
 use crate::error::Fault;
+use crate::whole_number;
 
 /// The letters in front of a string.
 #[derive(Clone, Copy, Default)]
@@ -186,7 +187,13 @@ pub(super) fn number(text: &[u8], start: usize) -> Result<(Data, usize), Fault> 
     let word = rest.get(..length).and_then(|word| std::str::from_utf8(word).ok());
     let data = word.and_then(number_of);
     let data = data.ok_or_else(|| {
-        fault(start, "this is not a number, or it is too large; put text in quotes")
+        let meant = word.and_then(whole_number::mebibytes);
+        let advice = meant.map(|number| format!("; for {number} MiB of memory write {number}"));
+        let advice = advice.unwrap_or_default();
+        fault(
+            start,
+            format!("this is not a number, or it is too large; put text in quotes{advice}"),
+        )
     })?;
     Ok((data, start + length))
 }

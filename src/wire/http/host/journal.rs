@@ -62,12 +62,12 @@ impl Filter {
         let is_of_kind = match (self.kind, event.kind) {
             // What an operation does in between, and how far it is, is on the page of tasks.
             (_, "progress") => false,
-            (None, _) | (Some("operations"), "done" | "failed") | (Some("failures"), "failed") => {
-                true
-            }
-            (Some("states"), "appeared" | "gone" | "state") => true,
-            (Some("changes"), "renamed" | "configured") => true,
-            (Some("guests"), "guest") => true,
+            (None, _)
+            | (Some("operations"), "done" | "failed")
+            | (Some("failures"), "failed")
+            | (Some("states"), "appeared" | "gone" | "state")
+            | (Some("changes"), "renamed" | "configured")
+            | (Some("guests"), "guest") => true,
             _ => false,
         };
         let mut texts = [&event.about, &event.text].into_iter().chain(&event.caller);

@@ -8,7 +8,7 @@ use crate::wire::http::context::Http;
 use crate::wire::http::errors::operation_failed;
 use crate::wire::http::html::parts::domain_link;
 use crate::wire::http::json::host::HostPciFunction;
-use crate::wire::http::operation::Param;
+use crate::wire::http::operation::{Param, ParamKind, optional};
 use crate::wire::http::request::RequestInfo;
 use axum::extract::State;
 use axum::response::Response;
@@ -22,7 +22,16 @@ const PER_PAGE: usize = 200;
 const PCIBACK: &str = "pciback";
 
 /// The parameters of the page.
-pub(crate) const QUERY: [Param; 1] = [PAGE_PARAM];
+pub(crate) const QUERY: [Param; 2] = [
+    optional(
+        "q",
+        ParamKind::Text("part of an address or a name"),
+        "all",
+        "Functions with this",
+        "03:00",
+    ),
+    PAGE_PARAM,
+];
 
 /// `GET /xend/node/pci`
 pub(crate) async fn get(

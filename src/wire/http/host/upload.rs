@@ -58,15 +58,14 @@ pub(crate) async fn post(
     let failed = |error| operation_failed(&request, "upload", &error);
     let (parts, mut body) = raw_request.into_parts();
     let user = request.caller.user().map(|user| user.name());
-    let taken = match view.require(OpKind::CreateVdi, "upload") {
-        Err(error) => Err(Refusal::Engine(error)),
-        Ok(()) => {
-            let permit = http.upload_permits().acquire(user);
-            let _permit = permit.map_err(|many| too_many_streams(&request, "uploads", &many))?;
-            let deadline = parts.extensions.get::<BodyDeadline>();
-            let incoming = Incoming { headers: &parts.headers, body: &mut body, deadline };
-            incoming.take(&http, &request).await
-        }
+    let taken = if let Err(error) = view.require(OpKind::CreateVdi, "upload") {
+        Err(Refusal::Engine(error))
+    } else {
+        let permit = http.upload_permits().acquire(user);
+        let _permit = permit.map_err(|many| too_many_streams(&request, "uploads", &many))?;
+        let deadline = parts.extensions.get::<BodyDeadline>();
+        let incoming = Incoming { headers: &parts.headers, body: &mut body, deadline };
+        incoming.take(&http, &request).await
     };
     let uuid = match taken {
         Ok(uuid) => uuid,
@@ -106,10 +105,8 @@ impl Incoming<'_> {
         })?;
         let content_type = text(CONTENT_TYPE).unwrap_or_default();
         let is_form = content_type.to_ascii_lowercase().starts_with("multipart/form-data");
-        let mut form = match is_form {
-            true => Some(UploadForm::new(content_type).map_err(malformed)?),
-            false => None,
-        };
+        let mut form =
+            if is_form { Some(UploadForm::new(content_type).map_err(malformed)?) } else { None };
         let mut name = request.query.text("name")?;
         name.as_deref().map_or(Ok(()), check_name)?;
         let upload = http.engine().begin_upload(&request.caller, length).await?;

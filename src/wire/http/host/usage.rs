@@ -1,6 +1,6 @@
 //! Which domains use which parts of the host. Each question looks at each domain once.
 
-use crate::core::model::{Device, PciAddress, Text, Uuid, Vdi};
+use crate::core::model::{Device, PciAddress, PciDevice, Text, Uuid, Vdi};
 use crate::core::snapshot::{DomainView, Snapshot};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -53,7 +53,7 @@ pub(super) fn of_pci_functions(snapshot: &Snapshot) -> HashMap<PciAddress, &Arc<
     let mut owners: HashMap<PciAddress, &Arc<DomainView>> = HashMap::new();
     for view in snapshot.domains() {
         let devices = view.configs().flat_map(|config| &config.devices);
-        for address in devices.filter_map(Device::as_pci).flat_map(|pci| pci.addresses()) {
+        for address in devices.filter_map(Device::as_pci).flat_map(PciDevice::addresses) {
             let known = owners.entry(address).or_insert(view);
             if known.facts.is_none() {
                 *known = view;

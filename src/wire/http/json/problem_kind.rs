@@ -111,6 +111,7 @@ impl ProblemKind {
             Error::NotPermitted { .. } => Self::NOT_PERMITTED,
             Error::BeyondLimits(_) => Self::BEYOND_LIMITS,
             Error::Invalid(invalid) if invalid.is_forbidden() => Self::FORBIDDEN_BY_CONFIG,
+            Error::Invalid(invalid) if invalid.is_absent() => Self::MISSING_FILE,
             Error::Invalid(invalid) if invalid.is_missing() => Self::MISSING_PARAMETER,
             Error::Invalid(_) | Error::NoSuchCpu(_) => Self::INVALID,
             Error::Missing { .. } => Self::MISSING_FILE,

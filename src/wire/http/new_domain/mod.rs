@@ -101,16 +101,15 @@ impl Sent {
         respond(500, &failed_phrase("create"), Content::Html(self.page(request, Some(failure))))
     }
 
-    /// The domain that is asked for, or the page that says what is wrong with it.
-    fn config(&self, request: &RequestInfo, view: &View) -> Result<DomainConfig, Response> {
+    /// The domain that is asked for, or what is wrong with it.
+    fn config(&self, view: &View) -> Result<DomainConfig, html::create::Failure> {
         if !self.is_edited
             && let Err(refusal) = self.fields.check(&self.choices)
         {
-            return Err(self.failed(request, &html::create::Failure::in_field(&refusal)));
+            return Err(html::create::Failure::in_field(&refusal));
         }
-        let config = config_text::parse(&self.text, shape::read_config).map_err(|error| {
-            self.failed(request, &html::create::Failure::in_text(&self.text, &error))
-        })?;
+        let config = config_text::parse(&self.text, shape::read_config)
+            .map_err(|error| html::create::Failure::in_text(&self.text, &error))?;
         // Defining it would replace the definition, which a form for new domains must not.
         let is_taken = view.snapshot().by_name(&DomName::adopted(config.name.as_str())).is_some();
         if is_taken {
@@ -118,7 +117,7 @@ impl Sent {
                 "name",
                 format!("there is a domain {}, choose another name", config.name),
             );
-            return Err(self.failed(request, &html::create::Failure::in_field(&refusal)));
+            return Err(html::create::Failure::in_field(&refusal));
         }
         Ok(config)
     }
@@ -154,7 +153,7 @@ pub(super) async fn post(
         let sent = Sent { text: sent.made.clone().into_bytes(), is_edited: false, ..sent };
         return Ok(ok(Content::Html(sent.page(&request, None))));
     }
-    let config = sent.config(&request, &view)?;
+    let config = sent.config(&view).map_err(|failure| sent.failed(&request, &failure))?;
     create(&http, &request, sent, config, memory).await
 }
 

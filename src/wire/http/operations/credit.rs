@@ -1,15 +1,15 @@
 //! `domain_sched_credit_get`, `domain_sched_credit_set`, and the same for credit2.
 
-use crate::core::model::{Invalid, Scheduler};
+use crate::core::model::{Invalid, MAX_VCPUS, Scheduler};
 use crate::core::op::DomainOp;
 use crate::core::rights::OpKind;
 use crate::wire::http::engine_request::{EngineRequest, Query};
 use crate::wire::http::operation::{
     ANY_STAGE, AnswerType, Operation, OperationRequest, Param, ParamKind, Success, optional,
 };
-use crate::wire::http::params::integer;
+use crate::wire::http::params::{bad_value, out_of_range, some_number_of_any_size};
 use crate::wire::http::quantity::Quantity;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 const PARAMS: &[Param] = &[
     optional(
@@ -79,14 +79,20 @@ pub(super) static SET2: Operation = Operation {
 /// At least one is required: xend accepted either.
 #[derive(Debug, Deserialize)]
 struct CreditParams {
-    #[serde(default, deserialize_with = "some_integer")]
-    weight: Option<u16>,
-    #[serde(default, deserialize_with = "some_integer")]
-    cap: Option<u16>,
+    #[serde(default, deserialize_with = "some_number_of_any_size")]
+    weight: Option<i128>,
+    #[serde(default, deserialize_with = "some_number_of_any_size")]
+    cap: Option<i128>,
 }
 
-fn some_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Error> {
-    integer(deserializer).map(Some)
+/// A parameter as the scheduler has it. `most` is the greatest value, with what it depends on.
+fn share(name: &str, value: i128, least: u16, most: (u32, &str)) -> Result<u16, Invalid> {
+    let (most, reason) = most;
+    let share = u16::try_from(value).ok();
+    share.filter(|share| *share >= least && u32::from(*share) <= most).ok_or_else(|| {
+        let range = out_of_range(value, least, most);
+        bad_value(name, format!("{range}{reason}"))
+    })
 }
 
 fn set(request: &OperationRequest<'_>, scheduler: Scheduler) -> Result<EngineRequest, Invalid> {
@@ -94,5 +100,11 @@ fn set(request: &OperationRequest<'_>, scheduler: Scheduler) -> Result<EngineReq
     if weight.is_none() && cap.is_none() {
         return Err(Invalid::missing("weight"));
     }
+    let most_weight = (u32::from(u16::MAX), "");
+    let weight = weight.map(|weight| share("weight", weight, 1, most_weight)).transpose()?;
+    let vcpus = request.view.map_or(MAX_VCPUS, |view| view.config.vcpus);
+    let reason = format!(" for {vcpus} VCPUs (100 is one CPU)");
+    let most_cap = (vcpus * 100, reason.as_str());
+    let cap = cap.map(|cap| share("cap", cap, 0, most_cap)).transpose()?;
     request.change(DomainOp::SetShare { scheduler, weight, cap })
 }

@@ -1,9 +1,11 @@
 //! `mem_target_set`, `maxmem_set`, in MiB.
 
+use crate::core::model::DomainConfig;
 use crate::core::op::DomainOp;
 use crate::core::rights::OpKind;
+use crate::core::snapshot::DomainView;
 use crate::wire::http::operation::{ANY_STAGE, Operation, ParamKind, Success, required};
-use crate::wire::http::params::mebibytes;
+use crate::wire::http::params::{bad_value, mebibytes, mebibytes_of_any_size, out_of_range};
 use crate::wire::http::quantity::Quantity;
 use serde::Deserialize;
 
@@ -23,7 +25,13 @@ pub(super) static MEM_TARGET_SET: Operation = Operation {
     )],
     success: Success::Empty,
     build: |request| {
-        let MemTargetSet { target } = request.params.parse()?;
+        let MemTargetSet { target: asked } = request.params.parse()?;
+        let target = u64::try_from(asked).map_err(|_| {
+            let most = request.view.map_or(DomainConfig::MAX_MEMORY, |view| view.config.maxmem);
+            let is_domain0 = request.view.is_some_and(DomainView::is_privileged);
+            let least = if is_domain0 { request.policy.dom0_min_mem_mib } else { 1 };
+            bad_value("target", out_of_range(asked, least, most) + " MiB")
+        })?;
         request.change(DomainOp::SetMemory(target))
     },
 };
@@ -50,8 +58,8 @@ pub(super) static MAXMEM_SET: Operation = Operation {
 
 #[derive(Debug, Deserialize)]
 struct MemTargetSet {
-    #[serde(deserialize_with = "mebibytes")]
-    target: u64,
+    #[serde(deserialize_with = "mebibytes_of_any_size")]
+    target: i128,
 }
 
 #[derive(Debug, Deserialize)]

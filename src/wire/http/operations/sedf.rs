@@ -7,7 +7,7 @@ use crate::wire::http::engine_request::Query;
 use crate::wire::http::operation::{
     ANY_STAGE, AnswerType, Operation, ParamKind, Success, required,
 };
-use crate::wire::http::params::{flag, integer, nanoseconds};
+use crate::wire::http::params::{flag, integer_in, nanoseconds};
 use crate::wire::http::quantity::Quantity;
 use serde::Deserialize;
 use std::time::Duration;
@@ -78,7 +78,7 @@ struct SetSedf {
     latency: u64,
     #[serde(deserialize_with = "flag")]
     extratime: bool,
-    #[serde(deserialize_with = "integer")]
+    #[serde(deserialize_with = "integer_in::<_, 0, 65535>")]
     weight: u32,
 }
 

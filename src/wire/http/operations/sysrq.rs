@@ -1,10 +1,10 @@
 //! `sysrq`, `send_trigger`.
 
-use crate::core::model::{Invalid, Trigger};
+use crate::core::model::{Invalid, MAX_VCPUS, Trigger};
 use crate::core::op::DomainOp;
 use crate::core::rights::OpKind;
 use crate::wire::http::operation::{GUEST, Operation, ParamKind, Success, optional, required};
-use crate::wire::http::params::{bad_value, integer};
+use crate::wire::http::params::{bad_value, integer, integer_in};
 use serde::Deserialize;
 
 pub(super) static SYSRQ: Operation = Operation {
@@ -55,6 +55,6 @@ struct Sysrq {
 #[derive(Debug, Deserialize)]
 struct SendTrigger {
     trigger: String,
-    #[serde(default, deserialize_with = "integer")]
+    #[serde(default, deserialize_with = "integer_in::<_, 0, { MAX_VCPUS - 1 }>")]
     vcpu: u32,
 }

@@ -1,13 +1,13 @@
 //! `vcpuinfo`, which GET performs, too; `set_vcpus`, `pincpu`.
 
-use crate::core::model::{CpuSet, Invalid};
+use crate::core::model::{CpuSet, Invalid, MAX_VCPUS};
 use crate::core::op::DomainOp;
 use crate::core::rights::OpKind;
 use crate::wire::http::engine_request::Query;
 use crate::wire::http::operation::{
     ANY_STAGE, AnswerType, Operation, ParamKind, Success, required,
 };
-use crate::wire::http::params::{bad_value, integer};
+use crate::wire::http::params::{bad_value, integer_in};
 use serde::Deserialize;
 
 pub(crate) static VCPUINFO: Operation = Operation {
@@ -72,7 +72,7 @@ pub(super) static PINCPU: Operation = Operation {
 
 #[derive(Debug, Deserialize)]
 struct SetVcpus {
-    #[serde(deserialize_with = "integer")]
+    #[serde(deserialize_with = "integer_in::<_, 1, MAX_VCPUS>")]
     vcpus: u32,
 }
 

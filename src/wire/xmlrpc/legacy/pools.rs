@@ -107,7 +107,7 @@ fn define(args: &Args<'_>, call: &CallContext<'_>, start: bool) -> Result<Plan, 
             if let Err(error) = engine.execute(view.caller(), started).await {
                 // The caller asked for a pool that runs, or for none.
                 let _ = engine.execute(view.caller(), Change::Pool(name, PoolOp::Delete)).await;
-                return Err(error.into());
+                return Err(error);
             }
         }
         Ok(Value::text(uuid.to_string()))

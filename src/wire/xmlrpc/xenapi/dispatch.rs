@@ -31,20 +31,19 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// The answer to a call, with its status.
+/// What a call comes to.
 pub(crate) async fn answer(
     api: &Arc<XenApi>,
     policy: &LoginPolicy,
     caller: &Caller,
     received: &Arc<ReceivedCall>,
-) -> Value {
+) -> Result<Value, Failure> {
     let call = &received.call;
-    let outcome = if call.method.starts_with("session.login") {
+    if call.method.starts_with("session.login") {
         login::log_in(api, policy, caller, call).await
     } else {
         perform(api, caller, received, Asker::Client).await
-    };
-    with_status(outcome)
+    }
 }
 
 /// The answer to a call of a session that is none, or is over.
@@ -52,7 +51,8 @@ pub(crate) fn no_session(session: &str) -> Value {
     with_status(Err(Failure::no_session(session)))
 }
 
-fn with_status(outcome: Result<Value, Failure>) -> Value {
+/// The answer to a call, with its status.
+pub(crate) fn with_status(outcome: Result<Value, Failure>) -> Value {
     let (status, name, value) = match outcome {
         // An answer without a value is the empty string.
         Ok(Value::Nil) => ("Success", "Value", Value::text("")),

@@ -83,6 +83,20 @@ impl Failure {
         Self::new("OPERATION_NOT_ALLOWED", [reason])
     }
 
+    /// The text for the log. References of sessions, passwords, and what an agent in a guest says
+    /// are not in it.
+    pub(crate) fn for_log(&self, method: &str) -> String {
+        let is_confidential = method.contains("session.") || method.contains(".call_plugin");
+        match self {
+            Self::Code(code, _) if is_confidential || *code == "SESSION_INVALID" => {
+                (*code).to_owned()
+            }
+            Self::Code(code, params) => format!("{code} {}", params.join(" ")),
+            Self::Value { field, .. } if is_confidential => format!("VALUE_NOT_SUPPORTED {field}"),
+            Self::Value { field, reason, .. } => format!("VALUE_NOT_SUPPORTED {field}: {reason}"),
+        }
+    }
+
     pub(crate) fn is_no_object(&self) -> bool {
         matches!(self, Self::Code("HANDLE_INVALID", _))
     }

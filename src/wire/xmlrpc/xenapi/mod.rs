@@ -85,5 +85,5 @@ mod values;
 mod version;
 
 pub(super) use catalog::{methods, parameters};
-pub(super) use dispatch::{answer, no_session};
+pub(super) use dispatch::{answer, no_session, with_status};
 pub(super) use service::XenApi;

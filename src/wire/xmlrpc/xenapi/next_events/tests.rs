@@ -19,7 +19,7 @@ use crate::wire::xmlrpc::endpoint::{Endpoint, LoginPolicy};
 use crate::wire::xmlrpc::receive::ReceivedCall;
 use crate::wire::xmlrpc::serve::XmlRpc;
 use crate::wire::xmlrpc::value::Value;
-use crate::wire::xmlrpc::xenapi::dispatch::answer;
+use crate::wire::xmlrpc::xenapi::dispatch;
 use crate::wire::xmlrpc::xenapi::events::Registration;
 use crate::wire::xmlrpc::xenapi::service::XenApi;
 use axum::body::Body;
@@ -33,6 +33,16 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 const WAITING: usize = 20;
+
+/// The answer to a call, with its status.
+async fn answer(
+    api: &Arc<XenApi>,
+    policy: &LoginPolicy,
+    caller: &Caller,
+    received: &Arc<ReceivedCall>,
+) -> Value {
+    dispatch::with_status(dispatch::answer(api, policy, caller, received).await)
+}
 
 struct Host {
     api: Arc<XenApi>,

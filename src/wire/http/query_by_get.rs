@@ -1,7 +1,8 @@
-//! Operations that a program asks for by GET, which does none.
+//! Queries of GET that a program of today got wrong.
 //!
-//! xend ignored `op` in a query of GET, and so do we for its clients. A program of today is told
-//! how an operation is done.
+//! xend ignored parameters that a page does not have, and `op` in a query of GET, which does no
+//! operation; so do we for its clients. A program of today is told what the page has, and how an
+//! operation is done.
 
 use super::errors::problem;
 use super::format::Format;
@@ -13,9 +14,13 @@ use super::params::Params;
 use axum::extract::Request;
 use axum::http::Method;
 use axum::response::Response;
+use xend_spelling::nearest;
 
-/// The refusal of a request for JSON whose query has an operation; `None` if it has none, or one
-/// that GET of the page does.
+/// The most characters of a parameter's name in a problem.
+const MAX_SHOWN: usize = 40;
+
+/// The refusal of a request for JSON whose query has a parameter that the page does not have, or an
+/// operation that its GET does not do; `None` if there is neither.
 pub(super) fn refusal(page: &Page, request: &Request) -> Option<Response> {
     // A form for people says itself what it has no answer to.
     let is_form = page.is_form();
@@ -23,8 +28,25 @@ pub(super) fn refusal(page: &Page, request: &Request) -> Option<Response> {
         return None;
     }
     let query = Params::from_query(request.uri().query()?);
+    if Format::negotiate(request.headers()) != Format::Json {
+        return None;
+    }
+    operation(page, &query).or_else(|| unknown_parameter(page, &query))
+}
+
+fn unknown_parameter(page: &Page, query: &Params) -> Option<Response> {
+    let known = || page.query.iter().map(|param| param.name);
+    let name = query.names().into_iter().find(|name| known().all(|known| known != name))?;
+    let shown: String = name.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
+    let advice = nearest(&name, known()).map(|known| format!(", did you mean {known}?"));
+    let text = format!("Unknown parameter {shown}{}", advice.unwrap_or_default());
+    let unknown = Problem::new(ProblemKind::UNKNOWN_PARAMETER, text).about(shown);
+    Some(problem(&unknown.allowing(known())))
+}
+
+fn operation(page: &Page, query: &Params) -> Option<Response> {
     let ops = query.values("op");
-    if ops.is_empty() || Format::negotiate(request.headers()) != Format::Json {
+    if ops.is_empty() {
         return None;
     }
     let done = page.query.iter().find_map(|param| match param.kind {
