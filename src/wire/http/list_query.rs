@@ -7,6 +7,7 @@
 use super::list_filter::{Filter, Moment};
 use super::list_values::{cpu_percent, memory_mib, shown_state, type_word, vcpu_count};
 use super::natural_order::natural_order;
+use super::operation::{Param, ParamKind, optional};
 use super::params::{Params, bad_value};
 use crate::core::model::Invalid;
 use crate::core::samples::SampleRound;
@@ -16,6 +17,34 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::SystemTime;
 use xend_templates::{Column, Sorting};
+
+/// The parameters of a list.
+pub(super) const QUERY: [Param; 6] = [
+    optional("detail", ParamKind::Flag, "0", "Show each domain in full", "1"),
+    optional(
+        "state",
+        ParamKind::Word(&shape::STATES),
+        "domains on the host",
+        "Show the domains in this state",
+        "halted",
+    ),
+    optional(
+        "q",
+        ParamKind::Text("part of a name, or COLUMN:VALUE"),
+        "all domains",
+        "Show the domains that pass this filter (HTML and JSON)",
+        "web state:running mem>1G",
+    ),
+    optional("sort", ParamKind::Word(&SORT_KEYS), "name", "Sort key (HTML and JSON)", "cpu"),
+    optional("desc", ParamKind::Flag, "0", "Sort in descending order", "1"),
+    optional(
+        "page",
+        ParamKind::Number("from 1 up"),
+        "1",
+        "Page of the list, which has 100 domains (HTML)",
+        "2",
+    ),
+];
 
 /// The values of `sort`.
 pub(super) const SORT_KEYS: [&str; Column::ALL.len()] = {

@@ -1,7 +1,6 @@
 //! The table of pages. The router and the reference are made from it.
 
 use super::etag::TaggedJson;
-use super::list_query::SORT_KEYS;
 use super::new_domain::fields::TYPE_KEYS;
 use super::operation::{ParamKind, optional, required};
 use super::operations::by_page::{
@@ -11,11 +10,10 @@ use super::operations::by_page::{
 use super::page::{FormPage, Page, PageAnswer};
 use super::request::RequestInfo;
 use super::{
-    domain_list, events, get, help, host, new_domain, openapi, selected, selection, task_pages,
-    usage_pages,
+    domain_list, events, get, help, host, list_query, new_domain, openapi, selected, selection,
+    task_pages, usage_pages,
 };
 use crate::core::rights::OpKind;
-use crate::shape;
 use axum::response::Response;
 use axum::routing;
 use std::sync::LazyLock;
@@ -44,38 +42,7 @@ pub(super) static PAGES: [Page; 33] = [
         path: "/xend/domain",
         about: "The names of the domains, sorted.",
         kind: OpKind::ListDomains,
-        query: &[
-            optional("detail", ParamKind::Flag, "0", "Show each domain in full", "1"),
-            optional(
-                "state",
-                ParamKind::Word(&shape::STATES),
-                "domains on the host",
-                "Show the domains in this state",
-                "halted",
-            ),
-            optional(
-                "q",
-                ParamKind::Text("part of a name, or COLUMN:VALUE"),
-                "all domains",
-                "Show the domains that pass this filter (HTML and JSON)",
-                "web state:running mem>1G",
-            ),
-            optional(
-                "sort",
-                ParamKind::Word(&SORT_KEYS),
-                "name",
-                "Sort key (HTML and JSON)",
-                "cpu",
-            ),
-            optional("desc", ParamKind::Flag, "0", "Sort in descending order", "1"),
-            optional(
-                "page",
-                ParamKind::Number("from 1 up"),
-                "1",
-                "Page of the list, which has 100 domains (HTML)",
-                "2",
-            ),
-        ],
+        query: &list_query::QUERY,
         operations: &DOMAIN_LIST_OPERATIONS,
         answer: PageAnswer::Domains,
         get: || routing::get(domain_list::get),

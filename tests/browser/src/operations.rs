@@ -117,7 +117,12 @@ async fn perform(
     let summary = format!("#operations details:has(button[value={op}]) summary");
     browser.click(&summary).await?;
     for (name, value) in fields {
-        browser.fill(&format!("#operations details[open] [name={name}]"), value).await?;
+        let field = format!("#operations details[open] [name={name}]");
+        // A field is hidden if it can have one value only.
+        if browser.has(&format!("{field}[type=hidden][value='{value}']")).await? {
+            continue;
+        }
+        browser.fill(&field, value).await?;
     }
     if op == "dump" {
         browser.shot("form").await?;
