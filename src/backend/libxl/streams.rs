@@ -156,7 +156,7 @@ fn check_stream(from: &OwnedFd) -> Result<(), Error> {
 /// ended.
 fn peek(from: &OwnedFd, begin: &mut [u8]) -> Result<usize, Errno> {
     let limit = sockopt::socket_timeout(from, sockopt::Timeout::Recv)?.unwrap_or(PEEK_LIMIT);
-    let began = Instant::now();
+    let since = Instant::now();
     let mut has_ended = false;
     loop {
         // The socket of an encrypted connection is a unix one: it does not wait for all bytes of a
@@ -165,7 +165,7 @@ fn peek(from: &OwnedFd, begin: &mut [u8]) -> Result<usize, Errno> {
         if length == begin.len() || has_ended {
             return Ok(length);
         }
-        if began.elapsed() > limit {
+        if since.elapsed() > limit {
             return Err(Errno::TIMEDOUT);
         }
         let mut ends = [PollFd::new(from, PollFlags::RDHUP)];

@@ -137,7 +137,7 @@ async fn histories(browser: &Browser, daemon: &Daemon) -> Result<()> {
         browser.open(&page).await?;
     }
     browser.says("figcaption", "CPU").await?;
-    browser.click("summary").await?;
+    browser.click("#content summary").await?;
     browser.says("table.figures", "MiB").await?;
     shots(browser, "history").await?;
     browser.click("nav.tabs a[href$='span=month']").await?;
@@ -165,7 +165,7 @@ pub async fn without_scripts(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.says("h1", "Created parts").await?;
     browser.open(&daemon.url("/xend/domain/parts/history")).await?;
     browser.says("nav.tabs [aria-current]", "Last day").await?;
-    browser.click("summary").await?;
+    browser.click("#content summary").await?;
     browser.says("table.figures", "CPU").await
 }
 
