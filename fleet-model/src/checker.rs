@@ -99,7 +99,9 @@ impl<'a, M: Model> Search<'a, M> {
 
     fn run(mut self, limit: usize) -> Verdict {
         let mut next = Vec::new();
-        let (mut at, mut depth, mut level_end) = (0, 0, 1);
+        let mut at = 0;
+        let mut depth = 0;
+        let mut level_end = 1;
         while at < self.seen.len() {
             if at == level_end {
                 depth += 1;
@@ -129,13 +131,13 @@ impl<'a, M: Model> Search<'a, M> {
     }
 
     /// Whether every state that owes something can still give it.
-    fn hopes(mut self, depth: usize) -> Verdict {
+    fn hopes(&self, depth: usize) -> Verdict {
         let states = self.seen.len();
         let hopes: Vec<Option<Hope>> =
             (0..).take(states).map(|index| self.model.hope(self.seen.get(index))).collect();
         let fulfilled: Vec<bool> =
             hopes.iter().map(|hope| *hope == Some(Hope::Fulfilled)).collect();
-        let possible = std::mem::take(&mut self.helpful).reach(fulfilled);
+        let possible = self.helpful.reach(fulfilled);
         let mut owing = 0;
         for ((index, hope), possible) in (0..).zip(&hopes).zip(possible) {
             let Some(Hope::Owed(promise)) = *hope else { continue };
@@ -186,7 +188,8 @@ mod tests {
                 ("empty the big one", (small, 0)),
             ]);
             if self.pours {
-                let (down, up) = (small.min(5 - big), big.min(3 - small));
+                let down = small.min(5 - big);
+                let up = big.min(3 - small);
                 next.push(("pour into the big one", (small - down, big + down)));
                 next.push(("pour into the small one", (small + up, big - up)));
             }
@@ -197,7 +200,7 @@ mod tests {
         }
 
         fn hope(&self, &(small, big): &(u8, u8)) -> Option<Hope> {
-            let owed = if small == 3 { Some(Hope::Owed("three and five")) } else { None };
+            let owed = (small == 3).then_some(Hope::Owed("three and five"));
             if (small, big) == (3, 5) { Some(Hope::Fulfilled) } else { owed }
         }
 

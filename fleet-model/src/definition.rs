@@ -4,34 +4,26 @@
 //! answers are lost, writes come late, hosts restart.
 
 use crate::checker::Model;
+use crate::flaws::flaws;
 use std::fmt::{self, Display, Formatter};
 
 const HOSTS: usize = 2;
 
-/// One broken rule about definitions.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Flaw {
-    /// A host answers its client before etcd has the change.
-    AnswersFirst,
-    /// A host writes its copy before etcd has the change.
-    CopiesFirst,
-    /// A change does not compare the revision that it was made from.
-    Uncompared,
-    /// A host that starts writes its copy to etcd.
-    CopyWins,
-    /// A change whose answer was lost is sent again from what the host had read at first.
-    BlindRetry,
-}
-
-impl Flaw {
-    /// All of them.
-    pub const ALL: &[Self] = &[
-        Self::AnswersFirst,
-        Self::CopiesFirst,
-        Self::Uncompared,
-        Self::CopyWins,
-        Self::BlindRetry,
-    ];
+flaws! {
+    /// One broken rule about definitions.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub enum Flaw {
+        /// A host answers its client before etcd has the change.
+        AnswersFirst,
+        /// A host writes its copy before etcd has the change.
+        CopiesFirst,
+        /// A change does not compare the revision that it was made from.
+        Uncompared,
+        /// A host that starts writes its copy to etcd.
+        CopyWins,
+        /// A change whose answer was lost is sent again from what the host had read at first.
+        BlindRetry,
+    }
 }
 
 /// Definitions, with one rule broken or none.
@@ -65,6 +57,13 @@ struct Host {
     doubts: Option<Write>,
 }
 
+impl Host {
+    /// Gives a write up. It may still happen, if etcd has not decided; an older one then does not.
+    fn abandon(&mut self) {
+        self.late = self.write.take().filter(|write| write.answer.is_none()).or(self.late);
+    }
+}
+
 /// A transaction: a definition with one more change.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 struct Write {
@@ -73,6 +72,13 @@ struct Write {
     /// The key's revision is the one that the transaction compares.
     current: bool,
     answer: Option<bool>,
+}
+
+impl Write {
+    /// The definition that it makes.
+    fn definition(self) -> Changes {
+        self.from | self.change
+    }
 }
 
 /// What happens, and on which host.
@@ -121,13 +127,13 @@ impl State {
     fn decide(&mut self, write: Write, compares: bool) -> bool {
         let ok = write.current || !compares;
         if ok {
-            self.set(write.from | write.change);
+            self.set(write.definition());
         }
         ok
     }
 
     fn finish(&mut self, host: usize, write: Write) {
-        self.hosts[host].copy = write.from | write.change;
+        self.hosts[host].copy = write.definition();
         self.acknowledged |= write.change;
     }
 }
@@ -183,8 +189,7 @@ impl Definitions {
             step(Step::Lost(at), &|after| {
                 after.losses_left -= 1;
                 let host = &mut after.hosts[at];
-                host.late = host.write.filter(|write| write.answer.is_none()).or(host.late);
-                host.write = None;
+                host.abandon();
                 host.doubts = Some(write);
             });
         }
@@ -203,8 +208,8 @@ impl Definitions {
             step(Step::Restarts(at), &|after| {
                 after.losses_left -= 1;
                 let host = &mut after.hosts[at];
-                host.late = host.write.filter(|write| write.answer.is_none()).or(host.late);
-                (host.write, host.doubts) = (None, None);
+                host.abandon();
+                host.doubts = None;
                 let copy = host.copy;
                 if self.has(Flaw::CopyWins) {
                     after.set(copy);

@@ -11,8 +11,9 @@
 pub mod checker;
 pub mod definition;
 pub mod promise;
-
 pub mod protocol;
+
+mod flaws;
 mod recovery;
 mod seen;
 mod ticks;

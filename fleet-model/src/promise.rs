@@ -9,47 +9,35 @@
 //! there is no fence, timers and rounds count as just begun, since they can begin at any time.
 
 use crate::checker::{Hope, Model};
-use crate::ticks::{WAIT, WATCHDOG};
+use crate::flaws::flaws;
+use crate::ticks::{TICK, WAIT, WATCHDOG};
 use std::fmt::{self, Display, Formatter};
 
 const TAKERS: u8 = 3;
 
-/// One broken rule of the promise.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Flaw {
-    /// A taker promises while it waits.
-    PromisesWhileWaiting,
-    /// One promise is enough.
-    OneSuffices,
-    /// The host counts from the last promise, not from its first question.
-    FromPromise,
-    /// A promise counts for a later round of questions, too.
-    LatePromise,
-    /// A new taker acts when it has waited `T_wait`, whether the host knows it or not.
-    NewTakerWaits,
-    /// The host asks a taker no longer before etcd has it off the list.
-    ForgetsFirst,
-    /// A taker that was off the list goes on with the wait that it began before.
-    WaitOutlivesList,
-    /// A taker that restarts goes on with its wait, and has promised meanwhile.
-    WaitOutlivesRestart,
-    /// A host that is no taker takes over.
-    AnyoneClaims,
-}
-
-impl Flaw {
-    /// All of them.
-    pub const ALL: &[Self] = &[
-        Self::PromisesWhileWaiting,
-        Self::OneSuffices,
-        Self::FromPromise,
-        Self::LatePromise,
-        Self::NewTakerWaits,
-        Self::ForgetsFirst,
-        Self::WaitOutlivesList,
-        Self::WaitOutlivesRestart,
-        Self::AnyoneClaims,
-    ];
+flaws! {
+    /// One broken rule of the promise.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub enum Flaw {
+        /// A taker promises while it waits.
+        PromisesWhileWaiting,
+        /// One promise is enough.
+        OneSuffices,
+        /// The host counts from the last promise, not from its first question.
+        FromPromise,
+        /// A promise counts for a later round of questions, too.
+        LatePromise,
+        /// A new taker acts when it has waited `T_wait`, whether the host knows it or not.
+        NewTakerWaits,
+        /// The host asks a taker no longer before etcd has it off the list.
+        ForgetsFirst,
+        /// A taker that was off the list goes on with the wait that it began before.
+        WaitOutlivesList,
+        /// A taker that restarts goes on with its wait, and has promised meanwhile.
+        WaitOutlivesRestart,
+        /// A host that is no taker takes over.
+        AnyoneClaims,
+    }
 }
 
 /// The takers' promise, with one rule broken or none.
@@ -155,7 +143,7 @@ pub enum Step {
 impl Display for Step {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tick => f.write_str("8 s pass"),
+            Self::Tick => f.write_str(TICK),
             Self::Reboot => f.write_str("the host is rebooted by the watchdog"),
             Self::Reads => {
                 f.write_str("the guard reads that there is no fence, and sets the timer")
@@ -254,8 +242,7 @@ impl Promise {
         if state.changes_left > 0 {
             let listed = state.listed.toggled(taker);
             let changes_left = state.changes_left - 1;
-            let since_change = 0;
-            let after = State { listed, since_change, changes_left, ..*state };
+            let after = State { listed, since_change: 0, changes_left, ..*state };
             next.push((Step::Lists(taker), after));
         }
     }

@@ -14,7 +14,7 @@ impl Edges {
     }
 
     /// The states from which a marked one can be reached, the marked ones among them.
-    pub(crate) fn reach(self, mut marked: Vec<bool>) -> Vec<bool> {
+    pub(crate) fn reach(&self, mut marked: Vec<bool>) -> Vec<bool> {
         let mut offsets = vec![0_usize; marked.len() + 1];
         for (_, to) in &self.ends {
             offsets[*to as usize + 1] += 1;

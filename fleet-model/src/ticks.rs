@@ -5,6 +5,9 @@
 //! bounds are closed, so whole ticks reach what real time reaches (Henzinger, Manna and Pnueli:
 //! What good are digital clocks?).
 
+/// What a counterexample says of a tick.
+pub(crate) const TICK: &str = "8 s pass";
+
 /// The latest end of the 30 s of the hypervisor's watchdog, with 1 s for setting it: 31.4 s.
 pub(crate) const WATCHDOG: u8 = 4;
 

@@ -1,7 +1,7 @@
 //! A host that is away on purpose: nobody fences it, and its guard keeps no timer.
 
 use super::flaw::Flaw;
-use super::state::{Change, Domain, Guard, Host, State};
+use super::state::{Change, Guard, Host, State};
 use super::step::{Act, Name, Step};
 use super::world::{Event, Next};
 
@@ -10,7 +10,7 @@ pub(crate) fn steps(next: &mut Next<'_>) {
         return;
     }
     for host in next.world.hosts() {
-        if next.state.hosts[usize::from(host)].is_idle() {
+        if next.state.node(host).is_idle() {
             goes(next, host);
             comes_back(next, host);
         }
@@ -18,10 +18,8 @@ pub(crate) fn steps(next: &mut Next<'_>) {
 }
 
 fn goes(next: &mut Next<'_>, host: Host) {
-    let (world, state) = (next.world, next.state);
-    let node = &state.hosts[usize::from(host)];
-    let guards = node.guard.registered && !node.guard.away && node.domain == Domain::Running;
-    if guards && state.own.host == host {
+    let world = next.world;
+    if next.state.node(host).guard.registered && next.state.keeps(host) {
         let change = Change::SetAway;
         next.step(Step::On(host, Act::Asks(Name(change))), |state| {
             state.promised = false;
@@ -34,22 +32,18 @@ fn goes(next: &mut Next<'_>, host: Host) {
 }
 
 fn comes_back(next: &mut Next<'_>, host: Host) {
-    let (world, state) = (next.world, next.state);
-    let node = &state.hosts[usize::from(host)];
-    let change = Change::ClearAway;
-    if node.guard.away && !world.has(Flaw::BackUnset) {
-        next.step(Step::On(host, Act::Registers(Name(change))), |state| {
-            state.register(host, change);
-        });
-    } else if state.away[usize::from(host)][usize::from(node.epoch)] {
-        next.step(Step::On(host, Act::Asks(Name(change))), |state| state.send(host, change));
+    let node = next.state.node(host);
+    if node.guard.away && !next.world.has(Flaw::BackUnset) {
+        next.registers(host, Change::ClearAway);
+    } else if next.state.is_away(host, node.epoch) {
+        next.asks(host, Change::ClearAway);
     }
 }
 
 impl State {
     /// The guard lets the timer go, and keeps the domain in mind.
     pub(crate) fn leave(&mut self, host: Host) {
-        let node = &mut self.hosts[usize::from(host)];
+        let node = self.node_mut(host);
         node.guard = Guard { epoch: node.guard.epoch, registered: true, away: true, ..Guard::IDLE };
         node.deadline = None;
     }

@@ -7,7 +7,7 @@ use super::world::{Event, Next, World};
 
 pub(crate) fn steps(next: &mut Next<'_>) {
     for host in next.world.hosts() {
-        let node = &next.state.hosts[usize::from(host)];
+        let node = next.state.node(host);
         if !node.up {
             continue;
         }
@@ -29,10 +29,11 @@ pub(crate) fn steps(next: &mut Next<'_>) {
 
 /// Starts the domain: for a user, or because it is this host's and is not there.
 fn starts(next: &mut Next<'_>, host: Host) {
-    let (world, own) = (next.world, next.state.own);
-    let node = &next.state.hosts[usize::from(host)];
+    let world = next.world;
+    let own = next.state.own;
+    let node = next.state.node(host);
     let halted = own.phase == Phase::Halted;
-    if node.domain != Domain::Absent || node.guard.away || !(halted || own.host == host) {
+    if !node.is_free() || !(halted || own.host == host) {
         return;
     }
     let in_place = own.is(host, node.epoch, Phase::Running);
@@ -50,31 +51,30 @@ fn starts(next: &mut Next<'_>, host: Host) {
 
 /// Claims the domain, guarded first if it is protected.
 pub(crate) fn claims(next: &mut Next<'_>, host: Host) {
-    let change = Change::Claim;
     if next.world.may(Event::Protected) && next.world.guards_before_claim() {
-        next.step(Step::On(host, Act::Registers(Name(change))), |state| {
-            state.register(host, change);
-        });
+        next.registers(host, Change::Claim);
     } else {
-        next.step(Step::On(host, Act::Asks(Name(change))), |state| state.send(host, change));
+        next.asks(host, Change::Claim);
     }
 }
 
 /// What users ask of a running domain.
 fn users(next: &mut Next<'_>, host: Host) {
-    let (world, own, at) = (next.world, next.state.own, usize::from(host));
-    let node = &next.state.hosts[at];
-    if node.domain != Domain::Running || own.host != host || node.guard.away {
+    if !next.state.keeps(host) {
         return;
     }
+    let world = next.world;
+    let guarded = next.state.own.guarded;
+    let registered = next.state.node(host).guard.registered;
     if world.may(Event::Stops) {
         next.step(Step::On(host, Act::Destroys), |state| {
-            state.hosts[at].domain = Domain::Absent;
-            state.hosts[at].task = Task::Halt;
+            let node = state.node_mut(host);
+            node.domain = Domain::Absent;
+            node.task = Task::Halt;
             state.promised = false;
         });
     }
-    if world.may(Event::Policies) && own.guarded && node.guard.registered {
+    if world.may(Event::Policies) && guarded && registered {
         let change = Change::Unprotect;
         next.step(Step::On(host, Act::Asks(Name(change))), |state| {
             state.promised = false;
@@ -84,47 +84,42 @@ fn users(next: &mut Next<'_>, host: Host) {
             state.send(host, change);
         });
     }
-    if world.may(Event::Policies) && !own.guarded && !node.guard.registered {
-        let change = Change::Protect;
-        next.step(Step::On(host, Act::Registers(Name(change))), |state| {
-            state.register(host, change);
-        });
+    if world.may(Event::Policies) && !guarded && !registered {
+        next.registers(host, Change::Protect);
     }
 }
 
 /// What an idle daemon makes right that something has interrupted.
 fn tidies(next: &mut Next<'_>, host: Host) {
-    let (world, own, at) = (next.world, next.state.own, usize::from(host));
-    let node = &next.state.hosts[at];
+    let own = next.state.own;
+    let node = next.state.node(host);
     let leftover = matches!(node.domain, Domain::Paused | Domain::Incoming);
     if leftover {
-        next.step(Step::On(host, Act::Drops), |state| state.hosts[at].domain = Domain::Absent);
+        next.step(Step::On(host, Act::Drops), |state| state.node_mut(host).domain = Domain::Absent);
     }
-    if node.domain != Domain::Running || own.host != host || node.guard.away {
+    if !next.state.keeps(host) {
         return;
     }
     if own.epoch != node.epoch {
-        let change = Change::Adopt;
-        next.step(Step::On(host, Act::Asks(Name(change))), |state| state.send(host, change));
+        next.asks(host, Change::Adopt);
     }
     if !own.guarded && node.guard.registered {
-        if world.has(Flaw::LetGoOnRead) {
+        if next.world.has(Flaw::LetGoOnRead) {
             next.step(Step::On(host, Act::LetsGo), |state| state.let_go(host));
         } else {
-            let change = Change::Unprotect;
-            next.step(Step::On(host, Act::Asks(Name(change))), |state| state.send(host, change));
+            next.asks(host, Change::Unprotect);
         }
     }
 }
 
 fn registers(next: &mut Next<'_>, host: Host, change: Change) {
-    let (world, state) = (next.world, next.state);
-    let node = &state.hosts[usize::from(host)];
-    let (own, domain) = (state.own, node.domain);
+    let state = next.state;
+    let node = state.node(host);
+    let domain = node.domain;
     let sensible = match change {
-        Change::Claim => domain == Domain::Absent && state.may_claim(world, host),
+        Change::Claim => domain == Domain::Absent && state.may_claim(next.world, host),
         Change::Run => domain == Domain::Paused,
-        Change::Protect => domain == Domain::Running && own.host == host,
+        Change::Protect => domain == Domain::Running && state.own.host == host,
         Change::Receive => domain == Domain::Incoming && node.go.is_some(),
         _ => true,
     };
@@ -132,12 +127,12 @@ fn registers(next: &mut Next<'_>, host: Host, change: Change) {
     if is_registered && sensible {
         next.step(Step::On(host, Act::Registered(Name(change))), |state| {
             let current = change != Change::Receive || node.go == Some(true);
-            state.hosts[usize::from(host)].go = None;
+            state.node_mut(host).go = None;
             state.send_as(host, change, current);
         });
     }
     next.step(Step::On(host, Act::GivesUp), |state| {
-        let node = &mut state.hosts[usize::from(host)];
+        let node = state.node_mut(host);
         node.guard.asked = false;
         node.go = None;
         node.task = Task::Idle;
@@ -145,24 +140,22 @@ fn registers(next: &mut Next<'_>, host: Host, change: Change) {
 }
 
 fn answers(next: &mut Next<'_>, host: Host) {
-    let Some(request) = next.state.hosts[usize::from(host)].request else { return };
+    let Some(request) = next.state.node(host).request else { return };
     let Some(ok) = request.answer else { return };
     next.step(Step::On(host, Act::Answered), |state| {
-        state.hosts[usize::from(host)].request = None;
+        state.node_mut(host).request = None;
         state.learn(host, request.change, ok, request.current);
     });
 }
 
 fn doubts(next: &mut Next<'_>, host: Host, change: Change) {
-    let (world, state) = (next.world, next.state);
-    let node = &state.hosts[usize::from(host)];
-    let own = state.own;
+    let world = next.world;
+    let own = next.state.own;
+    let epoch = next.state.node(host).epoch;
     let happened = match change {
-        Change::Claim => own.is(host, node.epoch, Phase::Starting),
-        Change::Run | Change::Receive | Change::TakeBack => {
-            own.is(host, node.epoch, Phase::Running)
-        }
-        Change::SetAway => state.away[usize::from(host)][usize::from(node.epoch)],
+        Change::Claim => own.is(host, epoch, Phase::Starting),
+        Change::Run | Change::Receive | Change::TakeBack => own.is(host, epoch, Phase::Running),
+        Change::SetAway => next.state.is_away(host, epoch),
         // The idle daemon looks at what is there.
         _ => false,
     };
@@ -172,15 +165,15 @@ fn doubts(next: &mut Next<'_>, host: Host, change: Change) {
         } else if change == Change::Receive && world.has(Flaw::BlindRetry) {
             state.send(host, change);
         } else {
-            state.hosts[usize::from(host)].task = Task::Idle;
+            state.node_mut(host).task = Task::Idle;
         }
     });
 }
 
 fn builds(next: &mut Next<'_>, host: Host) {
-    let (world, at) = (next.world, usize::from(host));
+    let world = next.world;
     next.step(Step::On(host, Act::Builds), |state| {
-        state.hosts[at].domain = Domain::Paused;
+        state.node_mut(host).domain = Domain::Paused;
         if world.has(Flaw::RunBeforeGuarded) {
             state.run(world, host);
         }
@@ -195,7 +188,7 @@ fn builds(next: &mut Next<'_>, host: Host) {
 fn unpauses(next: &mut Next<'_>, host: Host) {
     let world = next.world;
     next.step(Step::On(host, Act::Runs), |state| {
-        let node = &mut state.hosts[usize::from(host)];
+        let node = state.node_mut(host);
         node.task = Task::Idle;
         if node.domain != Domain::Absent {
             state.run(world, host);
@@ -206,11 +199,10 @@ fn unpauses(next: &mut Next<'_>, host: Host) {
 fn halts(next: &mut Next<'_>, host: Host) {
     let own = next.state.own;
     if own.host == host && own.phase != Phase::Halted {
-        let change = Change::Halt;
-        next.step(Step::On(host, Act::Asks(Name(change))), |state| state.send(host, change));
+        next.asks(host, Change::Halt);
     } else {
         next.step(Step::On(host, Act::GivesUp), |state| {
-            state.hosts[usize::from(host)].task = Task::Idle;
+            state.node_mut(host).task = Task::Idle;
         });
     }
 }
@@ -224,13 +216,13 @@ impl State {
 
     /// The domain runs here.
     fn run(&mut self, world: &World, host: Host) {
-        self.hosts[usize::from(host)].domain = Domain::Running;
+        self.node_mut(host).domain = Domain::Running;
         self.promised |= world.may(Event::Protected);
     }
 
     /// The daemon knows what became of its transaction, `current` if nothing has changed since.
     fn learn(&mut self, host: Host, change: Change, ok: bool, current: bool) {
-        let node = &mut self.hosts[usize::from(host)];
+        let node = self.node_mut(host);
         node.task = Task::Idle;
         match (change, ok) {
             (Change::Claim, true) => node.task = Task::Build,

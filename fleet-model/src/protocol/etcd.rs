@@ -11,24 +11,24 @@ use super::world::{Event, Next, World};
 pub(crate) fn steps(next: &mut Next<'_>) {
     let world = next.world;
     for host in world.hosts() {
-        let node = &next.state.hosts[usize::from(host)];
+        let node = next.state.node(host);
         if let Some(request @ Request { answer: None, .. }) = node.request {
             next.step(Step::On(host, Act::Carried(Name(request.change))), |state| {
                 let ok = state.carry_out(world, host, request);
                 let decided = Request { answer: Some(ok), current: ok, ..request };
-                state.hosts[usize::from(host)].request = Some(decided);
+                state.node_mut(host).request = Some(decided);
             });
         }
         if let Some(request) = node.late {
             next.step(Step::On(host, Act::CarriedLate(Name(request.change))), |state| {
-                state.hosts[usize::from(host)].late = None;
+                state.node_mut(host).late = None;
                 state.carry_out(world, host, request);
             });
         }
         if let Some(request) = node.request.filter(|_| next.state.losses > 0) {
             next.step(Step::On(host, Act::AnswerLost(Name(request.change))), |state| {
                 state.losses -= 1;
-                let node = &mut state.hosts[usize::from(host)];
+                let node = state.node_mut(host);
                 abandon(node);
                 let receives = request.change == Change::Receive;
                 node.task = if receives && world.has(Flaw::ErrorIsSuccess) {
@@ -61,12 +61,20 @@ impl State {
         self.fences[usize::from(host)][usize::from(epoch)]
     }
 
+    pub(crate) fn set_fence(&mut self, host: Host, epoch: u8, fence: Fence) {
+        self.fences[usize::from(host)][usize::from(epoch)] = fence;
+    }
+
+    /// Whether etcd says that this boot of this host is away.
+    pub(crate) fn is_away(&self, host: Host, epoch: u8) -> bool {
+        self.away[usize::from(host)][usize::from(epoch)]
+    }
+
     /// Writes `own`, and so its revision.
     pub(crate) fn write_own(&mut self, own: Own) {
         self.own = own;
         for node in &mut self.hosts {
-            outdate(&mut node.request, false);
-            outdate(&mut node.late, false);
+            outdate(node, false);
             node.go = node.go.map(|_| false);
         }
     }
@@ -77,8 +85,7 @@ impl State {
             self.away[at] = [false; EPOCHS];
         }
         self.away[at][usize::from(epoch)] = is_set;
-        outdate(&mut self.hosts[at].request, true);
-        outdate(&mut self.hosts[at].late, true);
+        outdate(self.node_mut(host), true);
     }
 
     /// Decides on a transaction, all at once.
@@ -149,8 +156,9 @@ impl World {
     }
 }
 
-fn outdate(request: &mut Option<Request>, of_away: bool) {
-    if let Some(request) = request {
+/// A key was written, `away` or `own`: what a host has under way for it compares an old revision.
+fn outdate(node: &mut Node, of_away: bool) {
+    for request in [&mut node.request, &mut node.late].into_iter().flatten() {
         if request.change.is_of_away() == of_away {
             request.current = false;
         }

@@ -8,14 +8,14 @@
 //! A timer that was set late changes nothing, since the other one ends in time.
 
 use super::flaw::Flaw;
-use super::state::{Domain, Host, Pending, State, Task};
+use super::state::{Change, Domain, Host, Pending, State, Task};
 use super::step::{Act, Step};
 use super::world::{Event, Next, World};
 use crate::ticks::WATCHDOG;
 
 pub(crate) fn steps(next: &mut Next<'_>) {
     for host in next.world.hosts() {
-        if next.state.hosts[usize::from(host)].up {
+        if next.state.node(host).up {
             reads(next, host);
             destroys(next, host);
         }
@@ -23,8 +23,8 @@ pub(crate) fn steps(next: &mut Next<'_>) {
 }
 
 fn reads(next: &mut Next<'_>, host: Host) {
-    let (world, at) = (next.world, usize::from(host));
-    let guard = &next.state.hosts[at].guard;
+    let world = next.world;
+    let guard = &next.state.node(host).guard;
     match guard.pending {
         Pending::Nothing => {}
         Pending::Answer => {
@@ -40,12 +40,13 @@ fn reads(next: &mut Next<'_>, host: Host) {
     let is_absent = !next.state.fence(host, guard.epoch).is_there();
     if is_absent || world.has(Flaw::StaleRead) {
         next.step(Step::On(host, Act::Renews), |state| state.set_timer(host));
-        for (flaw, act, pending) in [
-            (Flaw::FromAnswer, Act::ReadsAbsent, Pending::Answer),
-            (Flaw::OneTimer, Act::ReadsAbsent, Pending::Timer),
-        ] {
+        for (flaw, pending) in
+            [(Flaw::FromAnswer, Pending::Answer), (Flaw::OneTimer, Pending::Timer)]
+        {
             if world.has(flaw) {
-                next.step(Step::On(host, act), |state| state.hosts[at].guard.pending = pending);
+                next.step(Step::On(host, Act::ReadsAbsent), |state| {
+                    state.node_mut(host).guard.pending = pending;
+                });
             }
         }
         if guard.asked && world.has(Flaw::RegisteredUnset) {
@@ -53,15 +54,15 @@ fn reads(next: &mut Next<'_>, host: Host) {
         }
     }
     if !is_absent && !guard.registered {
-        next.step(Step::On(host, Act::Refuses), |state| state.hosts[at].guard.asked = false);
+        next.step(Step::On(host, Act::Refuses), |state| state.node_mut(host).guard.asked = false);
     } else if !is_absent {
         next.step(Step::On(host, Act::SeesFence), |state| state.guard_destroys(world, host));
     }
 }
 
 fn destroys(next: &mut Next<'_>, host: Host) {
-    let (world, at) = (next.world, usize::from(host));
-    let node = &next.state.hosts[at];
+    let world = next.world;
+    let node = next.state.node(host);
     let guard = &node.guard;
     let hears_nothing =
         world.may(Event::Isolation) || next.state.fence(host, guard.epoch).is_there();
@@ -77,7 +78,7 @@ fn destroys(next: &mut Next<'_>, host: Host) {
 
 impl State {
     fn set_timer(&mut self, host: Host) {
-        let node = &mut self.hosts[usize::from(host)];
+        let node = self.node_mut(host);
         node.guard.pending = Pending::Nothing;
         node.deadline = Some(WATCHDOG);
         self.registered(host);
@@ -85,11 +86,26 @@ impl State {
 
     /// The guard says that it guards the domain.
     fn registered(&mut self, host: Host) {
-        let guard = &mut self.hosts[usize::from(host)].guard;
+        let guard = &mut self.node_mut(host).guard;
         if guard.asked {
             guard.asked = false;
             guard.registered = true;
             guard.away = false;
+        }
+    }
+
+    /// The guard destroys the domain, and lets it go when it is certainly gone.
+    fn guard_destroys(&mut self, world: &World, host: Host) {
+        let node = self.node_mut(host);
+        let claims = node.request.is_some_and(|request| request.change == Change::Claim)
+            || matches!(
+                node.task,
+                Task::Build | Task::Register(Change::Claim) | Task::Doubt(Change::Claim)
+            );
+        let builds = node.domain == Domain::Absent && claims;
+        node.domain = Domain::Absent;
+        if !builds || world.has(Flaw::LetGoInBuild) {
+            self.let_go(host);
         }
     }
 }
@@ -97,6 +113,6 @@ impl State {
 impl World {
     /// Whether no time may pass: the hypervisor reboots a machine first.
     pub(crate) fn is_due(&self, state: &State) -> bool {
-        self.hosts().any(|host| state.hosts[usize::from(host)].deadline == Some(0))
+        self.hosts().any(|host| state.node(host).deadline == Some(0))
     }
 }

@@ -12,13 +12,12 @@ pub(crate) fn steps(next: &mut Next<'_>) {
         next.step(Step::Tick, |state| state.pass(world));
     }
     for host in world.hosts() {
-        let at = usize::from(host);
-        let node = &next.state.hosts[at];
+        let node = next.state.node(host);
         let can_be_new = usize::from(node.epoch) + 1 < EPOCHS;
         if !node.up {
             if world.may(Event::Boots) && can_be_new {
                 next.step(Step::On(host, Act::Boot), |state| {
-                    let node = &mut state.hosts[at];
+                    let node = state.node_mut(host);
                     *node = Node::on(node.epoch + 1, node.late);
                 });
             }
@@ -32,7 +31,7 @@ pub(crate) fn steps(next: &mut Next<'_>) {
         }
         if node.deadline == Some(0) {
             if world.has(Flaw::NoWatchdog) {
-                next.step(Step::Tick, |state| state.hosts[at].deadline = None);
+                next.step(Step::Tick, |state| state.node_mut(host).deadline = None);
             } else {
                 next.step(Step::On(host, Act::Reboot), |state| state.stop(host));
             }
@@ -40,7 +39,7 @@ pub(crate) fn steps(next: &mut Next<'_>) {
         if next.state.restarts > 0 {
             next.step(Step::On(host, Act::DaemonRestart), |state| {
                 state.restarts -= 1;
-                let node = &mut state.hosts[at];
+                let node = state.node_mut(host);
                 abandon(node);
                 node.task = Task::Idle;
                 node.go = None;
@@ -56,13 +55,13 @@ pub(crate) fn steps(next: &mut Next<'_>) {
 
 fn new_epoch(next: &mut Next<'_>, host: Host, can_be_new: bool) {
     let world = next.world;
-    let node = &next.state.hosts[usize::from(host)];
+    let node = next.state.node(host);
     let guards = node.guard.registered || node.guard.asked;
     let fenced = next.state.fence(host, node.epoch).is_there();
     let may = world.may(Event::NewEpochs) && can_be_new && node.task == Task::Idle && fenced;
     if may && (!guards || world.has(Flaw::EpochWhileGuarding)) {
         next.step(Step::On(host, Act::NewEpoch), |state| {
-            let node = &mut state.hosts[usize::from(host)];
+            let node = state.node_mut(host);
             node.epoch += 1;
             node.guard.epoch = node.epoch;
             node.guard.pending = Pending::Nothing;
@@ -73,7 +72,7 @@ fn new_epoch(next: &mut Next<'_>, host: Host, can_be_new: bool) {
 impl State {
     /// The machine stops: all domains are gone.
     fn stop(&mut self, host: Host) {
-        let node = &mut self.hosts[usize::from(host)];
+        let node = self.node_mut(host);
         abandon(node);
         *node = Node::off(node.epoch, node.late);
     }
@@ -82,9 +81,9 @@ impl State {
     /// so the timer counts as just set: it ends the later for it.
     fn pass(&mut self, world: &World) {
         for host in world.hosts() {
-            let guard = self.hosts[usize::from(host)].guard;
+            let guard = self.node(host).guard;
             if self.fence(host, guard.epoch).is_there() {
-                let deadline = &mut self.hosts[usize::from(host)].deadline;
+                let deadline = &mut self.node_mut(host).deadline;
                 *deadline = deadline.map(|left| left.saturating_sub(1));
             }
         }

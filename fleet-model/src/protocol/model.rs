@@ -57,23 +57,24 @@ impl Model for Protocol {
         }
         let world = &self.0;
         let able = world.hosts().any(|host| {
-            let node = &state.hosts[usize::from(host)];
+            let node = state.node(host);
             node.up && !state.fence(host, node.epoch).is_there()
         });
         // The bound on fences is the model's, not the protocol's.
         let owner = state.fence(state.own.host, state.own.epoch);
         let able = able && (owner.is_there() || state.fences_left > 0);
-        let away = state.away[usize::from(state.own.host)][usize::from(state.own.epoch)];
+        let away = state.is_away(state.own.host, state.own.epoch);
         let owed = world.scenario.recovers && state.promised && able && !away;
         owed.then_some(Hope::Owed("P5, the protected domain cannot be started again"))
     }
 
     fn helps(&self, step: &Step) -> bool {
         let luck = [Act::PowerLoss, Act::Boot, Act::DaemonRestart, Act::NewEpoch, Act::Destroys];
-        match step {
-            Step::On(_, act) => self.0.scenario.recovers && !luck.contains(act),
-            Step::About(..) | Step::Tick => self.0.scenario.recovers,
+        let helps = match step {
+            Step::On(_, act) => !luck.contains(act),
+            Step::About(..) | Step::Tick => true,
             Step::Restore => false,
-        }
+        };
+        self.0.scenario.recovers && helps
     }
 }

@@ -34,7 +34,20 @@ pub struct State {
 impl State {
     /// Whether the domain runs on this host.
     pub fn runs_on(&self, host: u8) -> bool {
-        self.hosts[usize::from(host)].domain == Domain::Running
+        self.node(host).domain == Domain::Running
+    }
+
+    pub(crate) fn node(&self, host: Host) -> &Node {
+        &self.hosts[usize::from(host)]
+    }
+
+    pub(crate) fn node_mut(&mut self, host: Host) -> &mut Node {
+        &mut self.hosts[usize::from(host)]
+    }
+
+    /// Whether a host runs the domain as its owner, and is not away.
+    pub(crate) fn keeps(&self, host: Host) -> bool {
+        self.runs_on(host) && self.own.host == host && !self.node(host).guard.away
     }
 }
 
@@ -132,6 +145,11 @@ impl Node {
 
     pub(crate) fn is_idle(&self) -> bool {
         self.up && self.task == Task::Idle
+    }
+
+    /// Whether the domain may come here.
+    pub(crate) fn is_free(&self) -> bool {
+        self.is_idle() && self.domain == Domain::Absent && !self.guard.away
     }
 }
 

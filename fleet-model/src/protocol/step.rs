@@ -1,6 +1,7 @@
 //! What happens, in words.
 
 use super::state::{Change, Host};
+use crate::ticks::TICK;
 use std::fmt::{self, Display, Formatter};
 
 /// One step of the world.
@@ -82,7 +83,7 @@ impl Display for Name {
 impl Display for Step {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tick => f.write_str("8 s pass"),
+            Self::Tick => f.write_str(TICK),
             Self::On(host, act) => write!(f, "host {host}: {act}"),
             Self::About(by, act, host, epoch) => {
                 let what = match act {

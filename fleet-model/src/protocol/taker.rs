@@ -6,7 +6,7 @@
 
 use super::daemon::claims;
 use super::flaw::Flaw;
-use super::state::{Domain, Fence, Host, Phase, State};
+use super::state::{Fence, Host, Phase, State};
 use super::step::{AboutAct, Step};
 use super::world::{Event, Next, World};
 
@@ -16,14 +16,12 @@ pub(crate) fn steps(next: &mut Next<'_>) {
         for epoch in epochs(next.state, host) {
             confirms(next, host, epoch);
             for by in world.hosts().filter(|by| *by != host) {
-                if next.state.fences_left > 0 && next.state.hosts[usize::from(by)].up {
+                if next.state.fences_left > 0 && next.state.node(by).up {
                     declares(next, by, host, epoch);
                 }
             }
         }
-        let node = &next.state.hosts[usize::from(host)];
-        let free = node.is_idle() && node.domain == Domain::Absent && !node.guard.away;
-        if free && next.state.may_take_over(world, host) {
+        if next.state.node(host).is_free() && next.state.may_take_over(world, host) {
             claims(next, host);
         }
     }
@@ -31,18 +29,19 @@ pub(crate) fn steps(next: &mut Next<'_>) {
 
 /// The epochs of a host that somebody may suspect: its own, and the one that owns the domain.
 fn epochs(state: &State, host: Host) -> impl Iterator<Item = u8> + use<> {
-    let last = state.hosts[usize::from(host)].epoch;
+    let last = state.node(host).epoch;
     let owner = (state.own.host == host && state.own.epoch < last).then_some(state.own.epoch);
     owner.into_iter().chain([last])
 }
 
 /// A taker's fence is committed. How long it waits then is counted from here, at the earliest.
 fn declares(next: &mut Next<'_>, by: Host, host: Host, epoch: u8) {
-    let (world, state) = (next.world, next.state);
+    let world = next.world;
+    let state = next.state;
     let fence = state.fence(host, epoch);
     let sets = |fence| {
         move |state: &mut State| {
-            state.fences[usize::from(host)][usize::from(epoch)] = fence;
+            state.set_fence(host, epoch, fence);
             state.fences_left -= u8::from(fence.is_there());
         }
     };
@@ -61,8 +60,9 @@ fn declares(next: &mut Next<'_>, by: Host, host: Host, epoch: u8) {
 
 /// A person, or a switch that has cut the power, says that a host is dead.
 fn confirms(next: &mut Next<'_>, host: Host, epoch: u8) {
-    let (world, state) = (next.world, next.state);
-    let node = &state.hosts[usize::from(host)];
+    let world = next.world;
+    let state = next.state;
+    let node = state.node(host);
     let same_boot =
         if world.has(Flaw::ConfirmByEpoch) { node.epoch == epoch } else { node.booted <= epoch };
     let lives = node.up && same_boot && !world.has(Flaw::WrongConfirm);
@@ -71,7 +71,7 @@ fn confirms(next: &mut Next<'_>, host: Host, epoch: u8) {
     if world.may(Event::Confirmations) && owns && !lives && is_new {
         let by = (host + 1) % world.scenario.hosts;
         next.step(Step::About(by, AboutAct::Confirms, host, epoch), |state| {
-            state.fences[usize::from(host)][usize::from(epoch)] = Fence::Confirmed;
+            state.set_fence(host, epoch, Fence::Confirmed);
         });
     }
 }

@@ -4,7 +4,7 @@ use super::flaw::Flaw;
 use super::state::{
     Change, Domain, EPOCHS, Fence, Guard, HOSTS, Host, Node, Own, Phase, Request, State, Task,
 };
-use super::step::Step;
+use super::step::{Act, Name, Step};
 use crate::ticks::{WAIT, WATCHDOG};
 
 /// What may happen in a scenario.
@@ -90,6 +90,18 @@ impl Next<'_> {
         change(&mut state);
         self.found.push((step, state));
     }
+
+    /// The daemon sends a transaction.
+    pub(crate) fn asks(&mut self, host: Host, change: Change) {
+        self.step(Step::On(host, Act::Asks(Name(change))), |state| state.send(host, change));
+    }
+
+    /// The daemon asks the guard to guard the domain, and sends the transaction only then.
+    pub(crate) fn registers(&mut self, host: Host, change: Change) {
+        self.step(Step::On(host, Act::Registers(Name(change))), |state| {
+            state.register(host, change);
+        });
+    }
 }
 
 impl State {
@@ -125,14 +137,14 @@ impl State {
     }
 
     pub(crate) fn send_as(&mut self, host: Host, change: Change, current: bool) {
-        let node = &mut self.hosts[usize::from(host)];
+        let node = self.node_mut(host);
         node.request = Some(Request { change, epoch: node.epoch, current, answer: None });
         node.task = Task::Wait;
     }
 
     /// Asks the guard to guard the domain, then sends the transaction.
     pub(crate) fn register(&mut self, host: Host, change: Change) {
-        let node = &mut self.hosts[usize::from(host)];
+        let node = self.node_mut(host);
         if !node.guard.registered {
             node.guard.epoch = node.epoch;
         }
@@ -142,22 +154,8 @@ impl State {
 
     /// The guard lets the domain and the timer go.
     pub(crate) fn let_go(&mut self, host: Host) {
-        let node = &mut self.hosts[usize::from(host)];
+        let node = self.node_mut(host);
         node.guard = Guard { epoch: node.guard.epoch, ..Guard::IDLE };
         node.deadline = None;
-    }
-
-    /// The guard destroys the domain, and lets it go when it is certainly gone.
-    pub(crate) fn guard_destroys(&mut self, world: &World, host: Host) {
-        let node = &mut self.hosts[usize::from(host)];
-        let request = node.request.map(|request| request.change);
-        let builds = node.domain == Domain::Absent
-            && (node.task == Task::Build
-                || matches!(node.task, Task::Register(Change::Claim) | Task::Doubt(Change::Claim))
-                || request == Some(Change::Claim));
-        node.domain = Domain::Absent;
-        if !builds || world.has(Flaw::LetGoInBuild) {
-            self.let_go(host);
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! Every rule is needed: without it, a promise is broken. `--nocapture` prints how.
 
+use crate::LIMIT;
 use crate::worlds::{
     ABSENCE, ABSENCE_TWICE, CHAIN, EPOCHS, GUARDED, MIGRATION, POLICIES, STARTS, STOPS, THREE,
     UNCERTAIN, UNPROTECTED,
@@ -12,7 +13,7 @@ use xend_fleet_model::protocol::{Flaw, Protocol};
 
 /// Asserts that a promise is broken.
 fn breaks<M: Model>(flaw: impl Debug, model: &M, promise: &str) {
-    match check(model, 3_000_000) {
+    match check(model, LIMIT) {
         Verdict::Broken(counterexample) => {
             println!("{flaw:?}:\n{counterexample}");
             assert!(counterexample.promise.contains(promise), "{flaw:?}: {counterexample}");
@@ -24,6 +25,8 @@ fn breaks<M: Model>(flaw: impl Debug, model: &M, promise: &str) {
 const TWICE: &str = "P1";
 const LOST: &str = "P5";
 const FENCED: &str = "fenced epoch";
+const UNDONE: &str = "P2";
+const AHEAD: &str = "a copy";
 
 macro_rules! flaws {
     ($($name:ident: $flaw:ident in $world:ident breaks $promise:ident;)*) => {
@@ -90,7 +93,7 @@ flaws! {
 
 /// Each flaw of a model without worlds, and the promise that it breaks.
 macro_rules! flaws_of {
-    ($all:ident of $model:ident in $module:ident: $($name:ident: $flaw:ident breaks $promise:literal;)*) => {
+    ($all:ident of $model:ident in $module:ident: $($name:ident: $flaw:ident breaks $promise:ident;)*) => {
         $(
             #[test]
             fn $name() {
@@ -108,22 +111,22 @@ macro_rules! flaws_of {
 
 flaws_of! {
     every_flaw_of_the_promise_has_a_test of Promise in promise:
-    a_taker_promises_while_it_waits: PromisesWhileWaiting breaks "P1";
-    one_promise_suffices: OneSuffices breaks "P1";
-    a_promise_is_counted_from_its_answer: FromPromise breaks "P1";
-    a_promise_counts_for_a_later_question: LatePromise breaks "P1";
-    a_new_taker_is_unknown_to_the_host: NewTakerWaits breaks "P1";
-    a_host_forgets_a_taker_first: ForgetsFirst breaks "P1";
-    a_wait_outlives_the_list: WaitOutlivesList breaks "P1";
-    a_wait_outlives_a_restart: WaitOutlivesRestart breaks "P1";
-    a_host_that_is_no_taker_claims: AnyoneClaims breaks "P1";
+    a_taker_promises_while_it_waits: PromisesWhileWaiting breaks TWICE;
+    one_promise_suffices: OneSuffices breaks TWICE;
+    a_promise_is_counted_from_its_answer: FromPromise breaks TWICE;
+    a_promise_counts_for_a_later_question: LatePromise breaks TWICE;
+    a_new_taker_is_unknown_to_the_host: NewTakerWaits breaks TWICE;
+    a_host_forgets_a_taker_first: ForgetsFirst breaks TWICE;
+    a_wait_outlives_the_list: WaitOutlivesList breaks TWICE;
+    a_wait_outlives_a_restart: WaitOutlivesRestart breaks TWICE;
+    a_host_that_is_no_taker_claims: AnyoneClaims breaks TWICE;
 }
 
 flaws_of! {
     every_flaw_about_definitions_has_a_test of Definitions in definition:
-    a_host_answers_before_etcd: AnswersFirst breaks "P2";
-    a_host_copies_before_etcd: CopiesFirst breaks "a copy";
-    a_change_ignores_the_revision: Uncompared breaks "P2";
-    a_copy_wins_at_the_start: CopyWins breaks "P2";
-    a_change_is_retried_blindly: BlindRetry breaks "P2";
+    a_host_answers_before_etcd: AnswersFirst breaks UNDONE;
+    a_host_copies_before_etcd: CopiesFirst breaks AHEAD;
+    a_change_ignores_the_revision: Uncompared breaks UNDONE;
+    a_copy_wins_at_the_start: CopyWins breaks UNDONE;
+    a_change_is_retried_blindly: BlindRetry breaks UNDONE;
 }

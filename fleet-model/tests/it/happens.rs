@@ -1,5 +1,6 @@
 //! What is meant to happen does: a model in which nothing happens keeps every promise.
 
+use crate::LIMIT;
 use crate::worlds::{GUARDED, MIGRATION, STARTS, THREE, UNPROTECTED};
 use xend_fleet_model::checker::{Model, Verdict, check};
 use xend_fleet_model::promise::{self, Promise};
@@ -33,7 +34,7 @@ impl<M: Model> Model for Until<M> {
 }
 
 fn happens<M: Model>(model: M, wanted: fn(&M::State) -> bool) {
-    match check(&Until { model, wanted }, 3_000_000) {
+    match check(&Until { model, wanted }, LIMIT) {
         Verdict::Broken(way) => println!("{:#?}", way.steps),
         verdict => panic!("This never happens: {verdict:?}"),
     }

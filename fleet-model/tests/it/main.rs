@@ -7,3 +7,6 @@ mod flaws;
 mod happens;
 mod holds;
 mod worlds;
+
+/// More states than any of these models has.
+const LIMIT: usize = 3_000_000;
