@@ -1,12 +1,10 @@
 //! axe-core on every page: at the widths of a phone, a tablet and a desk, in both themes.
 
 use crate::browser::Browser;
+use crate::pictures::WINDOWS;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::path::Path;
-
-/// Width and height of the windows, and whether they are a phone's.
-const WINDOWS: [(u32, u32, bool); 3] = [(390, 844, true), (768, 1024, false), (1440, 900, false)];
 
 /// The rules of WCAG 2.2, levels A and AA, and axe-core's best practices.
 const RUN: &str = "
@@ -45,7 +43,7 @@ impl Axe {
             }
         }
         browser.theme("light").await?;
-        browser.window(1360, 940, false).await?;
+        browser.usual_window().await?;
         ensure!(faults.is_empty(), "Faults:\n{}", faults.join("\n"));
         Ok(())
     }

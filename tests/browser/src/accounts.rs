@@ -2,7 +2,7 @@
 
 use crate::browser::Browser;
 use crate::daemon::Daemon;
-use crate::{configuration, row, shots_of_page};
+use crate::{configuration, pictures, row};
 use anyhow::{Result, ensure};
 
 /// The password of `steve`.
@@ -43,7 +43,7 @@ pub async fn use_account(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.open(&daemon.url("/xend/domain?state=all")).await?;
     browser.until("location.pathname === '/xend/login'").await?;
     browser.until("document.activeElement.name === 'user'").await?;
-    shots_of_page(browser, "login").await?;
+    pictures::of_page(browser, "login").await?;
     log_in(browser, "wrong").await?;
     browser.says("[role=alert]", "The name or the password is wrong.").await?;
     browser.until("document.querySelector('input[name=user]').value === 'steve'").await?;
@@ -59,7 +59,7 @@ pub async fn use_account(browser: &Browser, daemon: &Daemon) -> Result<()> {
     ensure!(menu.split_whitespace().eq(entries), "menu: {menu}");
     let cookies = browser.run("return document.cookie").await?;
     ensure!(cookies == "", "a script sees the cookie: {cookies}");
-    shots_of_page(browser, "user-list").await?;
+    pictures::of_page(browser, "user-list").await?;
 
     // Changes by others arrive, and only those of the user's domains.
     browser.until("document.querySelector('.link-state').textContent === 'Live'").await?;
@@ -83,7 +83,7 @@ pub async fn use_account(browser: &Browser, daemon: &Daemon) -> Result<()> {
     for op in ["rename", "save", "mem_target_set", "device_create", "pincpu"] {
         ensure!(!browser.has(&format!("button[value={op}]")).await?, "{op} is offered");
     }
-    shots_of_page(browser, "user-domain").await?;
+    pictures::of_page(browser, "user-domain").await?;
     browser.click("#operations details:has(button[value=sysrq]) summary").await?;
     browser.fill("#operations details[open] [name=key]", "115").await?;
     browser.click("#operations details[open] button[value=sysrq]").await?;
@@ -92,7 +92,7 @@ pub async fn use_account(browser: &Browser, daemon: &Daemon) -> Result<()> {
         browser.open(&daemon.url(path)).await?;
         browser.says("h1", heading).await?;
     }
-    shots_of_page(browser, "user-refused").await?;
+    pictures::of_page(browser, "user-refused").await?;
 
     // An open page leads to the login by itself when the session ends, and the login back to it.
     browser.open(&daemon.url("/xend/domain/steve-web")).await?;

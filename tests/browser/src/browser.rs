@@ -1,6 +1,6 @@
 //! Chromium, through WebDriver.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use fantoccini::elements::Element;
 use fantoccini::key::Key;
@@ -10,6 +10,10 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::process::{Child, Command};
+
+/// How many pixels the page is wider than its window.
+pub const OVER: &str =
+    "(document.documentElement.scrollWidth - document.documentElement.clientWidth)";
 
 /// The time limit of all waits.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -56,7 +60,7 @@ impl Driver {
         let client =
             ClientBuilder::new(connector).capabilities(capabilities).connect(&self.url).await?;
         let browser = Browser { client, shots: shots.to_owned() };
-        browser.window(1360, 940, false).await?;
+        browser.usual_window().await?;
         Ok(browser)
     }
 }
@@ -99,6 +103,19 @@ impl Browser {
         let params =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile});
         self.devtools("Emulation.setDeviceMetricsOverride", params).await?;
+        Ok(())
+    }
+
+    /// Sets the size of a window that is not about sizes.
+    pub async fn usual_window(&self) -> Result<()> {
+        self.window(1360, 940, false).await
+    }
+
+    /// Fails if the page scrolls sideways.
+    pub async fn fits(&self, name: &str) -> Result<()> {
+        let over = self.run(&format!("return {OVER}")).await?;
+        let width = self.run("return document.documentElement.clientWidth").await?;
+        ensure!(over == 0, "{name} is {over} px wider than {width} px");
         Ok(())
     }
 

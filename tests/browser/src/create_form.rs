@@ -2,6 +2,7 @@
 
 use crate::browser::Browser;
 use crate::daemon::Daemon;
+use crate::pictures::in_all_windows;
 use anyhow::{Result, ensure};
 
 const TEXT: &str = "document.querySelector('#new [name=config]').value";
@@ -32,7 +33,7 @@ pub async fn use_form(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.click("#new [name=disk][value=new]").await?;
     text_has(browser, ".img").await?;
     browser.shot("create-form").await?;
-    pictures(browser, "create").await?;
+    in_all_windows(browser, "create").await?;
     browser.click("#new button[value=create]").await?;
     browser.until("location.pathname === '/xend/domain/formed1'").await?;
     browser.says("#state .badge", "running").await?;
@@ -108,7 +109,7 @@ async fn faults(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser
         .until(&format!("{mark}.width > 10 && {mark}.top > {config}.getBoundingClientRect().top"))
         .await?;
-    pictures(browser, "create-fault").await?;
+    in_all_windows(browser, "create-fault").await?;
     browser.fill("#new [name=config]", "(vm)").await?;
     browser.until("!document.querySelector('.marks')").await?;
     // A field.
@@ -117,23 +118,6 @@ async fn faults(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.click("#new button[value=create]").await?;
     browser.says("[role=alert]", "Invalid value for name").await?;
     browser.until("document.activeElement.name === 'name'").await
-}
-
-/// The page at three widths, in both themes.
-async fn pictures(browser: &Browser, name: &str) -> Result<()> {
-    for theme in ["light", "dark"] {
-        browser.theme(theme).await?;
-        for width in [390, 768, 1440] {
-            browser.window(width, 1400, width < 600).await?;
-            let wide =
-                "document.documentElement.scrollWidth - document.documentElement.clientWidth";
-            let wide = browser.run(&format!("return {wide}")).await?;
-            ensure!(wide == 0, "{name} is {wide} px too wide at {width} px");
-            browser.shot(&format!("{name}-{width}-{theme}")).await?;
-        }
-    }
-    browser.theme("light").await?;
-    browser.window(1360, 940, false).await
 }
 
 /// Without scripts: the text is made when the form is sent.

@@ -3,12 +3,10 @@
 use crate::browser::Browser;
 use crate::configuration;
 use crate::daemon::Daemon;
+use crate::pictures::in_all_windows;
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
 use std::time::Duration;
-
-/// The sizes of the pictures.
-const WIDTHS: [(u32, u32); 3] = [(390, 844), (768, 1024), (1440, 900)];
 
 /// The time that a history takes to begin: a whole minute, and the rest of the one before.
 const FIRST_MINUTES: Duration = Duration::from_secs(150);
@@ -26,28 +24,6 @@ async fn populate(daemon: &Daemon) -> Result<()> {
     );
     daemon.done("/xend/domain", &[("op", "create"), ("config", &config)]).await?;
     daemon.done("/xend/domain/win", &[("op", "unpause")]).await
-}
-
-/// Pictures of a page in all sizes and both themes, none of which scrolls sideways.
-async fn shots(browser: &Browser, name: &str) -> Result<()> {
-    for theme in ["light", "dark"] {
-        browser.theme(theme).await?;
-        for (width, height) in WIDTHS {
-            browser.window(width, height, width < 500).await?;
-            let wide =
-                "document.documentElement.scrollWidth - document.documentElement.clientWidth";
-            let by = browser.run(&format!("return {wide}")).await?;
-            ensure!(by.as_f64() == Some(0.0), "{name} at {width} px is too wide by {by}");
-            browser.shot(&format!("{name}-{width}-{theme}")).await?;
-            let whole = browser.run("return document.documentElement.scrollHeight").await?;
-            let whole = whole.as_u64().context("No height")?.min(6000);
-            browser.window(width, u32::try_from(whole)?, width < 500).await?;
-            browser.shot(&format!("{name}-{width}-{theme}-whole")).await?;
-        }
-    }
-    browser.theme("light").await?;
-    browser.window(1360, 940, false).await?;
-    browser.no_errors().await
 }
 
 /// With scripts.
@@ -69,7 +45,7 @@ pub async fn use_page(browser: &Browser, daemon: &Daemon) -> Result<()> {
     for op in ["unpause", "cancel", "start", "domain_sched_credit2_set", "cpu_sedf_set"] {
         ensure!(!browser.has(&format!("#operations button[value={op}]")).await?, "{op} is offered");
     }
-    shots(browser, "domain-parts").await?;
+    in_all_windows(browser, "domain-parts").await?;
 
     // Devices: another medium, and a disk that goes.
     let row = |name: &str| {
@@ -117,14 +93,14 @@ async fn hvm_and_domain_0(browser: &Browser, daemon: &Daemon) -> Result<()> {
     // There is one VCPU: nothing to choose.
     ensure!(!browser.has("#operations button[value=set_vcpus]").await?, "set_vcpus is offered");
     browser.until("document.querySelector('form:has([value=send_trigger]) [name=vcpu]').type === 'hidden'").await?;
-    shots(browser, "domain-hvm").await?;
+    in_all_windows(browser, "domain-hvm").await?;
     browser.open(&daemon.url("/xend/domain/0")).await?;
     browser.until("document.querySelectorAll('#usage .chart').length === 2").await?;
     for part in ["#usage", "#facts"] {
         let shown = browser.text(part).await?;
         ensure!(!shown.contains("16777215"), "Domain-0 has more memory than the host: {shown}");
     }
-    shots(browser, "domain-0").await
+    in_all_windows(browser, "domain-0").await
 }
 
 async fn histories(browser: &Browser, daemon: &Daemon) -> Result<()> {
@@ -139,13 +115,13 @@ async fn histories(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.says("figcaption", "CPU").await?;
     browser.click("#content summary").await?;
     browser.says("table.figures", "MiB").await?;
-    shots(browser, "history").await?;
+    in_all_windows(browser, "history").await?;
     browser.click("nav.tabs a[href$='span=month']").await?;
     browser.says("nav.tabs [aria-current]", "Last month").await?;
     browser.says("main", "6 hours").await?;
     browser.open(&daemon.url("/xend/node/history?span=hour")).await?;
     browser.until("document.querySelectorAll('svg.chart').length === 4").await?;
-    shots(browser, "host-history").await
+    in_all_windows(browser, "host-history").await
 }
 
 /// Without scripts: the same by whole pages.

@@ -4,6 +4,7 @@
 use crate::browser::Browser;
 use crate::configuration;
 use crate::daemon::Daemon;
+use crate::pictures::in_all_windows;
 use anyhow::{Context, Result, ensure};
 
 /// The pages, and the names of their pictures.
@@ -97,7 +98,7 @@ async fn use_menu(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.shot("menu-phone").await?;
     browser.click(".menu a[href='/xend/node/storage']").await?;
     browser.says("h1", "Storage").await?;
-    browser.window(1360, 940, false).await?;
+    browser.usual_window().await?;
     // WebDriver takes what is in a closed `details` for hidden, whatever the stylesheet shows.
     let networks = "document.querySelector(\".menu .host a[href='/xend/node/network']\")";
     browser.until(&format!("{networks}.checkVisibility()")).await?;
@@ -132,7 +133,7 @@ pub async fn use_pages(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.until("!document.querySelector('#suspended').innerText.includes('host-pages')").await?;
     for (name, page) in PAGES {
         browser.open(&daemon.url(page)).await?;
-        pictures(browser, name).await.with_context(|| page.to_owned())?;
+        in_all_windows(browser, name).await.with_context(|| page.to_owned())?;
     }
     for op in ["destroy", "delete"] {
         daemon.done(&path, &[("op", op)]).await?;
@@ -159,20 +160,4 @@ pub async fn without_scripts(browser: &Browser, daemon: &Daemon) -> Result<()> {
         daemon.done(&path, &[("op", op)]).await?;
     }
     Ok(())
-}
-
-/// Pictures of the page that is open, which is never wider than the window.
-async fn pictures(browser: &Browser, name: &str) -> Result<()> {
-    for (width, is_phone) in [(1440, false), (768, false), (390, true)] {
-        browser.window(width, 900, is_phone).await?;
-        let over = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
-        let over = browser.run(&format!("return {over}")).await?;
-        ensure!(over == 0, "{name} is {over} px wider than {width} px");
-        for theme in ["light", "dark"] {
-            browser.theme(theme).await?;
-            browser.shot(&format!("{name}-{width}-{theme}")).await?;
-        }
-    }
-    browser.theme("light").await?;
-    browser.window(1360, 940, false).await
 }

@@ -4,6 +4,7 @@
 mod accessibility;
 mod accounts;
 mod browser;
+mod changes;
 mod console;
 mod create_form;
 mod daemon;
@@ -11,46 +12,19 @@ mod domain_list;
 mod domain_page;
 mod host_pages;
 mod operations;
+mod pictures;
 mod screen;
 
 use anyhow::{Context, Result, bail, ensure};
-use browser::{Browser, Driver};
+use browser::{Browser, Driver, OVER};
 use daemon::Daemon;
 use fantoccini::key::Key;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// The number of domains on the large host.
 const MANY: usize = 1000;
 /// The most bytes of its list, compressed and with all files that it refers to.
 const MAX_PAGE_BYTES: usize = 60_000;
-
-/// Every kind of page.
-const PAGES: [(&str, &str); 23] = [
-    ("list", "/xend/domain?state=all"),
-    ("domain", "/xend/domain/busy"),
-    ("suspended", "/xend/domain/build"),
-    ("new", "/xend/new?template=pvh"),
-    ("selection", "/xend/selection?op=pause&domain=web1&domain=web2"),
-    ("history", "/xend/domain/busy/history"),
-    ("host", "/xend/node"),
-    ("host-history", "/xend/node/history"),
-    ("storage", "/xend/node/storage"),
-    ("bridges", "/xend/node/network"),
-    ("networks", "/xend/vnet"),
-    ("pools", "/xend/node/pool"),
-    ("pci", "/xend/node/pci"),
-    ("saved", "/xend/saved"),
-    ("tasks", "/xend/task"),
-    ("events", "/xend/journal"),
-    ("accounts", "/xend/node/user"),
-    ("log", "/xend/node/log"),
-    ("dmesg", "/xend/node/dmesg"),
-    ("reference", "/xend/help"),
-    ("confirm", "/xend/domain/web1/confirm?op=destroy"),
-    ("console", "/xend/domain/web1/console"),
-    ("missing", "/xend/domain/nosuch"),
-];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -74,9 +48,9 @@ async fn main() -> Result<()> {
     populate(&daemon).await?;
     let browser = driver.browser(&shots, true).await?;
     println!("Screenshots of every page");
-    screenshots(&browser, &daemon, docs.then_some(Path::new("docs"))).await?;
+    pictures::of_every_page(&browser, &daemon, docs.then_some(Path::new("docs"))).await?;
     println!("Accessibility of every page");
-    let urls: Vec<_> = PAGES.iter().map(|(_, path)| daemon.url(path)).collect();
+    let urls: Vec<_> = pictures::PAGES.iter().map(|(_, path)| daemon.url(path)).collect();
     axe.check(&browser, &urls).await?;
     println!("Creating domains from files");
     create(&browser, &daemon).await?;
@@ -84,9 +58,9 @@ async fn main() -> Result<()> {
         run_part(part, &driver, &xend, &shots).await?;
     }
     println!("Changes by another client");
-    live(&browser, &daemon).await?;
+    changes::by_others(&browser, &daemon).await?;
     println!("Progress of a long operation");
-    slow(&browser, &daemon).await?;
+    changes::that_takes_long(&browser, &daemon).await?;
     println!("The console");
     console::use_terminal(&browser, &daemon).await?;
     println!("The screen");
@@ -188,47 +162,6 @@ async fn populate(daemon: &Daemon) -> Result<()> {
     Ok(())
 }
 
-/// Takes screenshots of every page in both themes, and on a phone.
-async fn screenshots(browser: &Browser, daemon: &Daemon, docs: Option<&Path>) -> Result<()> {
-    // The charts need some variation: a busy guest is paused now and then.
-    for turn in 0..if docs.is_some() { 24 } else { 2 } {
-        daemon.done("/xend/domain/busy", &[("op", ["unpause", "pause"][turn % 2])]).await?;
-        tokio::time::sleep(Duration::from_secs(turn as u64 * 7 % 17 + 4)).await;
-    }
-    daemon.done("/xend/domain/busy", &[("op", "unpause")]).await?;
-    tokio::time::sleep(Duration::from_secs(7)).await;
-    for (name, path) in PAGES {
-        browser.open(&daemon.url(path)).await?;
-        shots_of_page(browser, name).await.with_context(|| path.to_owned())?;
-    }
-    if let Some(docs) = docs {
-        std::fs::create_dir_all(docs)?;
-        let here = Path::new("target/browser");
-        for (from, to) in [("list-light", "list"), ("domain-light", "domain")] {
-            std::fs::copy(here.join(format!("{from}.png")), docs.join(format!("{to}.png")))?;
-        }
-    }
-    Ok(())
-}
-
-/// Takes screenshots of the page that is open.
-async fn shots_of_page(browser: &Browser, name: &str) -> Result<()> {
-    for theme in ["light", "dark"] {
-        browser.theme(theme).await?;
-        browser.window(1360, 940, false).await?;
-        browser.shot(&format!("{name}-{theme}")).await?;
-        browser.window(1360, 2400, false).await?;
-        browser.shot(&format!("{name}-{theme}-whole")).await?;
-    }
-    browser.theme("light").await?;
-    browser.window(390, 844, true).await?;
-    let wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
-    ensure!(browser.run(wide).await?.as_f64() == Some(0.0), "{name} is too wide for a phone");
-    browser.shot(&format!("{name}-phone")).await?;
-    browser.window(1360, 940, false).await?;
-    browser.no_errors().await
-}
-
 async fn create(browser: &Browser, daemon: &Daemon) -> Result<()> {
     daemon
         .done(
@@ -254,108 +187,6 @@ async fn create(browser: &Browser, daemon: &Daemon) -> Result<()> {
 /// The row of a domain in the list.
 fn row(name: &str) -> String {
     format!("document.querySelector('tr[data-name={name}]')")
-}
-
-async fn live(browser: &Browser, daemon: &Daemon) -> Result<()> {
-    browser.open(&daemon.url("/xend/domain?state=all")).await?;
-    browser.until("document.querySelector('.link-state').textContent === 'Live'").await?;
-    browser.run("window.same = true").await?;
-    daemon.done("/xend/domain/web1", &[("op", "pause")]).await?;
-    browser
-        .until(&format!("{}.querySelector('.badge').textContent === 'paused'", row("web1")))
-        .await?;
-    ensure!(
-        browser.has("tr[data-name=web1] button[value=unpause]").await?,
-        "the row does not have the buttons of a paused domain"
-    );
-    daemon.done("/xend/domain/web1", &[("op", "unpause")]).await?;
-    browser
-        .until(&format!("{}.querySelector('.badge').textContent === 'running'", row("web1")))
-        .await?;
-    daemon
-        .done("/xend/domain", &[("op", "new"), ("config", &configuration(daemon, "late", 64, ""))])
-        .await?;
-    browser.until(&row("late")).await?;
-    daemon.done("/xend/domain/late", &[("op", "rename"), ("name", "later")]).await?;
-    browser.until(&format!("!{} && {}", row("late"), row("later"))).await?;
-    daemon.done("/xend/domain/later", &[("op", "delete")]).await?;
-    browser.until(&format!("!{}", row("later"))).await?;
-    // The guest's address, as soon as the guest reports it.
-    browser
-        .until(&format!("{}.querySelector('.address').textContent.startsWith('10.')", row("web1")))
-        .await?;
-    let address = [("op", "reset_network"), ("address", "203.0.113.21/24")];
-    daemon.done("/xend/domain/web1", &address).await?;
-    browser
-        .until(&format!("{}.querySelector('.address').textContent === '203.0.113.21'", row("web1")))
-        .await?;
-    // Buttons of a row, without and with a confirmation.
-    browser.click("tr[data-name=web2] button[value=pause]").await?;
-    browser
-        .until(&format!("{}.querySelector('.badge').textContent === 'paused'", row("web2")))
-        .await?;
-    browser.click("tr[data-name=made] a[href$='op=destroy']").await?;
-    browser.until("document.querySelector('dialog').open").await?;
-    browser.shot("dialog").await?;
-    browser.click("dialog button[value=destroy]").await?;
-    browser.until(&format!("!{}", row("made"))).await?;
-    ensure!(browser.run("return window.same").await? == true, "the page was loaded again");
-    // The filter, and a domain's page.
-    browser.fill("input[name=q]", "web").await?;
-    browser.until("document.querySelectorAll('tr[data-name]').length === 2").await?;
-    browser.open(&daemon.url("/xend/domain/web2")).await?;
-    browser.until("document.querySelector('.link-state').textContent === 'Live'").await?;
-    browser.run("window.same = true").await?;
-    daemon.done("/xend/domain/web2", &[("op", "unpause")]).await?;
-    browser.until("document.querySelector('#state .badge').textContent === 'running'").await?;
-    browser.until("document.querySelector('#history').textContent.includes('unpause')").await?;
-    daemon.done("/xend/domain/web2", &[("op", "set_vcpus"), ("vcpus", "1")]).await?;
-    browser.until("document.querySelector('#facts').textContent.includes('1 of 2 online')").await?;
-    browser.until("document.querySelector('#guest').textContent.includes('Debian')").await?;
-    let address = [("op", "reset_network"), ("address", "203.0.113.20/24")];
-    daemon.done("/xend/domain/web2", &address).await?;
-    browser.until("document.querySelector('#guest').textContent.includes('203.0.113.20')").await?;
-    let points =
-        "document.querySelector('#usage polyline').getAttribute('points').split(' ').length";
-    let before = browser.run(&format!("return {points}")).await?;
-    browser.until(&format!("{points} > {before}")).await?;
-    ensure!(browser.run("return window.same").await? == true, "the page was loaded again");
-    browser.no_errors().await
-}
-
-/// A guest that is slow to save: the page shows the progress, and can cancel the save.
-async fn slow(browser: &Browser, daemon: &Daemon) -> Result<()> {
-    let config = configuration(daemon, "saveslow", 800, "");
-    daemon.done("/xend/domain", &[("op", "create"), ("config", &config)]).await?;
-    daemon.done("/xend/domain/saveslow", &[("op", "unpause")]).await?;
-    browser.open(&daemon.url("/xend/domain/saveslow")).await?;
-    let saved = daemon.file("slow");
-    for is_cancelled in [true, false] {
-        browser.click("#operations details:has(button[value=save]) summary").await?;
-        browser.fill("#operations details[open] [name=file]", &saved).await?;
-        browser.click("#operations details[open] button[value=save]").await?;
-        let percent = "document.querySelector('#progress progress')?.value";
-        browser.until(&format!("{percent} >= 10")).await?;
-        let before = browser.run(&format!("return {percent}")).await?;
-        browser.until(&format!("{percent} > {before}")).await?;
-        if is_cancelled {
-            browser.run("scrollTo(0, 0)").await?;
-            browser.shot("progress").await?;
-            browser.click("#progress button[value=cancel]").await?;
-            browser.until("!document.querySelector('#progress progress')").await?;
-            browser.says("#toasts .error", "cancelled").await?;
-            browser.open(&daemon.url("/xend/domain/saveslow")).await?;
-        }
-    }
-    // A saved domain is not on the host any more, and its page opens the list when the answer has
-    // been read.
-    browser.says("dialog", &saved).await?;
-    browser.click("dialog > button").await?;
-    browser.until("location.pathname === '/xend/domain'").await?;
-    let restored = [("op", "restore"), ("file", saved.as_str())];
-    daemon.done("/xend/domain", &restored).await?;
-    browser.until(&row("saveslow")).await?;
-    daemon.done("/xend/domain/saveslow", &[("op", "destroy")]).await
 }
 
 async fn keyboard(browser: &Browser, daemon: &Daemon) -> Result<()> {
@@ -425,10 +256,9 @@ async fn phone(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.click("#actions button[value=unpause]").await?;
     browser.until("document.querySelector('#state .badge').textContent === 'running'").await?;
     browser.click("#operations details:has(button[value=dump]) summary").await?;
-    let wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
-    browser.until(&format!("{wide} === 0")).await?;
+    browser.until(&format!("{OVER} === 0")).await?;
     browser.shot("form-phone").await?;
-    browser.window(1360, 940, false).await
+    browser.usual_window().await
 }
 
 async fn without_scripts(browser: &Browser, daemon: &Daemon) -> Result<()> {
