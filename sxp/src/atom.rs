@@ -89,12 +89,15 @@ impl Atom {
 
     /// Appends the text, in quotes if it needs them.
     pub(super) fn print(&self, out: &mut Vec<u8>) {
+        let text = self.as_bytes();
+        if self.is_bare() { out.extend_from_slice(text) } else { printer::quoted(out, text) }
+    }
+
+    /// Whether the text is printed without quotes.
+    fn is_bare(&self) -> bool {
         match &self.0 {
-            Text::Heap { bare: true, bytes, .. } => out.extend_from_slice(bytes),
-            Text::Inline { len, bytes, .. } if len.is_bare() => {
-                out.extend_from_slice(&bytes[..len.get()]);
-            }
-            _ => printer::quoted(out, self.as_bytes()),
+            Text::Inline { len, .. } => len.is_bare(),
+            Text::Heap { bare, .. } => *bare,
         }
     }
 

@@ -10,7 +10,7 @@
 
 use super::atom::Atom;
 use super::builder::Builder;
-use super::bytes::{BARE, is};
+use super::bytes::all_bare;
 use super::printer;
 use super::reader::Limits;
 use super::tree::Sxp;
@@ -121,9 +121,7 @@ fn atom_value(atom: &Atom) -> Value {
     if let Some(number) = integer(text) {
         return number;
     }
-    if text.starts_with(|first: char| first.is_ascii_alphabetic())
-        && text.bytes().all(|byte| is(byte, BARE))
-    {
+    if text.starts_with(|first: char| first.is_ascii_alphabetic()) && all_bare(text.as_bytes()) {
         Value::symbol(text)
     } else {
         Value::string(text)

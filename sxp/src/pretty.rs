@@ -1,6 +1,6 @@
 //! The indented form, for people.
 
-use super::printer;
+use super::atom::Atom;
 use super::tree::{List, Sxp};
 use super::walk::{Token, Walk};
 use std::slice;
@@ -41,7 +41,7 @@ pub fn pretty(expression: &Sxp, width: usize) -> String {
     for token in Walk::new(slice::from_ref(expression)) {
         match token {
             Token::Open(list) => printer.open(list, widths.next().unwrap_or(usize::MAX)),
-            Token::Atom(atom) => printer.atom(atom.as_bytes()),
+            Token::Atom(atom) => printer.atom(atom),
             Token::Close => printer.close(),
         }
     }
@@ -74,9 +74,9 @@ impl PrettyPrinter {
         }
     }
 
-    fn atom(&mut self, text: &[u8]) {
+    fn atom(&mut self, atom: &Atom) {
         self.separate(true);
-        printer::text(&mut self.out, text);
+        atom.print(&mut self.out);
         self.after_parenthesis = false;
     }
 
@@ -129,7 +129,7 @@ fn one_line_widths(expression: &Sxp) -> Vec<usize> {
             }
             Token::Atom(atom) => {
                 text.clear();
-                printer::text(&mut text, atom.as_bytes());
+                atom.print(&mut text);
                 (open.last(), text.len())
             }
             Token::Close => {

@@ -194,7 +194,8 @@ impl<'a> Reader<'a> {
             ends
         });
         let text = &self.text[start..self.pos];
-        self.builder.atom(text, common & BARE != 0 || is_bare(text), offset(start));
+        // `@` alone is bare, too.
+        self.builder.atom(text, common & BARE != 0 || text == b"@", offset(start));
     }
 
     #[inline]
