@@ -145,7 +145,7 @@ impl Gateway {
         op: &str,
         parameters: &[(&str, &str)],
     ) -> Result<Option<Sxp>, Failure> {
-        let form = form(op, parameters.iter().map(|(name, value)| (*name, value.as_bytes())));
+        let form = form(op, parameters);
         content(&succeeded(self.post(page, &form, Purpose::Change)?)?)
     }
 
@@ -156,7 +156,7 @@ impl Gateway {
         op: &str,
         parameters: &[(&str, &str)],
     ) -> Result<Option<Sxp>, Failure> {
-        let form = form(op, parameters.iter().map(|(name, value)| (*name, value.as_bytes())));
+        let form = form(op, parameters);
         self.on_domain(domain, &form, Purpose::Change)
     }
 
@@ -167,7 +167,7 @@ impl Gateway {
         op: &str,
         parameters: &[(&str, &[u8])],
     ) -> Result<Option<Sxp>, Failure> {
-        let form = form(op, parameters.iter().copied());
+        let form = form(op, parameters);
         match domain {
             Some(domain) => self.on_domain(domain, &form, Purpose::Change),
             None => content(&succeeded(self.post(DOMAINS, &form, Purpose::Change)?)?),
@@ -196,7 +196,7 @@ impl Gateway {
         op: &str,
         parameters: &[(&str, &str)],
     ) -> Result<Option<Sxp>, Failure> {
-        let form = form(op, parameters.iter().map(|(name, value)| (*name, value.as_bytes())));
+        let form = form(op, parameters);
         self.on_domain(domain, &form, Purpose::Question)
     }
 

@@ -15,7 +15,7 @@ pub(crate) fn domain_path(name: &str) -> Result<String, Failure> {
 }
 
 /// The form of an operation.
-pub(crate) fn form<'a>(op: &str, parameters: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
+pub(crate) fn form(op: &str, parameters: &[(&str, impl AsRef<[u8]>)]) -> String {
     let mut form = format!("op={}", escaped(op));
     for (name, value) in parameters {
         let _ = write!(form, "&{name}={}", escaped(value));
@@ -52,6 +52,6 @@ mod tests {
         assert_eq!(domain_path("web-1.x").unwrap(), "/xend/domain/web-1.x");
         assert_eq!(domain_path("").unwrap_err(), Failure::no_such_domain(""));
         let parameters = [("file", &b"/\xfc"[..]), ("force", b"0")];
-        assert_eq!(form("save", parameters.into_iter()), "op=save&file=%2F%FC&force=0");
+        assert_eq!(form("save", &parameters), "op=save&file=%2F%FC&force=0");
     }
 }

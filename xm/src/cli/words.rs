@@ -107,10 +107,14 @@ impl Words {
         rest: &mut impl Iterator<Item = &'a OsStr>,
     ) -> Result<(), String> {
         let mut letters = letters.iter();
-        while let Some(letter) = letters.next() {
-            let letter = char::from(*letter);
+        while let Some(&byte) = letters.next() {
+            let letter = char::from(byte);
             let option = syntax.options.iter().find(|option| option.short == Some(letter));
-            let option = option.ok_or_else(|| format!("option -{letter} not recognized"))?;
+            let option = option.ok_or_else(|| {
+                let rest = [&[byte][..], letters.as_slice()].concat();
+                let shown = String::from_utf8_lossy(&rest).chars().next().unwrap_or(letter);
+                format!("option -{shown} not recognized")
+            })?;
             if option.value.is_none() {
                 self.options.push((option.long, Word::default()));
                 continue;

@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{self, Path, PathBuf};
+use xend_sxp::{Limits, Sxp, read_first};
 use xend_xmconfig::{
     Conversion, Defaults, Overrides, Variables, XmConfigError, convert_with, read_with,
 };
@@ -76,6 +77,16 @@ impl Source {
     /// Whether the file is an S-expression, which no file in Python begins like.
     pub(super) fn is_expression(&self) -> bool {
         self.text.trim_ascii_start().starts_with(b"(")
+    }
+
+    /// The S-expression that the file is.
+    pub(super) fn expression(&self) -> Result<Sxp, Failure> {
+        read_first(&self.text, &Limits::DEFAULT).map_err(|error| {
+            let line = error.line();
+            let column = error.column();
+            let path = self.path.display();
+            Failure::new(format!("{path}: line {line}, column {column}: {error}"))
+        })
     }
 
     /// The S-expression that xm made of the file and of `NAME=VALUE` on the command line.

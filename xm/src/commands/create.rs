@@ -1,6 +1,6 @@
 //! `xm create` and `xm new`.
 
-use super::config_file::{find, read_named, split_overrides};
+use super::config_file::{Source, find, read_named, split_overrides};
 use super::console::{CONSOLE_AUTOCONNECT, VNCVIEWER, VNCVIEWER_AUTOPASS, autoconnect};
 use crate::cli::command::Command;
 use crate::cli::option::{ANY, OptionSpec, flag, long_flag, long_option, option};
@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::gateway::Gateway;
 use crate::output::{note, print_line, print_pretty};
 use std::path::Path;
-use xend_sxp::{Limits, Sxp, read_first};
+use xend_sxp::Sxp;
 
 pub(super) static COMMANDS: [Command; 2] = [
     Command::new(
@@ -81,12 +81,8 @@ fn configuration(words: &Words) -> Result<Option<Sxp>, Failure> {
 /// The configuration in a file that is an S-expression.
 fn expression(file: &Path) -> Result<Sxp, Failure> {
     let text = read_named(file, "Unable to open config file")?;
+    let config = Source { path: file.to_owned(), text }.expression()?;
     let file = file.display();
-    let config = read_first(&text, &Limits::DEFAULT).map_err(|error| {
-        let line = error.line();
-        let column = error.column();
-        Failure::new(format!("{file}: line {line}, column {column}: {error}"))
-    })?;
     if !matches!(config.head(), Some("vm" | "domain" | "config")) {
         let advice = "a file of xm or xl is named without -F";
         return Err(Failure::new(format!("{file} is no S-expression of a domain: {advice}")));

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::output::note;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use xend_sxp::{Limits, Sxp, read_first};
+use xend_sxp::Sxp;
 use xend_xmconfig::Overrides;
 
 /// A domain that starts with the host.
@@ -82,15 +82,11 @@ fn paths(directory: &Path, report: &mut Report) -> Vec<PathBuf> {
 
 fn read(path: &Path) -> Result<AutoDomain, Failure> {
     let shown = path.display();
-    let text = read_file(path)?;
-    let config = if text.trim_ascii_start().starts_with(b"(") {
-        read_first(&text, &Limits::DEFAULT).map_err(|error| {
-            let line = error.line();
-            let column = error.column();
-            Failure::new(format!("{shown}: line {line}, column {column}: {error}"))
-        })?
+    let source = Source { path: path.to_owned(), text: read_file(path)? };
+    let config = if source.is_expression() {
+        source.expression()?
     } else {
-        let converted = Source { path: path.to_owned(), text }.convert(&Overrides::default())?;
+        let converted = source.convert(&Overrides::default())?;
         for warning in &converted.warnings {
             note(format!("Warning: {shown}: {warning:#}"));
         }

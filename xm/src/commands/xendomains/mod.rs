@@ -22,8 +22,9 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{note, print_json, print_line};
 use report::Report;
+use serde_json::json;
 use settings::Settings;
-use status::{NotStarted, Status};
+use status::Status;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -172,7 +173,7 @@ fn status(
 ) -> Result<(), Failure> {
     if !lock.exists() {
         if wants_json {
-            print_json(&NotStarted::new())?;
+            print_json(&json!({ "started": false }))?;
         } else {
             print_line("xendomains is stopped")?;
         }

@@ -11,18 +11,6 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// What `--json` prints of domains that were not started.
-#[derive(Serialize)]
-pub(super) struct NotStarted {
-    started: bool,
-}
-
-impl NotStarted {
-    pub(super) const fn new() -> Self {
-        Self { started: false }
-    }
-}
-
 /// The domains that start with the host, and those that are saved still. The fields are the keys of
 /// `--json`.
 #[derive(Serialize)]
@@ -58,14 +46,11 @@ impl Status {
             report.failed(format!("The domains of {variable} are unknown: correct the variable"));
         }
         let names = settings.auto.as_ref().map(|directory| auto::names(directory, report));
-        let saved = match settings.save.as_ref().map(|directory| saved::saved(directory)) {
-            Some(Ok(files)) => files,
-            Some(Err(failure)) => {
-                report.failed(failure.to_string());
-                Vec::new()
-            }
-            None => Vec::new(),
-        };
+        let saved = settings.save.as_ref().map_or(Ok(Vec::new()), |dir| saved::saved(dir));
+        let saved = saved.unwrap_or_else(|failure| {
+            report.failed(failure.to_string());
+            Vec::new()
+        });
         let auto_status =
             |name: String| AutoStatus { running: on_host.contains(name.as_str()), name };
         let saved = saved.into_iter().map(|file| SavedStatus { name: file.name, file: file.path });
