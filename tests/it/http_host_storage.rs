@@ -1,8 +1,10 @@
 //! Disk images on their page: who has them, and how they are made, sent, cloned and deleted.
 
-use crate::http_host_support::{open, send, send_and_follow, stored, upload};
+use crate::http_host_support::{send_and_follow, stored, upload};
 use crate::http_json_support::{JSON, get, parsed, post};
-use crate::http_support::{Daemon, Listener, connect, encoded, guest};
+use crate::http_support::{
+    Daemon, Listener, connect, encoded, guest, open_page as open, send_form as send,
+};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -104,6 +106,16 @@ fn a_long_list_of_images_is_paged_and_filtered() {
     assert!(refused.text().contains("page: a number from 1"), "{refused:?}");
 }
 
+#[test]
+fn an_image_that_does_not_exist_cannot_be_cloned() {
+    let daemon = Daemon::start(&[]);
+    let path = format!("{PAGE}/11111111-2222-3333-4444-555555555555");
+    let answer = post(&daemon, &path, "", &json!({"op": "clone", "name": "ghost"}).to_string());
+    assert_eq!((answer.code, &parsed(&answer)["code"]), (404, &json!("no_such_object")));
+    assert_eq!(send(&daemon, &path, "op=clone&name=ghost").code, 500);
+    assert!(images(&daemon).is_empty());
+}
+
 /// A form as browsers send it.
 fn form(name: &str, file: &[u8]) -> Vec<u8> {
     let head = format!(
@@ -188,6 +200,30 @@ fn an_upload_that_is_refused_or_breaks_off_leaves_nothing() {
     drop(client);
     daemon.until("nothing is left", |daemon| stored(daemon).is_empty());
     assert!(images(&daemon).is_empty());
+}
+
+#[test]
+fn an_image_that_could_not_get_its_name_is_not_lost() {
+    let daemon = Daemon::start(&[]);
+    let mut client = connect(&Listener::Tcp(daemon.tcp));
+    let head = b"POST /xend/node/storage/upload HTTP/1.1\r\nHost: localhost\r\n\
+                 Connection: close\r\nContent-Length: 3145728\r\n\r\n";
+    client.write_all(&[&head[..], &vec![7; 2 * MIB]].concat()).unwrap();
+    daemon.until("the image is begun", |daemon| !stored(daemon).is_empty());
+    let (part, _) = stored(&daemon).remove(0);
+    let uuid = part.file_name().unwrap().to_str().unwrap().strip_prefix(".part-").unwrap();
+    let image = part.with_file_name(format!("{uuid}.img"));
+    fs::create_dir(&image).unwrap();
+    client.write_all(&vec![7; MIB]).unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+    assert_eq!(images(&daemon).len(), 1);
+    fs::remove_dir(&image).unwrap();
+    let daemon = daemon.killed_and_restarted();
+    let size = 3 * MIB as u64;
+    assert_eq!((stored(&daemon), images(&daemon).len()), (vec![(image.clone(), size)], 1));
+    assert_eq!(fs::read(&image).unwrap(), vec![7; 3 * MIB]);
 }
 
 #[test]

@@ -1,33 +1,13 @@
 //! A browser on the pages about what the host has.
 
-use crate::http_support::{Answer, Daemon, Listener, ask};
+use crate::http_support::{Answer, Daemon, Listener, ask, open_page, send_form};
 use std::path::PathBuf;
-
-/// What a browser sends when it opens a page.
-const BROWSER: &str = "User-Agent: Mozilla/5.0\r\nAccept: text/html,*/*;q=0.8\r\n\
-                       Upgrade-Insecure-Requests: 1\r\n";
-
-/// Opens a page.
-pub(crate) fn open(daemon: &Daemon, target: &str) -> Answer {
-    let head = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n{BROWSER}\r\n");
-    ask(&Listener::Tcp(daemon.tcp), head.as_bytes())
-}
-
-/// Sends the form of a page.
-pub(crate) fn send(daemon: &Daemon, target: &str, form: &str) -> Answer {
-    let head = format!(
-        "POST {target} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\n{BROWSER}\
-         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
-        form.len()
-    );
-    ask(&Listener::Tcp(daemon.tcp), head.as_bytes())
-}
 
 /// Sends a form and opens the page to which it leads.
 pub(crate) fn send_and_follow(daemon: &Daemon, target: &str, form: &str) -> String {
-    let answer = send(daemon, target, form);
+    let answer = send_form(daemon, target, form);
     assert_eq!(answer.status(), "303 See Other", "{target} {form}: {}", answer.text());
-    open(daemon, answer.header("location").unwrap()).text()
+    open_page(daemon, answer.header("location").unwrap()).text()
 }
 
 /// Sends a body as a program, with these headers beside its length.

@@ -109,11 +109,7 @@ impl Daemon {
 
     /// Waits for a line in standard error.
     pub(crate) fn wait_for_log(&self, text: &str) {
-        let deadline = Instant::now() + GENEROUS;
-        while !self.log().contains(text) {
-            assert!(Instant::now() < deadline, "{text}: {}", self.log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        self.until(text, |daemon| daemon.log().contains(text));
     }
 
     /// Sends a signal and waits for the daemon's end. The directory has the host's state.

@@ -32,23 +32,24 @@ impl Core {
         if current.get(&uuid).is_some() {
             return Err(Invalid::new(format!("uuid: {uuid} is known already")).into());
         }
-        if let ImageContent::CopyOf(from) = content {
+        let source = match content {
+            ImageContent::CopyOf(from) => Some(self.image_to_copy(&current, from)?),
+            ImageContent::Empty | ImageContent::Uploaded => None,
+        };
+        if let Some((_, size)) = source {
             // A copy is as large as its source, or larger.
-            vdi.size = vdi.size.max(current.vdi(&from).map_or(0, |(_, source)| source.size));
+            vdi.size = vdi.size.max(size);
         }
         check_size(vdi.size)?;
         vdi.own = vdi.location.is_empty() && vdi.size > 0;
         let own = vdi.own;
         if own {
             let made = async {
-                match content {
-                    ImageContent::Empty => self.store.begin_image(uuid, vdi.size, None).await,
-                    ImageContent::CopyOf(from) => {
-                        let from = self.image_to_copy(&current, from)?;
-                        self.store.begin_image(uuid, vdi.size, Some(&from)).await
-                    }
-                    ImageContent::Uploaded => self.store.seal_image(uuid, vdi.size).await,
+                if content == ImageContent::Uploaded {
+                    return self.store.seal_image(uuid, vdi.size).await;
                 }
+                let source = source.as_ref().map(|(file, _)| file.as_path());
+                self.store.begin_image(uuid, vdi.size, source).await
             };
             self.storage_call("Making a disk image", made).await?;
             let path = self.store.image(uuid);
@@ -72,11 +73,11 @@ impl Core {
         self.storage_call("Removing a disk image", self.store.drop_image(uuid)).await
     }
 
-    /// The file of an image that xend made.
-    fn image_to_copy(&self, inventory: &Inventory, uuid: Uuid) -> Result<PathBuf, Error> {
+    /// The file of an image that xend made, and its size.
+    fn image_to_copy(&self, inventory: &Inventory, uuid: Uuid) -> Result<(PathBuf, u64), Error> {
         let (_, vdi) = inventory.vdi(&uuid).ok_or_else(|| no_such("VDI", uuid))?;
         if vdi.own {
-            Ok(self.store.image(uuid))
+            Ok((self.store.image(uuid), vdi.size))
         } else {
             Err(Error::Unsupported(format!(
                 "VDI {uuid} is no image of this host's and cannot be copied"

@@ -110,8 +110,9 @@ impl ImageUpload {
         let finish = async move {
             let mut upload = self;
             let made = core.carry_out(&upload.caller, change, CancellationToken::new()).await;
-            // Otherwise the image has no object, and goes.
-            upload.is_handed_over = made.is_ok();
+            // Without an object the image goes. With one it stays, also after a failure: the next
+            // start finishes it.
+            upload.is_handed_over = core.inventory.current().get(&uuid).is_some();
             made.map(|_| uuid)
         };
         tasks.spawn(finish).await.unwrap_or(Err(Error::Stopping))

@@ -150,7 +150,8 @@ mod tests {
     /// Reads a form that arrives in pieces of this size.
     fn read(form: &[u8], size: usize) -> Result<Read, &'static str> {
         let mut reader = UploadForm::new(TYPE)?;
-        let (mut fields, mut file) = (Vec::new(), Vec::new());
+        let mut fields = Vec::new();
+        let mut file = Vec::new();
         for piece in form.chunks(size) {
             for piece in reader.read(piece)? {
                 match piece {

@@ -7,6 +7,7 @@ use crate::core::error::Error;
 use crate::core::model::{ClientData, ClientValue, Invalid, Uuid};
 use crate::core::rights::OpKind;
 use crate::long_body::BodyDeadline;
+use crate::wire::http::body::DRAIN_LIMIT;
 use crate::wire::http::context::Http;
 use crate::wire::http::errors::{malformed_request, operation_failed, too_many_streams};
 use crate::wire::http::format::Format;
@@ -24,10 +25,6 @@ use http_body_util::BodyExt as _;
 
 /// The parts in which an image is written, in bytes.
 const PART: usize = 1 << 20;
-
-/// What is still read of a body that was refused, in bytes: a browser shows the answer once it has
-/// sent all.
-const DRAIN_LIMIT: usize = 16 << 20;
 
 /// The reason why an image was not taken.
 enum Refusal {
@@ -83,8 +80,13 @@ pub(crate) async fn post(
     if request.format == (Format::Html { explicit: true }) {
         return Ok(see_other(&format!("{PATH}?done=uploaded")));
     }
+    Ok(created_image(&request, uuid))
+}
+
+/// `201`, with the Location of a new image.
+pub(crate) fn created_image(request: &RequestInfo, uuid: Uuid) -> Response {
     let url = format!("{}{}", request.origin, image_path(uuid));
-    Ok(with_location(respond(201, "Created", Content::Empty), &url))
+    with_location(respond(201, "Created", Content::Empty), &url)
 }
 
 /// A body that is arriving.

@@ -5,7 +5,6 @@ use crate::core::model::{
 };
 use crate::core::op::{Change, ImageContent};
 use crate::core::rights::OpKind;
-use crate::wire::http::engine_request::EngineRequest;
 use crate::wire::http::operation::{
     Operation, OperationRequest, Param, ParamKind, Success, optional, required,
 };
@@ -38,7 +37,9 @@ pub(super) static CREATE: Operation = Operation {
     success: Success::Made("/xend/node/storage?done=created"),
     build: |request| {
         let Size { size } = request.params.parse()?;
-        Ok(new_image(request, bytes(size)?, name_of(request)?, ImageContent::Empty))
+        let size = bytes(size)?;
+        let name = name_of(request)?;
+        Ok(new_image(request.new_uuid, VdiKind::User, size, name, ImageContent::Empty).into())
     },
 };
 
@@ -55,7 +56,8 @@ pub(super) static CLONE: Operation = Operation {
     build: |request| {
         let source = image(request)?;
         // The engine knows the size.
-        Ok(new_image(request, 0, name_of(request)?, ImageContent::CopyOf(source)))
+        let content = ImageContent::CopyOf(source);
+        Ok(new_image(request.new_uuid, VdiKind::User, 0, name_of(request)?, content).into())
     },
 };
 
@@ -121,12 +123,14 @@ pub(crate) fn check_name(name: &str) -> Result<(), Invalid> {
     Err(bad_value("name", expected))
 }
 
-fn new_image(
-    request: &OperationRequest<'_>,
+/// The change that makes an image. An empty name is none.
+pub(crate) fn new_image(
+    uuid: Uuid,
+    kind: VdiKind,
     size: u64,
     name: String,
     content: ImageContent,
-) -> EngineRequest {
+) -> Change {
     let mut client_data = ClientData::default();
     if !name.is_empty() {
         // A name fits into the data of an object.
@@ -135,10 +139,10 @@ fn new_image(
     let vdi = Box::new(Vdi {
         location: Text::default(),
         size,
-        kind: VdiKind::User,
+        kind,
         own: false,
         sharable: false,
         read_only: false,
     });
-    Change::CreateVdi { uuid: request.new_uuid, vdi, client_data, content }.into()
+    Change::CreateVdi { uuid, vdi, client_data, content }
 }
