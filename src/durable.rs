@@ -44,14 +44,13 @@ pub fn create_last_dir(dir: &Path) -> io::Result<()> {
 
 fn create(dir: &Path, mode: u32) -> io::Result<()> {
     match DirBuilder::new().mode(mode).create(dir) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
-        created => created?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
+        created => created.and_then(|()| sync_dir(parent(dir))),
     }
-    sync_dir(parent(dir))
 }
 
 /// The most links that lead from one to the next.
-const MAX_LINKS: usize = 40;
+pub(crate) const MAX_LINKS: usize = 40;
 
 /// The file that a path stands for: a symbolic link stands for its file, also if that is missing.
 /// Whoever replaces it keeps the link.

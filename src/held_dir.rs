@@ -22,6 +22,11 @@ impl HeldDir {
         Ok(Self { path: path.to_owned(), dir })
     }
 
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The open directory.
     pub fn file(&self) -> &File {
         &self.dir

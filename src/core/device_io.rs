@@ -117,9 +117,10 @@ fn rates(now: &[DeviceBytes], then: &[DeviceBytes], seconds: f32) -> DeviceRates
     rates
 }
 
-#[allow(clippy::cast_precision_loss, reason = "a rate in a chart needs no more")]
-fn to_f32(bytes: u64) -> f32 {
-    bytes as f32
+/// An amount for a chart: 24 bits of it are enough.
+#[allow(clippy::cast_precision_loss, reason = "a chart and a mean need no more")]
+pub(super) fn to_f32(amount: u64) -> f32 {
+    amount as f32
 }
 
 impl DeviceBytes {
@@ -144,7 +145,7 @@ impl DeviceIo {
     pub(super) fn latest(&self) -> Arc<DeviceRound> {
         self.rounds_left.store(ROUNDS_AFTER_READ, Ordering::Relaxed);
         self.wanted.notify_one();
-        self.last.load_full()
+        self.last()
     }
 
     /// The latest round, however old it is.

@@ -1,8 +1,8 @@
 //! What each domain and the host use, minute by minute: rounds of samples and of devices, summed
 //! up.
 
-use super::device_io::{DeviceRates, DeviceRound};
-use super::model::{Level, Resource, Usage, UsageOf, Uuid};
+use super::device_io::{DeviceRates, DeviceRound, to_f32};
+use super::model::{Level, Resource, Sums, Usage, UsageOf, Uuid};
 use super::samples::SampleRound;
 use std::collections::HashMap;
 use std::mem;
@@ -22,36 +22,15 @@ pub(super) struct Recorder {
     devices: Arc<DeviceRound>,
 }
 
-/// The sum, the count and the maximum of each resource.
-#[derive(Debug, Clone, Copy, Default)]
-struct Sums([(f32, f32, f32); Resource::ALL.len()]);
+fn add_amount(sums: &mut Sums, resource: Resource, amount: f32) {
+    sums.add(resource, Level { mean: amount, max: amount });
+}
 
-impl Sums {
-    fn add(&mut self, resource: Resource, amount: f32) {
-        let (sum, count, max) = &mut self.0[resource.index()];
-        *sum += amount;
-        *count += 1.0;
-        *max = max.max(amount);
-    }
-
-    fn add_rates(&mut self, rates: DeviceRates) {
-        self.add(Resource::DiskRead, rates.disk_read);
-        self.add(Resource::DiskWritten, rates.disk_written);
-        self.add(Resource::NetReceived, rates.net_received);
-        self.add(Resource::NetSent, rates.net_sent);
-    }
-
-    fn usage(&self) -> Usage {
-        let mut usage = Usage::default();
-        for resource in Resource::ALL {
-            let (sum, count, max) = self.0[resource.index()];
-            if count > 0.0 {
-                // A sum of equal parts is rounded.
-                usage = usage.with(resource, Level { mean: (sum / count).min(max), max });
-            }
-        }
-        usage
-    }
+fn add_rates(sums: &mut Sums, rates: DeviceRates) {
+    add_amount(sums, Resource::DiskRead, rates.disk_read);
+    add_amount(sums, Resource::DiskWritten, rates.disk_written);
+    add_amount(sums, Resource::NetReceived, rates.net_received);
+    add_amount(sums, Resource::NetSent, rates.net_sent);
 }
 
 impl Recorder {
@@ -67,12 +46,12 @@ impl Recorder {
         let mut host_cpu = 0.0;
         for (uuid, sample) in &round.domains {
             let sums = self.domains.entry(*uuid).or_default();
-            sums.add(Resource::Cpu, sample.cpu);
-            sums.add(Resource::Memory, to_f32(sample.memory_kib));
+            add_amount(sums, Resource::Cpu, sample.cpu);
+            add_amount(sums, Resource::Memory, to_f32(sample.memory_kib));
             host_cpu += sample.cpu;
         }
-        self.host.add(Resource::Cpu, host_cpu);
-        self.host.add(Resource::Memory, to_f32(host_memory_kib));
+        add_amount(&mut self.host, Resource::Cpu, host_cpu);
+        add_amount(&mut self.host, Resource::Memory, to_f32(host_memory_kib));
         self.add_devices(devices);
         over
     }
@@ -101,11 +80,11 @@ impl Recorder {
             is_known = true;
             all = all + rates;
             if let Some(sums) = self.domains.get_mut(&uuid) {
-                sums.add_rates(rates);
+                add_rates(sums, rates);
             }
         }
         if is_known {
-            self.host.add_rates(all);
+            add_rates(&mut self.host, all);
         }
     }
 }
@@ -114,12 +93,6 @@ impl Recorder {
 pub(super) fn minute_of(now: SystemTime) -> u32 {
     let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u32::try_from(since.as_secs() / 60).unwrap_or(u32::MAX)
-}
-
-/// A size for a chart: 24 bits of it are enough.
-#[allow(clippy::cast_precision_loss, reason = "a chart and a mean need no more")]
-fn to_f32(amount: u64) -> f32 {
-    amount as f32
 }
 
 #[cfg(test)]

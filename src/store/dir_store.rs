@@ -108,7 +108,7 @@ impl DirStore {
         let held = [&paths.dir, &paths.domains, &paths.moves, &paths.objects]
             .map(|dir| HeldDir::open(dir));
         paths.held = held.into_iter().collect::<io::Result<_>>()?;
-        let histories = Arc::new(HistoryFiles::open(dir.join("history"))?);
+        let histories = Arc::new(HistoryFiles::open(&dir.join("history"))?);
         Ok(Self { paths: Arc::new(paths), histories, entropy })
     }
 }

@@ -1,5 +1,6 @@
 //! Where paths lead once symbolic links are followed.
 
+use crate::durable::MAX_LINKS;
 use crate::host_file::{is_own, others_can_write};
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
@@ -7,9 +8,6 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use tracing::warn;
-
-/// The most links that are followed.
-const MAX_LINKS: usize = 40;
 
 /// The bit of a directory in which everybody replaces only what is their own.
 const STICKY: u32 = 0o1000;

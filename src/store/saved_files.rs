@@ -15,11 +15,6 @@ const MAX_ENTRIES: usize = 10_000;
 /// A file with the signature of saved domains.
 struct Candidate {
     path: PathBuf,
-    file: FileFacts,
-}
-
-#[derive(Clone, Copy)]
-struct FileFacts {
     size: u64,
     saved_at: SystemTime,
 }
@@ -28,7 +23,7 @@ struct FileFacts {
 /// or restored is left out.
 pub(super) fn list(dirs: &[PathBuf], most: usize) -> SavedFiles {
     let mut found: Vec<Candidate> = dirs.iter().flat_map(|dir| candidates(dir)).collect();
-    found.sort_by(|a, b| b.file.saved_at.cmp(&a.file.saved_at).then(a.path.cmp(&b.path)));
+    found.sort_by(|a, b| b.saved_at.cmp(&a.saved_at).then(a.path.cmp(&b.path)));
     found.dedup_by(|a, b| a.path == b.path);
     let are_left_out = found.len() > most;
     found.truncate(most);
@@ -47,8 +42,8 @@ fn candidate(path: PathBuf) -> Option<Candidate> {
     file.read_exact(&mut signature).ok()?;
     let data = file.metadata().ok()?;
     let saved_at = data.modified().ok()?;
-    let facts = FileFacts { size: data.len(), saved_at };
-    (signature == *SIGNATURE).then_some(Candidate { path, file: facts })
+    let size = data.len();
+    (signature == *SIGNATURE).then_some(Candidate { path, size, saved_at })
 }
 
 /// A regular file; a link is none: it can lead anywhere.
@@ -58,7 +53,7 @@ fn open(path: &Path) -> Option<File> {
 }
 
 fn read(candidate: Candidate) -> Option<SavedFile> {
-    let Candidate { path, file: FileFacts { size, saved_at } } = candidate;
+    let Candidate { path, size, saved_at } = candidate;
     let mut file = open(&path)?;
     let config = read_header(&mut file).ok()?.config;
     Some(SavedFile {

@@ -1,7 +1,7 @@
 //! Histories of use over HTTP: as CSV, as JSON and as a page; and what is left of damaged files.
 
 use crate::http_json_support::{get as get_json, parsed};
-use crate::http_support::{Answer, Daemon, Listener, ask, encoded, guest};
+use crate::http_support::{Daemon, encoded, guest, open_page};
 use rustix::process::Signal;
 use std::fs;
 use std::path::Path;
@@ -44,11 +44,6 @@ fn define(daemon: &Daemon) {
     assert_eq!(daemon.post("/xend/domain", &format!("op=new&config={config}")).code, 200);
 }
 
-fn browse(daemon: &Daemon, target: &str) -> Answer {
-    let head = "Host: localhost\r\nUser-Agent: Mozilla/5.0\r\nAccept: text/html\r\n";
-    ask(&Listener::Tcp(daemon.tcp), format!("GET {target} HTTP/1.1\r\n{head}\r\n").as_bytes())
-}
-
 /// The mean CPU use of each step that is known.
 fn cpu(daemon: &Daemon, target: &str) -> Vec<f64> {
     let json = parsed(&get_json(daemon, target, ""));
@@ -80,12 +75,12 @@ async fn a_history_is_csv_json_and_a_page() {
         let text = csv.text();
         assert_eq!(text.lines().count(), 61);
         assert!(text.contains(",25.00,50.00,32768.00,65536.00,1048576.00,2097152.00,,,,,,\r\n"));
-        let forced = browse(&daemon, &format!("{of}?span=hour&format=csv"));
+        let forced = open_page(&daemon, &format!("{of}?span=hour&format=csv"));
         assert_eq!(forced.header("content-type"), csv.header("content-type"));
-        let forced = browse(&daemon, &format!("{of}?format=json"));
+        let forced = open_page(&daemon, &format!("{of}?format=json"));
         assert_eq!(forced.header("content-type"), Some("application/json"));
 
-        let page = browse(&daemon, &format!("{of}?span=week")).text();
+        let page = open_page(&daemon, &format!("{of}?span=week")).text();
         for part in [
             "<svg class=\"chart\"",
             "aria-label=\"CPU. used: mean 25.0 %, highest 50.0 %.",
@@ -97,11 +92,11 @@ async fn a_history_is_csv_json_and_a_page() {
             assert!(page.contains(part), "{part} in {page}");
         }
     }
-    let wrong = browse(&daemon, &format!("{path}?span=year"));
+    let wrong = open_page(&daemon, &format!("{path}?span=year"));
     assert!(wrong.text().contains("Invalid value for span"), "{}", wrong.text());
     assert_eq!(daemon.get("/xend/domain/nosuch/history").code, 404);
     // The pages lead there.
-    assert!(browse(&daemon, "/xend/node").text().contains("href=\"/xend/node/history\""));
+    assert!(open_page(&daemon, "/xend/node").text().contains("href=\"/xend/node/history\""));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -72,7 +72,7 @@ pub use shutdown::ShutdownReason;
 pub use store_path::StorePath;
 pub use text::Text;
 pub use trigger::Trigger;
-pub use usage::{Level, Resource, Span, Usage, UsageHistory, UsageOf};
+pub use usage::{Level, Resource, Span, Sums, Usage, UsageHistory, UsageOf};
 pub use vdi::{Vdi, VdiKind, VdiSetting};
 pub use vnet::Vnet;
 pub use xenstore_data::{XenstoreData, XenstoreDataChange};

@@ -69,23 +69,43 @@ impl Usage {
     /// One step in place of several: the mean of their means, and the highest of their maxima. What
     /// none of them knows is not known.
     #[must_use]
-    pub fn consolidated(steps: &[Self]) -> Self {
-        let mut whole = Self::default();
-        for resource in Resource::ALL {
-            let mut known = steps.iter().filter_map(|step| step.of(resource)).peekable();
-            if known.peek().is_none() {
-                continue;
+    pub fn consolidated(steps: impl IntoIterator<Item = Self>) -> Self {
+        let mut sums = Sums::default();
+        for step in steps {
+            for resource in Resource::ALL {
+                if let Some(level) = step.of(resource) {
+                    sums.add(resource, level);
+                }
             }
-            let (mut sum, mut count, mut max) = (0.0, 0.0, f32::MIN);
-            for level in known {
-                sum += level.mean;
-                count += 1.0;
-                max = level.max.max(max);
-            }
-            // A sum of equal parts is rounded.
-            whole.0[resource.index()] = Some(Level { mean: (sum / count).min(max), max });
         }
-        whole
+        sums.usage()
+    }
+}
+
+/// The sum of means, the count and the maximum of each resource. No level is below 0.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sums([(f32, f32, f32); Resource::ALL.len()]);
+
+impl Sums {
+    /// Adds a level.
+    pub fn add(&mut self, resource: Resource, level: Level) {
+        let (sum, count, max) = &mut self.0[resource.index()];
+        *sum += level.mean;
+        *count += 1.0;
+        *max = max.max(level.max);
+    }
+
+    /// The mean and the maximum of all levels.
+    pub fn usage(&self) -> Usage {
+        let mut usage = Usage::default();
+        for resource in Resource::ALL {
+            let (sum, count, max) = self.0[resource.index()];
+            if count > 0.0 {
+                // A sum of equal parts is rounded.
+                usage = usage.with(resource, Level { mean: (sum / count).min(max), max });
+            }
+        }
+        usage
     }
 }
 
@@ -197,11 +217,11 @@ mod tests {
     fn steps_are_consolidated_by_means_and_maxima() {
         let step = |mean, max| Usage::default().with(Resource::Cpu, Level { mean, max });
         let memory = Usage::default().with(Resource::Memory, Level { mean: 7.0, max: 7.0 });
-        let whole = Usage::consolidated(&[step(10.0, 90.0), step(20.0, 30.0), memory]);
+        let whole = Usage::consolidated([step(10.0, 90.0), step(20.0, 30.0), memory]);
         assert_eq!(whole.of(Resource::Cpu), Some(Level { mean: 15.0, max: 90.0 }));
         assert_eq!(whole.of(Resource::Memory), Some(Level { mean: 7.0, max: 7.0 }));
         assert_eq!(whole.of(Resource::NetSent), None);
-        assert!(Usage::consolidated(&[]).is_empty());
+        assert!(Usage::consolidated([]).is_empty());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The files of histories.
 
-use super::rings::{Rings, SIZE, Write, ends_longer_step};
+use super::rings::{Rings, Write, ends_longer_step};
 use crate::core::model::{Span, Usage, UsageHistory, UsageOf, Uuid, parse_uuid};
 use crate::durable;
 use crate::held_dir::HeldDir;
@@ -25,7 +25,6 @@ const EXTENSION: &str = "history";
 /// The directory of histories.
 #[derive(Debug)]
 pub(in crate::store) struct HistoryFiles {
-    dir: PathBuf,
     /// The directory as it was when it was opened: another one is left alone.
     held: HeldDir,
     /// The last minute of each history that is being written. A history that is not among them is
@@ -35,11 +34,10 @@ pub(in crate::store) struct HistoryFiles {
 
 impl HistoryFiles {
     /// Opens the directory, creating it if need be. Blocks.
-    pub(in crate::store) fn open(dir: PathBuf) -> io::Result<Self> {
-        state_file::make_dir(&dir)?;
-        durable::remove_unfinished(&dir)?;
-        let held = HeldDir::open(&dir)?;
-        Ok(Self { dir, held, last: Mutex::default() })
+    pub(in crate::store) fn open(dir: &Path) -> io::Result<Self> {
+        state_file::make_dir(dir)?;
+        durable::remove_unfinished(dir)?;
+        Ok(Self { held: HeldDir::open(dir)?, last: Mutex::default() })
     }
 
     fn path(&self, of: UsageOf) -> PathBuf {
@@ -47,29 +45,23 @@ impl HistoryFiles {
             UsageOf::Host => "host".to_owned(),
             UsageOf::Domain(uuid) => uuid.to_string(),
         };
-        self.dir.join(format!("{name}.{EXTENSION}"))
+        self.dir().join(format!("{name}.{EXTENSION}"))
     }
 
-    /// The content of a file, or of a new one if it is missing or damaged, and whether there is a
-    /// file.
-    fn read(&self, of: UsageOf) -> io::Result<(Rings, bool)> {
-        let uuid = match of {
-            UsageOf::Host => Uuid::nil(),
-            UsageOf::Domain(uuid) => uuid,
-        };
-        let read = |bytes: &[u8]| Rings::read(uuid, bytes).map(|rings| (rings, bytes.len()));
-        let stored = state_file::load(&self.path(of), read)?.sound();
-        let is_whole = stored.as_ref().is_some_and(|(_, size)| *size == SIZE);
-        Ok((stored.map_or_else(|| Rings::new(uuid), |(rings, _)| rings), is_whole))
+    /// The content of a file; `None` if it is missing, damaged, or has lost it.
+    fn read(&self, of: UsageOf) -> io::Result<Option<Rings>> {
+        let read = |bytes: &[u8]| Rings::read(uuid_of(of), bytes);
+        Ok(state_file::load(&self.path(of), read)?.sound().flatten())
     }
 
     pub(super) fn dir(&self) -> &Path {
-        &self.dir
+        self.held.path()
     }
 
     /// The history up to `minute`.
     pub(super) fn history(&self, of: UsageOf, span: Span, minute: u32) -> io::Result<UsageHistory> {
-        Ok(self.read(of)?.0.history(span, minute))
+        let rings = self.read(of)?.unwrap_or_else(|| Rings::new(uuid_of(of)));
+        Ok(rings.history(span, minute))
     }
 
     /// Adds a minute to all of these. Returns the first failure.
@@ -105,11 +97,11 @@ impl HistoryFiles {
                 written => return written,
             }
         }
-        let (mut rings, is_whole) = self.read(of)?;
-        let writes = rings.add(last, minute, usage);
-        if is_whole {
-            return write(&path, &writes);
+        if let Some(mut rings) = self.read(of)? {
+            return write(&path, &rings.add(last, minute, usage));
         }
+        let mut rings = Rings::new(uuid_of(of));
+        rings.add(last, minute, usage);
         durable::replace_unsynced(&path, rings.bytes())
     }
 
@@ -123,7 +115,7 @@ impl HistoryFiles {
     pub(super) fn forget(&self, known: &HashSet<Uuid>, now: SystemTime) -> io::Result<()> {
         self.held.check()?;
         let mut unknown = Vec::new();
-        for path in state_file::entries(&self.dir)? {
+        for path in state_file::entries(self.dir())? {
             let Some(uuid) = uuid_in(&path).filter(|uuid| !known.contains(uuid)) else { continue };
             let Ok(written) = fs::symlink_metadata(&path).and_then(|data| data.modified()) else {
                 continue;
@@ -138,6 +130,14 @@ impl HistoryFiles {
             }
         }
         Ok(())
+    }
+}
+
+/// The UUID in a file's head.
+fn uuid_of(of: UsageOf) -> Uuid {
+    match of {
+        UsageOf::Host => Uuid::nil(),
+        UsageOf::Domain(uuid) => uuid,
     }
 }
 

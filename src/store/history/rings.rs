@@ -66,31 +66,37 @@ pub(super) fn ends_longer_step(last: u32, minute: u32) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rings(Vec<u8>);
 
+/// The head of a history's file.
+fn head(uuid: Uuid) -> [u8; HEAD] {
+    let mut head = [0; HEAD];
+    head[..16].copy_from_slice(MAGIC);
+    head[16..CHECKSUM_AT].copy_from_slice(uuid.as_bytes());
+    let checksum = crc32fast::hash(&head[..CHECKSUM_AT]);
+    head[CHECKSUM_AT..CHECKSUM_AT + 4].copy_from_slice(&checksum.to_le_bytes());
+    head
+}
+
 impl Rings {
     /// A history that begins.
     pub(super) fn new(uuid: Uuid) -> Self {
         let mut bytes = vec![0; SIZE];
-        bytes[..16].copy_from_slice(MAGIC);
-        bytes[16..CHECKSUM_AT].copy_from_slice(uuid.as_bytes());
-        let checksum = crc32fast::hash(&bytes[..CHECKSUM_AT]);
-        bytes[CHECKSUM_AT..CHECKSUM_AT + 4].copy_from_slice(&checksum.to_le_bytes());
+        bytes[..HEAD].copy_from_slice(&head(uuid));
         Self(bytes)
     }
 
-    /// Reads a file. One with nothing but zeros lost its content when the machine crashed just
-    /// after its beginning: there was none.
-    pub(super) fn read(uuid: Uuid, bytes: &[u8]) -> Result<Self, &'static str> {
-        let new = Self::new(uuid);
+    /// Reads a file. `None` for one with nothing but zeros: it lost its content when the machine
+    /// crashed just after its beginning, and has to be begun again.
+    pub(super) fn read(uuid: Uuid, bytes: &[u8]) -> Result<Option<Self>, &'static str> {
         if bytes.len() <= SIZE && bytes.iter().all(|byte| *byte == 0) {
-            return Ok(new);
+            return Ok(None);
         }
         if bytes.len() != SIZE {
             return Err("its size is wrong");
         }
-        if bytes[..HEAD] != new.0[..HEAD] {
+        if !bytes.starts_with(&head(uuid)) {
             return Err("its beginning is wrong");
         }
-        Ok(Self(bytes.to_vec()))
+        Ok(Some(Self(bytes.to_vec())))
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -156,8 +162,7 @@ impl Rings {
         let Some(shorter) = span.shorter() else { return Usage::default() };
         let parts = span.step_minutes() / shorter.step_minutes();
         let first = number.saturating_mul(parts);
-        let steps: Vec<Usage> =
-            (first..first.saturating_add(parts)).map(|at| self.step(shorter, at)).collect();
-        Usage::consolidated(&steps)
+        let steps = first..first.saturating_add(parts);
+        Usage::consolidated(steps.map(|at| self.step(shorter, at)))
     }
 }

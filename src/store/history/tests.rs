@@ -31,7 +31,7 @@ impl Model {
         let parts = span.step_minutes() / shorter.step_minutes();
         let steps: Vec<_> =
             (number * parts..(number + 1) * parts).map(|at| self.step(shorter, at)).collect();
-        Usage::consolidated(&steps)
+        Usage::consolidated(steps)
     }
 }
 
@@ -47,7 +47,7 @@ impl File {
     }
 
     fn rings(&self) -> Rings {
-        Rings::read(UUID, &self.bytes).unwrap()
+        Rings::read(UUID, &self.bytes).unwrap().unwrap()
     }
 
     fn writes(&self, minute: u32, usage: &Usage) -> Vec<Write> {
@@ -149,7 +149,7 @@ proptest! {
         let mut file = File::new();
         let end = (at + noise.len()).min(SIZE);
         file.bytes[at..end].copy_from_slice(&noise[..end - at]);
-        if let Ok(rings) = Rings::read(UUID, &file.bytes) {
+        if let Ok(Some(rings)) = Rings::read(UUID, &file.bytes) {
             for span in Span::ALL {
                 prop_assert!(rings.history(span, 20_000_000).steps.iter().all(Usage::is_empty));
                 rings.history(span, 0);
@@ -161,7 +161,7 @@ proptest! {
 }
 
 fn open(dir: &Path) -> HistoryFiles {
-    HistoryFiles::open(dir.to_owned()).unwrap()
+    HistoryFiles::open(dir).unwrap()
 }
 
 fn newest(files: &HistoryFiles, of: UsageOf, minute: u32) -> Usage {
@@ -203,14 +203,16 @@ fn damaged_and_missing_files_begin_anew() {
     };
     let other = Rings::new(Uuid::from_u128(8)).bytes().to_vec();
     let larger = vec![1; SIZE + 1];
-    let contents: [(&[u8], usize); 5] =
-        [(b"", 0), (&[0; 100], 0), (b"(domain)", 1), (&other, 2), (&larger, 3)];
+    let lost = vec![0; SIZE];
+    let contents: [(&[u8], usize); 6] =
+        [(b"", 0), (&lost[..100], 0), (&lost, 0), (b"(domain)", 1), (&other, 2), (&larger, 3)];
     for (minute, (content, count)) in (1000..).zip(contents) {
         fs::write(&path, content).unwrap();
         assert!(newest(&files, OF, minute).is_empty());
         assert_eq!(damaged(), count);
         open(dir.path()).add(minute, &[(OF, usage(5))]).unwrap();
         assert_eq!(newest(&files, OF, minute), usage(5));
+        assert_eq!(damaged(), count, "it has been begun again");
     }
     // Somebody removes it while the daemon writes it.
     files.add(2000, &[(OF, usage(5))]).unwrap();
