@@ -97,7 +97,9 @@ pub fn options_beside_command(error: &clap::Error) -> Option<String> {
         Some(ContextValue::String(option)) => option.clone(),
         Some(ContextValue::Strings(options)) => options.first()?.clone(),
         // No command of clap's.
-        _ if ServiceCommand::ALL.iter().any(|(name, _)| name == command) => env::args().nth(1)?,
+        _ if ServiceCommand::ALL.iter().any(|(name, _)| name == command) => {
+            env::args_os().nth(1)?.to_string_lossy().into_owned()
+        }
         _ => return None,
     };
     let option = option.split_whitespace().next()?;

@@ -6,7 +6,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// Extends the deadline of the body that is arriving. It is among the extensions of each request.
+/// Extends the deadline of the body that is arriving. It is among the extensions of each request
+/// with a body.
 #[derive(Clone)]
 pub struct BodyDeadline(Arc<dyn Fn() + Send + Sync>);
 

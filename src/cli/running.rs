@@ -1,10 +1,11 @@
 //! Whether a daemon runs, as far as its sockets tell.
 
 use crate::config::{Config, ListenAddress};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 use std::fmt;
 use std::io;
 use std::net::TcpStream;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -87,9 +88,14 @@ impl fmt::Display for Running {
     }
 }
 
-/// Connects and hangs up.
+/// Connects and hangs up. A server that is too busy to accept runs, too: it is not waited for.
 fn connect(socket: &Path) -> io::Result<()> {
-    UnixStream::connect(socket).map(drop)
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let probe = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    match rustix::net::connect(&probe, &SocketAddrUnix::new(socket)?) {
+        Err(Errno::AGAIN) => Ok(()),
+        connected => Ok(connected?),
+    }
 }
 
 /// Whether an error of a connection says that nobody listens.

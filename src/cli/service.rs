@@ -52,30 +52,32 @@ impl ServiceCommand {
     }
 
     fn advice_for(self, unit: Option<&str>) -> String {
-        let verb = match self {
-            Self::Start | Self::TraceStart => "start",
-            Self::Stop => "stop",
-            Self::Restart => "restart",
-            Self::Reload => "reload",
-            Self::Status => "status",
+        let Some(unit) = unit else { return self.advice_without_unit().to_owned() };
+        let other = |verb: &str| {
+            format!("Nothing was done: systemd runs xend, type systemctl {verb} {unit}")
         };
-        match (self, unit) {
-            (Self::Status, Some(unit)) => format!("for more, type systemctl status {unit}"),
-            (Self::Status, None) => "no unit of systemd runs it on this machine".to_owned(),
-            (Self::Start | Self::TraceStart, Some(unit)) => format!(
+        match self {
+            Self::Status => format!("for more, type systemctl status {unit}"),
+            Self::Start | Self::TraceStart => format!(
                 "Nothing was started: systemd runs xend, type systemctl start {unit} (xend without \
                  a command serves in the foreground)"
             ),
-            (Self::Start | Self::TraceStart, None) => "Nothing was started: this machine has no \
-                unit of systemd for xend; xend without a command serves in the foreground"
-                .to_owned(),
-            (_, Some(unit)) => {
-                format!("Nothing was done: systemd runs xend, type systemctl {verb} {unit}")
+            Self::Stop => other("stop"),
+            Self::Restart => other("restart"),
+            Self::Reload => other("reload"),
+        }
+    }
+
+    fn advice_without_unit(self) -> &'static str {
+        match self {
+            Self::Status => "no unit of systemd runs it on this machine",
+            Self::Start | Self::TraceStart => {
+                "Nothing was started: this machine has no unit of systemd for xend; xend without a \
+                 command serves in the foreground"
             }
-            (_, None) => {
-                "Nothing was done: this machine has no unit of systemd for xend; send the \
-                daemon a signal, SIGTERM to stop it and SIGHUP to reload its configuration"
-                    .to_owned()
+            Self::Stop | Self::Restart | Self::Reload => {
+                "Nothing was done: this machine has no unit of systemd for xend; send the daemon a \
+                 signal, SIGTERM to stop it and SIGHUP to reload its configuration"
             }
         }
     }

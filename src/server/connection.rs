@@ -146,13 +146,13 @@ async fn answer(
 ) -> Result<Response, Infallible> {
     let (mut head, body) = request.into_parts();
     head.extensions.insert(caller);
-    let of_body = Arc::clone(&activity);
-    head.extensions.insert(BodyDeadline::new(move || of_body.part_taken()));
     activity.head_received(head.method.clone(), head.uri.clone());
     let body = if body.is_end_stream() {
         activity.request_received();
         Body::empty()
     } else {
+        let of_body = Arc::clone(&activity);
+        head.extensions.insert(BodyDeadline::new(move || of_body.part_taken()));
         Body::new(TrackedBody { body, activity: Some(Arc::clone(&activity)) })
     };
     let mut response = app.oneshot(Request::from_parts(head, body)).await?;

@@ -149,6 +149,7 @@ const HOMES: &[(&str, &[&str])] = &[
         &[
             "auth",
             "backend",
+            "cli/running.rs",
             "config",
             "dir_lock.rs",
             "durable.rs",

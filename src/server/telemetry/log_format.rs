@@ -36,20 +36,20 @@ impl LineFormat {
                 let now = jiff::Zoned::now().strftime(TIME).to_string();
                 format!("[{now} {}] WARNING (log) {message}\n", std::process::id())
             }
-            Self::Journal => journal_line(Level::WARN, message),
-            Self::Json => json_line(Level::WARN, "log", message),
+            Self::Journal => journal_line(Level::WARN, message) + "\n",
+            Self::Json => json_line(Level::WARN, "log", message) + "\n",
         }
     }
 
     /// The line that says why the daemon has failed: it may have no log yet. In xend's format it is
     /// the one that the other commands print.
     pub(super) fn failure(self, message: &str) -> String {
-        let message = escape_control_characters(message);
-        match self {
-            Self::Xend => format!("xend: {message}\n"),
-            Self::Journal => journal_line(Level::ERROR, &message),
-            Self::Json => json_line(Level::ERROR, "xend", &message),
-        }
+        let line = match self {
+            Self::Xend => format!("xend: {message}"),
+            Self::Journal => journal_line(Level::ERROR, message),
+            Self::Json => json_line(Level::ERROR, "xend", message),
+        };
+        self.escape(&line) + "\n"
     }
 }
 
@@ -77,7 +77,7 @@ where
 }
 
 fn journal_line(level: Level, message: &str) -> String {
-    format!("<{}>{message}\n", priority(level))
+    format!("<{}>{message}", priority(level))
 }
 
 /// What [`Format<Json>`] makes of an event without fields.
@@ -88,7 +88,7 @@ fn json_line(level: Level, target: &str, message: &str) -> String {
         "target": target,
         "fields": { "message": message },
     });
-    format!("{line}\n")
+    line.to_string()
 }
 
 fn json() -> Format<Json> {

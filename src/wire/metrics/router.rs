@@ -21,6 +21,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
+use tracing::{Level, debug, enabled};
 
 /// How long a text is sent again. It is printed once for all who read in this time, so that readers
 /// cost no more than one of them.
@@ -122,11 +123,14 @@ impl Pages {
 
 /// The log line of each request, at debug level.
 async fn log(request: Request, next: Next) -> Response {
+    if !enabled!(Level::DEBUG) {
+        return next.run(request).await;
+    }
     let caller = request.extensions().get::<Caller>().cloned();
     let line = format!("{} {}", request.method(), request.uri().path());
     let response = next.run(request).await;
     let status = response.status().as_u16();
-    tracing::debug!(caller = caller.map(tracing::field::display), status, "{line}");
+    debug!(caller = caller.map(tracing::field::display), status, "{line}");
     response
 }
 

@@ -29,6 +29,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
+use tracing::{Level, enabled};
 
 /// How often sessions and tasks that are over are looked for.
 const FORGET_INTERVAL: Duration = Duration::from_secs(60);
@@ -168,7 +169,8 @@ impl XmlRpc {
             }
             (None, Endpoint::XenApi(login)) => {
                 let outcome = xenapi::answer(&self.xenapi, &login, &caller, &received).await;
-                let failure = outcome.as_ref().err().map(|failure| failure.for_log(&call.method));
+                let failure = outcome.as_ref().err().filter(|_| enabled!(Level::DEBUG));
+                let failure = failure.map(|failure| failure.for_log(&call.method));
                 log(&caller, method, failure.as_deref());
                 Ok(xenapi::with_status(outcome))
             }
