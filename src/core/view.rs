@@ -236,6 +236,12 @@ impl View {
         Ok((view, params))
     }
 
+    /// The scheduler of a domain.
+    pub async fn scheduler(&self, domain: &DomainRef) -> Result<Scheduler, Error> {
+        let view = self.lookup(domain)?;
+        Ok(self.core.sched_params(view.domid(), &view.config).await?.scheduler())
+    }
+
     /// The configuration of a domain that was saved to a file.
     pub async fn saved_config(&self, file: &Path) -> Result<DomainConfig, Error> {
         self.require(OpKind::ReadSavedConfig, "reading a saved domain")?;

@@ -44,19 +44,16 @@
     box.checked = number > 0 && number === rows().length;
     box.indeterminate = number > 0 && number < rows().length;
   }
-  function mark(row) {
-    const box = boxOf(row);
-    if (box.checked) selected.add(row.dataset.name);
+  function mark(row, on) {
+    boxOf(row).checked = on;
+    if (on) selected.add(row.dataset.name);
     else selected.delete(row.dataset.name);
-    row.classList.toggle("selected", box.checked);
+    row.classList.toggle("selected", on);
   }
   let last;
   document.addEventListener("click", (event) => {
     if (event.target.id === "all") {
-      for (const row of rows()) {
-        boxOf(row).checked = event.target.checked;
-        mark(row);
-      }
+      for (const row of rows()) mark(row, event.target.checked);
       count();
       return;
     }
@@ -68,10 +65,8 @@
     const to = list.indexOf(row);
     const between =
       event.shiftKey && from >= 0 ? list.slice(Math.min(from, to), Math.max(from, to) + 1) : [row];
-    for (const one of between) {
-      boxOf(one).checked = event.target.checked;
-      mark(one);
-    }
+    const on = event.target.checked;
+    for (const one of between) mark(one, on);
     last = row.dataset.name;
     count();
   });
@@ -80,33 +75,24 @@
     const names = new Set();
     for (const row of rows()) {
       names.add(row.dataset.name);
-      if (boxOf(row).checked) selected.add(row.dataset.name);
-      boxOf(row).checked = selected.has(row.dataset.name);
-      row.classList.toggle("selected", boxOf(row).checked);
+      mark(row, boxOf(row).checked || selected.has(row.dataset.name));
     }
     for (const name of selected) if (!names.has(name)) selected.delete(name);
     count();
   }
-  bulk?.addEventListener("submit", async (event) => {
+  bulk?.addEventListener("submit", (event) => {
     event.preventDefault();
     const url = new URL(bulk.action);
     url.search = new URLSearchParams(new FormData(bulk));
-    try {
-      const answer = await get(url);
-      const page = parse(await answer.text());
-      showDialog(page.querySelector("main") || page.body, answer.ok ? "Cancel" : "Close");
-    } catch {
-      location.assign(url);
-    }
+    openDialog(url);
   });
 
   // Columns. What is remembered is what differs from the usual.
   const columns = document.getElementById("columns");
   const boxes = [...columns.querySelectorAll("input")];
-  const usual = new Map(boxes.map((box) => [box.value, box.defaultChecked]));
   function showColumns() {
     const differing = (on) =>
-      boxes.filter((box) => box.checked === on && usual.get(box.value) !== on);
+      boxes.filter((box) => box.checked === on && box.defaultChecked !== on);
     const words = (list) => list.map((box) => box.value).join(" ");
     document.documentElement.dataset.show = words(differing(true));
     document.documentElement.dataset.hide = words(differing(false));

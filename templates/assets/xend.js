@@ -285,17 +285,21 @@ function showDialog(content, closeLabel) {
   dialog.replaceChildren(...content.childNodes, close);
   if (!dialog.open) dialog.showModal();
 }
-document.addEventListener("click", async (event) => {
-  const link = event.target.closest("a[data-confirm]");
-  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
-  event.preventDefault();
+// Shows a page of the server in the dialog, or goes to it if it cannot be read.
+async function openDialog(url) {
   try {
-    const answer = await get(link.href);
+    const answer = await get(url);
     const page = parse(await answer.text());
     showDialog(page.querySelector("main") || page.body, answer.ok ? "Cancel" : "Close");
   } catch {
-    location.assign(link.href);
+    location.assign(url);
   }
+}
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-confirm]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  openDialog(link.href);
 });
 
 function uptime(seconds) {

@@ -52,13 +52,11 @@ impl Chart {
         let skipped = self.points.len().saturating_sub(shown);
         let points = &self.points[skipped..];
         let step = 100.0 / to_f64(shown - 1);
-        let max = if self.max > 0.0 { self.max } else { 1.0 };
         let left = 100.0 - step * to_f64(points.len().saturating_sub(1));
-        let height = |point: f64| 100.0 - (point / max).clamp(0.0, 1.0) * 100.0;
         points
             .iter()
             .enumerate()
-            .map(|(n, point)| (left + step * to_f64(n), height(*point)))
+            .map(|(n, point)| (left + step * to_f64(n), from_top(*point, self.max)))
             .collect()
     }
 }
@@ -68,8 +66,14 @@ pub(crate) fn to_f64(count: usize) -> f64 {
     count as f64
 }
 
+/// How far below the top of a chart a figure is; `max` is at the top.
+pub(crate) fn from_top(figure: f64, max: f64) -> f64 {
+    let max = if max > 0.0 { max } else { 1.0 };
+    100.0 - (figure / max).clamp(0.0, 1.0) * 100.0
+}
+
 /// The value of an SVG `points` attribute.
-fn svg_points(line: &[(f64, f64)]) -> String {
+pub(crate) fn svg_points(line: &[(f64, f64)]) -> String {
     let points: Vec<String> = line.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
     points.join(" ")
 }

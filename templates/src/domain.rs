@@ -41,6 +41,8 @@ pub struct DomainPage {
     pub console: Option<String>,
     /// Whether there is a screen that the user may use.
     pub has_screen: bool,
+    /// The names of the spans of its history of use.
+    pub spans: Vec<String>,
     /// The newest entry first.
     pub history: Vec<HistoryEntry>,
     /// Forms for all operations that the domain's state allows.
@@ -129,7 +131,7 @@ impl DomainPage {
             section.card #history data-live="always" aria-label="History" {
                 h2 { "History" }
                 p.actions {
-                    @for span in ["hour", "day", "week", "month"] {
+                    @for span in &self.spans {
                         a.button href={ (self.href) "/history?span=" (span) } {
                             "Use in the last " (span)
                         }
@@ -269,6 +271,7 @@ pub(crate) mod tests {
             vcpus: vec![],
             console: Some(text()),
             has_screen: true,
+            spans: vec!["hour".into(), "week".into()],
             history: vec![HistoryEntry {
                 at: Moment { iso: text(), text: text() },
                 text: text(),

@@ -48,6 +48,14 @@ impl OperationForm {
     }
 }
 
+/// The form of an operation with its target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetForm {
+    /// The page to which the form posts.
+    pub href: String,
+    pub operation: OperationForm,
+}
+
 /// A field of a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {

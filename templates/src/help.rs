@@ -1,7 +1,7 @@
 //! The page of `/xend/help`: the reference of all pages and operations.
 
 use crate::layout::{Frame, Layout};
-use crate::parts::preformatted;
+use crate::parts::{preformatted, scroll};
 use maud::{Markup, html};
 
 /// The page of `/xend/help`.
@@ -96,7 +96,7 @@ const HEADINGS: [&str; 6] =
 fn table(params: &[HelpParam]) -> Markup {
     html! {
         @if !params.is_empty() {
-            div.scroll tabindex="0" role="group" aria-label="Parameters" {
+            (scroll("Parameters", &html! {
                 table {
                     thead {
                         tr {
@@ -121,7 +121,7 @@ fn table(params: &[HelpParam]) -> Markup {
                         }
                     }
                 }
-            }
+            }))
         }
     }
 }

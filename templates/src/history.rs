@@ -1,6 +1,6 @@
 //! The history of a domain.
 
-use crate::parts::Moment;
+use crate::parts::{Moment, scroll};
 use maud::{Markup, html};
 
 /// An event in a domain's history.
@@ -19,7 +19,7 @@ pub(crate) fn history_table(entries: &[HistoryEntry]) -> Markup {
         @if entries.is_empty() {
             p { "No events since xend was started." }
         } @else {
-            div.scroll tabindex="0" role="group" aria-label="Events" {
+            (scroll("Events", &html! {
                 table {
                     thead {
                         tr {
@@ -41,7 +41,7 @@ pub(crate) fn history_table(entries: &[HistoryEntry]) -> Markup {
                         }
                     }
                 }
-            }
+            }))
         }
     }
 }

@@ -75,17 +75,17 @@ pub(crate) struct OptionalColumn {
     pub(crate) usual: bool,
 }
 
-const fn optional(key: &'static str, label: &'static str, usual: bool) -> OptionalColumn {
-    OptionalColumn { key, label, usual }
+const fn usual(column: Column) -> OptionalColumn {
+    OptionalColumn { key: column.key(), label: column.label(), usual: true }
 }
 
 pub(crate) const OPTIONAL_COLUMNS: [OptionalColumn; 8] = [
-    optional("id", "ID", true),
-    optional("type", "Type", true),
-    optional("memory", "Memory", true),
-    optional("vcpus", "VCPUs", true),
-    optional("cpu", "CPU", true),
-    optional("uptime", "Uptime", true),
-    optional("address", "Address", true),
-    optional("devices", "Devices", false),
+    usual(Column::Id),
+    usual(Column::Type),
+    usual(Column::Memory),
+    usual(Column::Vcpus),
+    usual(Column::Cpu),
+    usual(Column::Uptime),
+    OptionalColumn { key: "address", label: "Address", usual: true },
+    OptionalColumn { key: "devices", label: "Devices", usual: false },
 ];

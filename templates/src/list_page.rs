@@ -1,6 +1,6 @@
 //! A page of tables: what the host has of a kind, with a filter and forms.
 
-use crate::domain_operations::OperationForm;
+use crate::domain_operations::TargetForm;
 use crate::form;
 use crate::layout::{Frame, Layout};
 use crate::parts::{Fact, Link, fact_table};
@@ -41,13 +41,6 @@ pub struct FilterField {
     pub value: String,
     /// The values and what they are called; empty for a field of text.
     pub choices: Vec<(String, String)>,
-}
-
-/// The form of an operation with its target.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TargetForm {
-    pub href: String,
-    pub operation: OperationForm,
 }
 
 /// The form by which a file is sent.
@@ -145,6 +138,7 @@ pub(crate) fn filter_form(fields: &[FilterField]) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain_operations::OperationForm;
     use crate::form::Action;
     use crate::table::{Cell, TableColumn};
     use crate::testing::{HOSTILE, assert_document, assert_form, forms, frame};

@@ -1,6 +1,6 @@
 //! Pages with one message: success or failure.
 
-use crate::domain_operations::OperationForm;
+use crate::domain_operations::TargetForm;
 use crate::layout::{Frame, Layout};
 use crate::parts::Link;
 use maud::{Markup, html};
@@ -13,16 +13,8 @@ pub struct MessagePage {
     /// The result in a sentence.
     pub message: String,
     /// What may be done next.
-    pub next: Option<NextStep>,
+    pub next: Option<TargetForm>,
     pub back: Link,
-}
-
-/// An operation that a page offers after another one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NextStep {
-    /// The page to which its form posts.
-    pub href: String,
-    pub operation: OperationForm,
 }
 
 /// The page of a request that failed.
@@ -80,6 +72,7 @@ fn back_links(back: &Link) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain_operations::OperationForm;
     use crate::testing::{HOSTILE, assert_document, assert_form, forms, frame};
 
     #[test]
@@ -98,7 +91,7 @@ mod tests {
             danger: false,
             fields: vec![],
         };
-        page.next = Some(NextStep { href: "/xend/domain".into(), operation: restore });
+        page.next = Some(TargetForm { href: "/xend/domain".into(), operation: restore });
         let with_next = page.render();
         assert_document(&with_next);
         assert_form(forms(&with_next)[0], "/xend/domain", &["restore"], &[]);

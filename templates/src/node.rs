@@ -2,7 +2,7 @@
 
 use crate::chart::{Shares, share_class};
 use crate::layout::{Frame, Layout};
-use crate::parts::{Fact, Link, fact_table, value};
+use crate::parts::{Fact, Link, fact_table, scroll, value};
 use maud::html;
 
 /// The page of `/xend/node`.
@@ -42,7 +42,7 @@ impl NodePage {
                 section.card #use data-live="always" aria-labelledby="use-title" {
                     h2 #use-title { "Usage" }
                     @for shares in &self.shares { (shares.markup()) }
-                    div.scroll tabindex="0" role="group" aria-label="Usage by domain" {
+                    (scroll("Usage by domain", &html! {
                         table.legend {
                             thead {
                                 tr {
@@ -64,7 +64,7 @@ impl NodePage {
                                 }
                             }
                         }
-                    }
+                    }))
                 }
                 section.card aria-labelledby="host-title" {
                     h2 #host-title { "Host" }

@@ -91,10 +91,15 @@ impl Uptime {
     }
 }
 
+/// A block that scrolls sideways, by keyboard as well.
+pub(crate) fn scroll(label: &str, content: &Markup) -> Markup {
+    html! { div.scroll tabindex="0" role="group" aria-label=(label) { (content) } }
+}
+
 /// A table of names and values, without a head.
 pub(crate) fn fact_table(facts: &[Fact]) -> Markup {
     html! {
-        div.scroll tabindex="0" role="group" aria-label="Facts" {
+        (scroll("Facts", &html! {
             table.facts {
                 tbody {
                     @for fact in facts {
@@ -102,7 +107,7 @@ pub(crate) fn fact_table(facts: &[Fact]) -> Markup {
                     }
                 }
             }
-        }
+        }))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::chart::small_bar;
 use crate::form::{self, Action};
-use crate::parts::{Link, Moment, badge};
+use crate::parts::{Link, Moment, badge, scroll};
 use maud::{Markup, html};
 
 /// A table with a heading.
@@ -116,7 +116,7 @@ impl Table {
 
     fn table(&self) -> Markup {
         html! {
-            div.scroll tabindex="0" role="group" aria-label=(self.title) {
+            (scroll(&self.title, &html! {
                 table.rows {
                     thead {
                         tr {
@@ -141,7 +141,7 @@ impl Table {
                         }
                     }
                 }
-            }
+            }))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Charts of means and maxima over a longer time, with gaps where nothing is known.
 
-use crate::chart::to_f64;
+use crate::chart::{from_top, svg_points, to_f64};
 use maud::{Markup, html};
 
 /// A chart of figures with one unit.
@@ -54,11 +54,12 @@ impl TimeChart {
                 svg.chart viewBox="0 0 100 100" preserveAspectRatio="none" role="img"
                     aria-label=(description) {
                     @for (line, class) in self.classed() {
-                        @for part in line.parts() {
-                            polygon.(class) points=(self.area(line, &part)) {}
+                        @let parts = line.parts();
+                        @for part in &parts {
+                            polygon.(class) points=(svg_points(&self.area(line, part))) {}
                         }
-                        @for part in line.parts() {
-                            polyline.(class) points=(self.line(line, &part)) {}
+                        @for part in &parts {
+                            polyline.(class) points=(svg_points(&self.line(line, part))) {}
                         }
                     }
                 }
@@ -72,54 +73,39 @@ impl TimeChart {
         self.lines.iter().zip(["a", "b"])
     }
 
-    /// The means of a part as the value of an SVG `points` attribute.
-    fn line(&self, line: &TimeLine, part: &Part) -> String {
-        let points = part.steps().map(|(at, (mean, _))| self.point(line, at, mean));
-        let mut points: Vec<String> = points.collect();
+    /// The means of a part.
+    fn line(&self, line: &TimeLine, part: &[Step]) -> Vec<(f64, f64)> {
+        let means = part.iter().map(|&(at, (mean, _))| self.point(line, at, mean));
+        let mut points: Vec<_> = means.collect();
         // A single step is a short line.
-        if let [(at, (mean, _))] = part.0[..] {
+        if let [(at, (mean, _))] = *part {
             points.push(self.point(line, at + 1, mean));
         }
-        points.join(" ")
+        points
     }
 
     /// The area between zero and the maxima of a part.
-    fn area(&self, line: &TimeLine, part: &Part) -> String {
-        let (first, last) = part.ends();
-        let mut points = vec![self.point(line, first, 0.0)];
-        points.extend(part.steps().map(|(at, (_, max))| self.point(line, at, max)));
-        points.push(self.point(line, last, 0.0));
-        points.join(" ")
+    fn area(&self, line: &TimeLine, part: &[Step]) -> Vec<(f64, f64)> {
+        let base = |step: Option<&Step>| step.map(|&(at, _)| self.point(line, at, 0.0));
+        let maxima = part.iter().map(|&(at, (_, max))| self.point(line, at, max));
+        base(part.first()).into_iter().chain(maxima).chain(base(part.last())).collect()
     }
 
-    fn point(&self, line: &TimeLine, at: usize, figure: f64) -> String {
+    fn point(&self, line: &TimeLine, at: usize, figure: f64) -> (f64, f64) {
         let width = to_f64(line.steps.len().saturating_sub(1).max(1));
-        let max = if self.max > 0.0 { self.max } else { 1.0 };
-        let height = 100.0 - (figure / max).clamp(0.0, 1.0) * 100.0;
-        format!("{:.1},{height:.1}", (to_f64(at) / width * 100.0).min(100.0))
+        ((to_f64(at) / width * 100.0).min(100.0), from_top(figure, self.max))
     }
 }
 
-/// Known steps without a gap, each with its number.
-struct Part(Vec<(usize, (f64, f64))>);
-
-impl Part {
-    fn steps(&self) -> impl Iterator<Item = (usize, (f64, f64))> {
-        self.0.iter().copied()
-    }
-
-    fn ends(&self) -> (usize, usize) {
-        let number = |step: Option<&(usize, (f64, f64))>| step.map_or(0, |(at, _)| *at);
-        (number(self.0.first()), number(self.0.last()))
-    }
-}
+/// The number of a step, its mean and its maximum.
+type Step = (usize, (f64, f64));
 
 impl TimeLine {
-    fn parts(&self) -> Vec<Part> {
+    /// Known steps without a gap between them.
+    fn parts(&self) -> Vec<Vec<Step>> {
         let numbered = self.steps.iter().copied().enumerate();
-        let known: Vec<_> = numbered.filter_map(|(at, step)| Some((at, step?))).collect();
-        let parts = known.chunk_by(|(at, _), (next, _)| at + 1 == *next);
-        parts.map(|part| Part(part.to_vec())).collect()
+        let known: Vec<Step> = numbered.filter_map(|(at, step)| Some((at, step?))).collect();
+        known.chunk_by(|(at, _), (next, _)| at + 1 == *next).map(<[Step]>::to_vec).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The page with what a domain or the host used over some time.
 
 use crate::layout::{Frame, Layout};
-use crate::parts::{Link, Moment};
+use crate::parts::{Link, Moment, scroll};
 use crate::time_chart::TimeChart;
 use maud::{Markup, html};
 
@@ -78,7 +78,7 @@ impl UsagePage {
 
     fn table(&self) -> Markup {
         html! {
-            div.scroll tabindex="0" role="region" aria-label="Table of figures" {
+            (scroll("Table of figures", &html! {
                 table.figures {
                     caption { "Mean and maximum of each step of " (self.step) }
                     thead {
@@ -105,7 +105,7 @@ impl UsagePage {
                         }
                     }
                 }
-            }
+            }))
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The VCPUs of a domain.
 
 use crate::layout::{Frame, Layout};
-use crate::parts::Link;
+use crate::parts::{Link, scroll};
 use maud::{Markup, html};
 
 /// A VCPU.
@@ -58,7 +58,7 @@ pub(crate) fn vcpu_table(vcpus: &[Vcpu]) -> Markup {
         @if vcpus.is_empty() {
             p { "No VCPUs." }
         } @else {
-            div.scroll tabindex="0" role="group" aria-label="VCPUs" {
+            (scroll("VCPUs", &html! {
                 table {
                     thead {
                         tr {
@@ -71,7 +71,7 @@ pub(crate) fn vcpu_table(vcpus: &[Vcpu]) -> Markup {
                         @for vcpu in vcpus { (row(vcpu)) }
                     }
                 }
-            }
+            }))
         }
     }
 }

@@ -24,6 +24,7 @@ pub(crate) enum Query {
     AllDevices,
     Sedf,
     Sched,
+    Scheduler,
     Vnets,
     SavedConfig,
     Hardware,
@@ -43,7 +44,7 @@ pub(crate) enum Query {
     StoreTree,
 }
 
-pub(crate) const QUERIES: [Query; 30] = [
+pub(crate) const QUERIES: [Query; 31] = [
     Query::Domains,
     Query::Domain,
     Query::DomainsWith,
@@ -57,6 +58,7 @@ pub(crate) const QUERIES: [Query; 30] = [
     Query::AllDevices,
     Query::Sedf,
     Query::Sched,
+    Query::Scheduler,
     Query::Vnets,
     Query::SavedConfig,
     Query::Hardware,
@@ -97,6 +99,7 @@ impl Query {
             Query::AllDevices => view.all_devices(domain).await.map(drop),
             Query::Sedf => view.sedf(domain).await.map(drop),
             Query::Sched => view.sched(domain, Scheduler::Credit).await.map(drop),
+            Query::Scheduler => view.scheduler(domain).await.map(drop),
             Query::Vnets => view.vnets().await.map(drop),
             Query::SavedConfig => view.saved_config(Path::new("/nonexistent")).await.map(drop),
             Query::Hardware => view.hardware().await.map(drop),
@@ -143,6 +146,7 @@ impl Query {
             | Query::Vcpus
             | Query::Sedf
             | Query::Sched
+            | Query::Scheduler
             | Query::WaitForDevices
             | Query::Usage
             | Query::Disks => there,

@@ -1,9 +1,11 @@
 //! The lists of what the host has: networks, CPU pools, PCI devices, saved domains, tasks, events,
 //! accounts, the log.
 
-use crate::http_host_support::{open, send, send_and_follow};
+use crate::http_host_support::send_and_follow;
 use crate::http_json_support::{get, parsed, perform};
-use crate::http_support::{Daemon, Listener, ask, encoded, guest};
+use crate::http_support::{
+    Daemon, Listener, ask, encoded, guest, open_page as open, send_form as send,
+};
 use serde_json::json;
 use std::fs;
 

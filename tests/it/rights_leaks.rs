@@ -174,6 +174,7 @@ async fn everything(view: &View, busy: &Busy) -> Vec<(&'static str, String)> {
         ("store_node", shown(view.store_node(&own, &node).await)),
         ("store_tree", shown(view.store_tree(&own, &node).await)),
         ("sedf", shown(view.sedf(&own).await)),
+        ("scheduler", shown(view.scheduler(&own).await)),
         ("sched", shown(view.sched(&own, Scheduler::Credit).await)),
         ("saved_config", shown(view.saved_config(&busy.world.files().join("none")).await)),
         ("events_after", shown(view.events_after(0, usize::MAX))),

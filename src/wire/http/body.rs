@@ -1,19 +1,22 @@
 //! Bodies of POST requests: bounded, read to their end, and parsed as forms or JSON.
 
 use super::context::Http;
+use super::errors::{busy, malformed_request, too_large};
 use super::json::request::JsonBody;
 use super::multipart;
 use super::params::Params;
+use super::request::RequestInfo;
 use crate::memory_budget::{MemoryBudget, OverBudget, Reservation, ReservedBuffer};
 use axum::body::Body;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Request, Version};
+use axum::response::Response;
 use http_body_util::BodyExt;
 
 /// Bytes beyond the limit that are still read, so that a client that writes its whole request
-/// before it reads gets the answer (libvirt dies of SIGPIPE otherwise).
-const DRAIN_LIMIT: usize = 16 * 1024 * 1024;
+/// before it reads gets the answer (libvirt dies of SIGPIPE otherwise, and a browser shows none).
+pub(super) const DRAIN_LIMIT: usize = 16 * 1024 * 1024;
 
 /// How many times a form is in memory while its operation reads it: its parameters, two copies of
 /// them with some left out, and a decoded value.
@@ -53,6 +56,17 @@ pub(super) enum BodyError {
     OverBudget(OverBudget),
     /// The connection broke, or the body is malformed.
     Malformed(String),
+}
+
+impl BodyError {
+    /// The answer to a request whose body may have `max_body` bytes.
+    pub(super) fn answer(&self, request: &RequestInfo, max_body: usize) -> Response {
+        match self {
+            Self::OverBudget(over) => busy(request, &over.to_string()),
+            Self::TooLarge => too_large(request, max_body),
+            Self::Malformed(reason) => malformed_request(request, reason),
+        }
+    }
 }
 
 impl From<OverBudget> for BodyError {

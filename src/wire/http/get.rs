@@ -8,6 +8,7 @@ use super::html::domain::Details;
 use super::json::answers::{Node, Vnet};
 use super::json::domain::Domain;
 use super::json::request::Arguments;
+use super::operation::asking;
 use super::operations::by_page::DOMAIN_OPERATIONS;
 use super::operations::vcpus::VCPUINFO;
 use super::request::RequestInfo;
@@ -17,7 +18,7 @@ use super::viewer_socket::{self, Viewed};
 use super::{answer, config_text, events, host, html, post};
 use crate::core::consoles::ConsoleViewer;
 use crate::core::error::Error;
-use crate::core::model::{DomainRef, Scheduler};
+use crate::core::model::DomainRef;
 use crate::core::rights::OpKind;
 use crate::core::snapshot::DomainView;
 use crate::core::view::View;
@@ -103,8 +104,7 @@ pub(super) async fn confirm(State(http): State<Http>, request: RequestInfo) -> A
     let view = http.view(&request.caller);
     let domain = find_domain(&view, &request, "confirm").await?;
     let op = request.query.operation().unwrap_or_default();
-    let operation = DOMAIN_OPERATIONS.iter().find(|operation| operation.name == op);
-    Ok(match operation.and_then(|operation| Some((operation, operation.data_loss?))) {
+    Ok(match asking(&DOMAIN_OPERATIONS, &op) {
         Some((operation, data_loss)) => {
             for kind in operation.kinds {
                 view.require_on(*kind, operation.name, &domain)
@@ -266,14 +266,7 @@ async fn read_details(view: &View, domain: &DomainView) -> Details {
     let samples = view.samples(&domain.uuid);
     let history = view.history(&domain.uuid);
     let host = view.host_info().clone();
-    let scheduler = async {
-        for scheduler in [Scheduler::Credit, Scheduler::Credit2, Scheduler::Sedf] {
-            if view.sched(&uuid, scheduler).await.is_ok() {
-                return Some(scheduler);
-            }
-        }
-        None
-    };
+    let scheduler = async { view.scheduler(&uuid).await.ok() };
     let sedf = async { view.sedf(&uuid).await.ok().map(|(_, params)| params) };
     if domain.facts.is_none() {
         let (scheduler, sedf) = tokio::join!(scheduler, sedf);

@@ -6,14 +6,17 @@ use std::cmp::Ordering;
 /// in case or in leading zeros alone are in the order of their bytes, so that no two texts are
 /// equal unless they are the same.
 pub(super) fn natural_order(a: &str, b: &str) -> Ordering {
-    let (mut left, mut right) = (a.as_bytes(), b.as_bytes());
+    let mut left = a.as_bytes();
+    let mut right = b.as_bytes();
     while let (Some(l), Some(r)) = (left.first(), right.first()) {
         let order = if l.is_ascii_digit() && r.is_ascii_digit() {
-            let (l, r) = (take_number(&mut left), take_number(&mut right));
-            l.len().cmp(&r.len()).then_with(|| l.cmp(r))
+            let left_number = take_number(&mut left);
+            let right_number = take_number(&mut right);
+            left_number.len().cmp(&right_number.len()).then_with(|| left_number.cmp(right_number))
         } else {
             let order = l.to_ascii_lowercase().cmp(&r.to_ascii_lowercase());
-            (left, right) = (&left[1..], &right[1..]);
+            left = &left[1..];
+            right = &right[1..];
             order
         };
         if order != Ordering::Equal {

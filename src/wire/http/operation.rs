@@ -42,6 +42,15 @@ pub(super) struct Operation {
     pub(super) build: fn(&OperationRequest<'_>) -> Result<EngineRequest, Invalid>,
 }
 
+/// The operation with this name that asks before it loses data, and what is lost.
+pub(super) fn asking(
+    all: &[&'static Operation],
+    op: &str,
+) -> Option<(&'static Operation, &'static str)> {
+    let operation = *all.iter().find(|operation| operation.name == op)?;
+    Some((operation, operation.data_loss?))
+}
+
 impl Operation {
     /// The request to the engine.
     ///

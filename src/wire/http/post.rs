@@ -1,14 +1,14 @@
 //! POST: finds the operation that `op` names, performs it, and answers with its result.
 
-use super::body::{BodyError, PostBody, PostContent, read_body};
+use super::body::{PostBody, PostContent, read_body};
 use super::context::Http;
 use super::engine_request::{EngineAnswer, EngineRequest, Query};
 use super::errors::{
-    busy, creation_failed, malformed_request, no_operation, no_operations, no_such_domain,
-    operation_failed, problem, refused, too_large, unknown_operation,
+    busy, creation_failed, no_operation, no_operations, no_such_domain, operation_failed, problem,
+    refused, unknown_operation,
 };
 use super::format::Format;
-use super::host::storage::image_path;
+use super::host::upload::created_image;
 use super::json::problem::Problem;
 use super::json::problem_kind::ProblemKind;
 use super::json::request::Arguments;
@@ -23,7 +23,7 @@ use super::response::{Content, because, ok, respond, see_other, with_location};
 use super::{answer, domain_list, events, html, task_pages};
 use crate::core::error::Error;
 use crate::core::model::{DomainRef, Uuid};
-use crate::core::op::{Change, Outcome};
+use crate::core::op::Outcome;
 use crate::memory_budget::Reservation;
 use crate::sxp::Limits;
 use axum::extract::Request;
@@ -55,11 +55,7 @@ async fn read(
     raw_request: Request,
 ) -> Result<PostBody, Response> {
     let max_body = http.max_body();
-    read_body(http, raw_request, max_body).await.map_err(|error| match error {
-        BodyError::OverBudget(over) => busy(request, &over.to_string()),
-        BodyError::TooLarge => too_large(request, max_body),
-        BodyError::Malformed(reason) => malformed_request(request, &reason),
-    })
+    read_body(http, raw_request, max_body).await.map_err(|error| error.answer(request, max_body))
 }
 
 /// Performs the operation that the body names.
@@ -143,13 +139,14 @@ pub(super) async fn perform(
     } else {
         snapshot.find(&DomainRef::new(request.name())).map(AsRef::as_ref)
     };
+    let new_uuid = http.engine().new_uuid();
     let operation_request = OperationRequest {
         name: request.name(),
         view: domain,
         params,
         config: config.as_ref(),
         policy: &view.policy(),
-        new_uuid: http.engine().new_uuid(),
+        new_uuid,
     };
     // For the tree of a configuration, until the model has been made of it.
     let mut tree = http.budget().reservation();
@@ -159,7 +156,6 @@ pub(super) async fn perform(
     }
     let engine_request = operation.request(&operation_request);
     drop((tree, config));
-    let made = engine_request.as_ref().ok().and_then(made_by);
     let answer = match engine_request {
         Ok(EngineRequest::ListDomains) => {
             return match domain_list::perform(http, &view, request, params, follow).await {
@@ -185,7 +181,7 @@ pub(super) async fn perform(
     let exists = !matches!(answer, Err(Error::NoSuchDomain(_) | Error::NoSuchVnet(_)));
     let is_permitted = !matches!(answer, Err(Error::NotPermitted { .. }));
     let response = match answer {
-        Ok(answer) => succeeded(request, operation, params, &answer, made),
+        Ok(answer) => succeeded(request, operation, params, &answer, new_uuid),
         Err(error) if request.format == Format::Json => {
             let problem = problem(&problem_of(request, operation, names, domain, &error));
             return because(problem, error.for_record());
@@ -212,20 +208,13 @@ fn is_wanted_as_task(request: &RequestInfo, engine_request: &EngineRequest) -> b
     request.prefers_task && request.format == Format::Json && can_be_long
 }
 
-/// The image that a request makes.
-const fn made_by(request: &EngineRequest) -> Option<Uuid> {
-    match request {
-        EngineRequest::Change(Change::CreateVdi { uuid, .. }) => Some(*uuid),
-        _ => None,
-    }
-}
-
+/// The answer of an operation that is done. If it made an image, that is `new_uuid`.
 fn succeeded(
     request: &RequestInfo,
     operation: &Operation,
     params: &Params,
     answer: &EngineAnswer,
-    made: Option<Uuid>,
+    new_uuid: Uuid,
 ) -> Response {
     // A script that does not ask for pages gets xend's answer.
     let wants_page = request.format == Format::Html { explicit: true };
@@ -233,11 +222,7 @@ fn succeeded(
         Success::Answer(_) => ok(answer::content(request, operation.name, answer)),
         Success::Created | Success::Restored => created(request, operation, answer),
         Success::Listed(page) | Success::Made(page) if wants_page => see_other(page),
-        Success::Made(_) => {
-            let path = made.map(image_path).unwrap_or_default();
-            let url = format!("{}{path}", request.origin);
-            with_location(respond(201, "Created", Content::Empty), &url)
-        }
+        Success::Made(_) => created_image(request, new_uuid),
         Success::Accepted | Success::Empty | Success::Listed(_) | Success::Zero
             if request.format == Format::Json =>
         {

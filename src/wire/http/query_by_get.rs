@@ -27,10 +27,11 @@ pub(super) fn refusal(page: &Page, request: &Request) -> Option<Response> {
     if is_form || !matches!(*request.method(), Method::GET | Method::HEAD) {
         return None;
     }
-    let query = Params::from_query(request.uri().query()?);
+    let query = request.uri().query()?;
     if Format::negotiate(request.headers()) != Format::Json {
         return None;
     }
+    let query = Params::from_query(query);
     operation(page, &query).or_else(|| unknown_parameter(page, &query))
 }
 

@@ -1,9 +1,9 @@
 //! `/xend/selection`: an operation on several domains, for pages. GET asks, naming the domains;
 //! POST carries it out, a few domains at a time.
 
-use super::body::{BodyError, Form, read_form};
+use super::body::{Form, read_form};
 use super::context::Http;
-use super::errors::{busy, malformed_request, no_operations, operation_failed, too_large};
+use super::errors::{no_operations, operation_failed};
 use super::html;
 use super::operation::{Operation, OperationRequest};
 use super::params::Params;
@@ -43,11 +43,9 @@ pub(super) async fn perform(
         return Err(no_operations(&request));
     }
     let max_body = http.max_body();
-    let form = read_form(&http, raw_request, max_body).await.map_err(|error| match error {
-        BodyError::OverBudget(over) => busy(&request, &over.to_string()),
-        BodyError::TooLarge => too_large(&request, max_body),
-        BodyError::Malformed(reason) => malformed_request(&request, &reason),
-    })?;
+    let form = read_form(&http, raw_request, max_body)
+        .await
+        .map_err(|error| error.answer(&request, max_body))?;
     let Form { params, memory } = form;
     let selection = Selection::parse(&params)
         .map_err(|invalid| operation_failed(&request, "selection", &invalid.into()))?;

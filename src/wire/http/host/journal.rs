@@ -58,8 +58,8 @@ impl Filter {
         Ok(Self { kind, wanted: wanted.trim().to_lowercase() })
     }
 
-    fn has(&self, event: &JournalEvent) -> bool {
-        let is_of_kind = match (self.kind, event.kind) {
+    fn has(&self, event: &Event) -> bool {
+        let is_of_kind = match (self.kind, shape::event_kind(&event.what)) {
             // What an operation does in between, and how far it is, is on the page of tasks.
             (_, "progress") => false,
             (None, _)
@@ -70,10 +70,14 @@ impl Filter {
             | (Some("guests"), "guest") => true,
             _ => false,
         };
-        let mut texts = [&event.about, &event.text].into_iter().chain(&event.caller);
-        is_of_kind
-            && (self.wanted.is_empty()
-                || texts.any(|text| text.to_lowercase().contains(&self.wanted)))
+        is_of_kind && (self.wanted.is_empty() || self.is_in(event))
+    }
+
+    /// Whether a text of the event has what is wanted.
+    fn is_in(&self, event: &Event) -> bool {
+        let entry = history::entry(event);
+        let texts = [&event.name, &entry.text, &entry.caller];
+        texts.into_iter().any(|text| text.to_lowercase().contains(&self.wanted))
     }
 }
 
@@ -90,15 +94,10 @@ pub(crate) async fn get(
     let all = view.events_after(0, usize::MAX).events;
     let snapshot = view.snapshot();
     let print = || {
-        let shown: Vec<(Arc<Event>, JournalEvent)> = all
-            .iter()
-            .rev()
-            .map(|event| (event.clone(), json(event)))
-            .filter(|(_, json)| filter.has(json))
-            .collect();
-        let total = shown.len();
-        let (events, json): (Vec<_>, Vec<_>) = part.select(shown.into_iter()).into_iter().unzip();
-        let journal = Journal { total, events: json };
+        let found: Vec<&Arc<Event>> = all.iter().rev().filter(|event| filter.has(event)).collect();
+        let total = found.len();
+        let events = part.select(found.into_iter());
+        let journal = Journal { total, events: events.iter().map(|event| json(event)).collect() };
         respond(&request, &journal, || {
             let rows = events.iter().map(|event| row(event, &snapshot)).collect();
             ListPage {

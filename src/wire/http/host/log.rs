@@ -31,15 +31,16 @@ pub(crate) fn page(request: &RequestInfo, text: &str) -> Result<LogPage, Invalid
     let (least, wanted) = filter(&request.query)?;
     let part = Part::of(&request.query, PER_PAGE)?;
     let lowercase = wanted.to_lowercase();
-    let matching: Vec<LogLine> = text
+    let has_text = |line: &str| lowercase.is_empty() || line.to_lowercase().contains(&lowercase);
+    let matching: Vec<(LogLevel, &str)> = text
         .lines()
-        .map(|line| LogLine { text: line.to_owned(), level: level(line) })
-        .filter(|line| line.level >= least && line.text.to_lowercase().contains(&lowercase))
+        .map(|line| (level(line), line))
+        .filter(|(level, line)| *level >= least && has_text(line))
         .collect();
     let total = matching.len();
     // The newest part is the first one, and within a part the newest line is the last.
-    let mut lines = part.select(matching.into_iter().rev());
-    lines.reverse();
+    let lines = part.select(matching.into_iter().rev()).into_iter().rev();
+    let lines = lines.map(|(level, line)| LogLine { text: line.to_owned(), level }).collect();
     Ok(LogPage {
         frame: frame(request),
         filter: vec![

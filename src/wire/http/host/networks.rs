@@ -68,7 +68,7 @@ impl Facts<'_> {
             .collect();
         let created: HashSet<&str> =
             self.inventory.networks().map(|(_, network)| network.bridge.as_str()).collect();
-        let mut members = of_bridges(self.snapshot, Some(self.default));
+        let mut members = of_bridges(self.snapshot, self.default);
         for name in existing.iter().chain(&created) {
             members.entry((*name).to_owned()).or_default();
         }

@@ -12,6 +12,7 @@ use crate::wire::http::html::plain_form::form_of;
 use crate::wire::http::json::host::{Saved, SavedFile};
 use crate::wire::http::json::task::moment as rfc3339;
 use crate::wire::http::operation::Param;
+use crate::wire::http::operation::asking;
 use crate::wire::http::operations::by_page::SAVED_OPERATIONS;
 use crate::wire::http::request::RequestInfo;
 use crate::wire::http::response::{Content, ok};
@@ -82,9 +83,9 @@ pub(crate) async fn confirm(
     let failed = |error| operation_failed(&request, "delete", &error);
     view.require(OpKind::RemoveSaved, "delete").map_err(failed)?;
     let op = request.query.operation().unwrap_or_default();
-    let operation = SAVED_OPERATIONS.iter().find(|operation| operation.name == op);
-    let asked = operation.and_then(|operation| Some((operation, operation.data_loss?)));
-    let Some((operation, data_loss)) = asked else { return Ok(invalid_request(&request)) };
+    let Some((operation, data_loss)) = asking(&SAVED_OPERATIONS, &op) else {
+        return Ok(invalid_request(&request));
+    };
     let file = request.query.path("file").map_err(|invalid| failed(invalid.into()))?;
     let page = ConfirmPage {
         frame: frame(&request),

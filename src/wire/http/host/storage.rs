@@ -1,6 +1,6 @@
 //! `GET /xend/node/storage` and the pages below: disk images.
 
-use super::listing::{PAGE_PARAM, Part, bytes, list_page, notice, respond, some_links, text_field};
+use super::listing::{PAGE_PARAM, Part, bytes, list_page, respond, some_links, text_field};
 use super::usage::of_images;
 use crate::core::error::Error;
 use crate::core::inventory::Inventory;
@@ -15,6 +15,7 @@ use crate::wire::http::errors::{invalid_request, operation_failed};
 use crate::wire::http::html::parts::{domain_link, frame};
 use crate::wire::http::html::plain_form::form_of;
 use crate::wire::http::json::host::{Image, Storage};
+use crate::wire::http::operation::asking;
 use crate::wire::http::operation::{Param, ParamKind, optional};
 use crate::wire::http::operations::by_page::{IMAGE_OPERATIONS, STORAGE_OPERATIONS};
 use crate::wire::http::request::RequestInfo;
@@ -132,9 +133,9 @@ pub(crate) async fn confirm(
     let inventory = view.inventory();
     let (item, _) = named(&view, &request, &inventory).map_err(failed)?;
     let op = request.query.operation().unwrap_or_default();
-    let operation = IMAGE_OPERATIONS.iter().find(|operation| operation.name == op);
-    let asked = operation.and_then(|operation| Some((operation, operation.data_loss?)));
-    let Some((operation, data_loss)) = asked else { return Ok(invalid_request(&request)) };
+    let Some((operation, data_loss)) = asking(&IMAGE_OPERATIONS, &op) else {
+        return Ok(invalid_request(&request));
+    };
     for kind in operation.kinds {
         view.require(*kind, operation.name).map_err(failed)?;
     }
@@ -340,7 +341,6 @@ fn image_page(request: &RequestInfo, found: &Found<'_>) -> ListPage {
     let delete = Link::new("Delete…", format!("{href}/confirm?op=delete"));
     ListPage {
         parent: Some(PATH.to_owned()),
-        notice: notice(request),
         facts,
         tables: vec![domains],
         forms: offered

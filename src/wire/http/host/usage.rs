@@ -33,16 +33,15 @@ pub(super) fn of_images<'a>(
 /// The domains on each bridge. Interfaces that name none are on `default`.
 pub(super) fn of_bridges<'a>(
     snapshot: &'a Snapshot,
-    default: Option<&str>,
+    default: &str,
 ) -> BTreeMap<String, Vec<&'a Arc<DomainView>>> {
     let mut members: BTreeMap<String, Vec<&Arc<DomainView>>> = BTreeMap::new();
     for view in snapshot.domains() {
         let devices = view.configs().flat_map(|config| &config.devices);
         for vif in devices.filter_map(Device::as_vif) {
-            let named = vif.bridge.as_ref().map(ToString::to_string);
-            if let Some(bridge) = named.or_else(|| default.map(str::to_owned)) {
-                add(members.entry(bridge).or_default(), view);
-            }
+            let bridge =
+                vif.bridge.as_ref().map_or_else(|| default.to_owned(), ToString::to_string);
+            add(members.entry(bridge).or_default(), view);
         }
     }
     members
@@ -128,11 +127,10 @@ mod tests {
             Device::Vif(Vif { bridge: bridge.map(Text::from), ..Vif::default() })
         };
         let host = host(&[("web1", vec![vif(Some("lan"))]), ("web2", vec![vif(None)])]);
-        let on = of_bridges(&host, Some("xenbr0"));
+        let on = of_bridges(&host, "xenbr0");
         assert_eq!(
             (names(&on["lan"]), names(&on["xenbr0"])),
             (vec!["web1".into()], vec!["web2".into()])
         );
-        assert_eq!(of_bridges(&host, None).len(), 1);
     }
 }

@@ -64,13 +64,8 @@ fn column(text: &[u8], error: &ConfigTextError) -> usize {
     before.map_or(error.column, |before| String::from_utf8_lossy(before).chars().count() + 1)
 }
 
-/// The page with a text that the fields make.
-pub(crate) fn page(request: &RequestInfo, form: &Form<'_>, failure: Option<&Failure>) -> String {
-    edited_page(request, form, form.text, failure)
-}
-
-/// The page with a text that somebody has edited; the fields make `made`.
-pub(crate) fn edited_page(
+/// The page. The fields make `made`, which is another text if somebody has edited it.
+pub(crate) fn page(
     request: &RequestInfo,
     form: &Form<'_>,
     made: &str,
@@ -102,7 +97,7 @@ pub(crate) fn failed(request: &RequestInfo, text: &[u8], failure: &Failure) -> S
     let fields = Fields::of_type(None, &choices, Uuid::nil());
     let text = String::from_utf8_lossy(text);
     let form = Form { choices: &choices, fields: &fields.typed, text: &text };
-    edited_page(request, &form, "", Some(failure))
+    page(request, &form, "", Some(failure))
 }
 
 /// How far a creation is. With a failure, the domain exists all the same.

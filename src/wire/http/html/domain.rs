@@ -8,7 +8,7 @@ use super::usage::Scale;
 use super::{devices, history};
 use crate::core::journal::Event;
 use crate::core::model::{
-    DeviceFacts, GuestKind, GuestReport, HostInfo, Image, Scheduler, SedfParams, VcpuFacts,
+    DeviceFacts, GuestKind, GuestReport, HostInfo, Image, Scheduler, SedfParams, Span, VcpuFacts,
 };
 use crate::core::rights::{Access, OpKind};
 use crate::core::samples::{self, Sample};
@@ -74,6 +74,7 @@ pub(crate) fn page(request: &RequestInfo, view: &DomainView, details: &Details) 
         vcpus: details.vcpus.iter().map(vcpu).collect(),
         console: details.console.as_ref().map(|text| last_lines(&String::from_utf8_lossy(text))),
         has_screen: view.screen_address().is_some() && may_use_screen,
+        spans: Span::ALL.map(|span| span.name().to_owned()).to_vec(),
         history: details.history.iter().map(|event| history::entry(event)).collect(),
         operations: groups(view, &situation),
         config_text: config_text::print(view.definition.as_ref().unwrap_or(&view.config)),

@@ -5,7 +5,7 @@ use crate::core::rights::OpKind;
 use crate::wire::http::operations::save::RESTORE;
 use crate::wire::http::params::Params;
 use crate::wire::http::request::RequestInfo;
-use xend_templates::{ErrorPage, Field, Link, MessagePage, NextStep, OperationForm};
+use xend_templates::{ErrorPage, Field, Link, MessagePage, OperationForm, TargetForm};
 
 /// The page after an operation that has no result. `params` are those of the request.
 pub(crate) fn done(request: &RequestInfo, op: &str, params: &Params) -> String {
@@ -30,11 +30,11 @@ pub(crate) fn done(request: &RequestInfo, op: &str, params: &Params) -> String {
 }
 
 /// The form that restores a domain from the file to which it was saved, for those who may.
-fn restore(request: &RequestInfo, file: &str) -> Option<NextStep> {
+fn restore(request: &RequestInfo, file: &str) -> Option<TargetForm> {
     if !RESTORE.is_offered(&request.access()) {
         return None;
     }
-    Some(NextStep {
+    Some(TargetForm {
         href: "/xend/domain".to_owned(),
         operation: OperationForm {
             op: RESTORE.name.to_owned(),

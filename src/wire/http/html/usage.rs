@@ -124,7 +124,9 @@ fn chart(name: &str, lines: &[(&str, Resource)], usage: &UsageHistory, scale: Sc
 
 fn line(name: &str, resource: Resource, usage: &UsageHistory) -> TimeLine {
     let step = |level: Level| (f64::from(level.mean), f64::from(level.max));
-    let (mut sum, mut count, mut highest) = (0.0, 0.0_f64, 0.0);
+    let mut sum = 0.0;
+    let mut count = 0.0_f64;
+    let mut highest = 0.0;
     for level in levels(usage, resource) {
         sum += f64::from(level.mean);
         count += 1.0;

@@ -3,9 +3,10 @@
 use crate::core::caller::{Caller, Principal};
 use crate::core::engine::Engine;
 use crate::core::error::Error;
-use crate::core::model::{ClientData, ClientValue, DomainConfig, DomainRef, Uuid, Vdi, VdiKind};
+use crate::core::model::{DomainConfig, DomainRef, Uuid, VdiKind};
 use crate::core::op::{Change, DomainOp, ImageContent};
 use crate::memory_budget::Reservation;
+use crate::wire::http::operations::storage::new_image;
 use crate::wire::http::params::Params;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -74,7 +75,7 @@ impl Progress {
 
 /// A domain that is being created.
 pub(in crate::wire::http) struct Creation {
-    id: Uuid,
+    pub(super) id: Uuid,
     owner: Principal,
     /// The domain's name.
     pub(in crate::wire::http) name: String,
@@ -128,7 +129,10 @@ async fn perform(engine: &Engine, caller: &Caller, step: Step, plan: &Plan) -> R
     let domain = || DomainRef::new(plan.config.name.as_str());
     let change = match step {
         Step::MakeImage => match plan.image {
-            Some((uuid, size)) => image(uuid, size, plan.config.name.as_str())?,
+            Some((uuid, size)) => {
+                let name = plan.config.name.to_string();
+                new_image(uuid, VdiKind::System, size, name, ImageContent::Empty)
+            }
             None => return Ok(()),
         },
         Step::Define => Change::Define(Box::new(plan.config.clone())),
@@ -138,21 +142,6 @@ async fn perform(engine: &Engine, caller: &Caller, step: Step, plan: &Plan) -> R
         Step::Start => Change::Domain(domain(), DomainOp::Unpause),
     };
     engine.execute(caller, change).await.map(drop)
-}
-
-/// The change that makes an image for the domain `name`.
-fn image(uuid: Uuid, size: u64, name: &str) -> Result<Change, Error> {
-    let vdi = Vdi {
-        location: Vec::new().into(),
-        size,
-        kind: VdiKind::System,
-        own: false,
-        sharable: false,
-        read_only: false,
-    };
-    let mut client_data = ClientData::default();
-    client_data.set("name_label", Some(ClientValue::Text(name.to_owned())))?;
-    Ok(Change::CreateVdi { uuid, vdi: Box::new(vdi), client_data, content: ImageContent::Empty })
 }
 
 /// All creations that are under way, and the last ones that have ended.
@@ -168,10 +157,9 @@ impl Creations {
         plan: Plan,
         form: Params,
         memory: Reservation,
-    ) -> Option<(Uuid, Arc<Creation>)> {
-        let id = engine.new_uuid();
+    ) -> Option<Arc<Creation>> {
         let creation = Arc::new(Creation {
-            id,
+            id: engine.new_uuid(),
             owner: caller.principal.clone(),
             name: plan.config.name.to_string(),
             steps: plan.steps(),
@@ -180,10 +168,11 @@ impl Creations {
             _memory: memory,
         });
         self.add(creation.clone())?;
-        let (engine, caller, shared) = (engine.clone(), caller.clone(), creation.clone());
-        let carried_out = engine.clone();
-        engine.spawn(async move { shared.carry_out(&carried_out, &caller, plan).await });
-        Some((id, creation))
+        let shared = creation.clone();
+        let caller = caller.clone();
+        let core = engine.clone();
+        engine.spawn(async move { shared.carry_out(&core, &caller, plan).await });
+        Some(creation)
     }
 
     fn add(&self, creation: Arc<Creation>) -> Option<()> {
@@ -254,7 +243,8 @@ mod tests {
     #[test]
     fn users_have_some_each_and_see_their_own() {
         let creations = Creations::default();
-        let (ann, bob) = (user("ann"), user("bob"));
+        let ann = user("ann");
+        let bob = user("bob");
         for number in 0..MOST_OF_USER as u128 {
             assert!(creations.add(creation(number, &ann, Progress::At(0))).is_some());
         }

@@ -8,19 +8,16 @@ pub(super) mod choices;
 pub(super) mod creation;
 pub(super) mod fields;
 
-use super::body::{BodyError, Form, read_form};
+use super::body::{Form, read_form};
 use super::context::Http;
-use super::errors::{
-    busy, failed_phrase, hint, malformed_request, no_operations, not_found, operation_failed,
-    too_large,
-};
+use super::errors::{busy, failed_phrase, hint, no_operations, not_found, operation_failed};
 use super::html;
 use super::params::{Params, bad_value};
 use super::request::RequestInfo;
 use super::response::{Content, ok, respond, see_other};
 use super::{config_text, path};
 use crate::core::error::Error;
-use crate::core::model::{DomName, DomainConfig, Invalid, Uuid, parse_uuid};
+use crate::core::model::{DomainConfig, Invalid, parse_uuid};
 use crate::core::rights::OpKind;
 use crate::core::view::View;
 use crate::memory_budget::Reservation;
@@ -28,7 +25,7 @@ use crate::shape;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use choices::Choices;
-use creation::{Plan, Progress};
+use creation::{Creation, Plan, Progress};
 use fields::{Fields, PATH, TYPE_KEYS};
 use std::time::Duration;
 
@@ -58,7 +55,7 @@ pub(super) async fn show(
     let fields = Fields::of_type(template, &choices, new_image);
     let text = fields.text(&choices);
     let form = html::create::Form { choices: &choices, fields: &fields.typed, text: &text };
-    Ok(ok(Content::Html(html::create::page(&request, &form, None))))
+    Ok(ok(Content::Html(html::create::page(&request, &form, &text, None))))
 }
 
 /// A form that was sent.
@@ -80,7 +77,8 @@ impl Sent {
         let made = fields.text(&choices);
         let sent =
             |name| params.optional_bytes(name).map(|text| without_cr(&text.unwrap_or_default()));
-        let (text, before) = (sent("config")?, sent("made")?);
+        let text = sent("config")?;
+        let before = sent("made")?;
         let is_edited = !text.trim_ascii().is_empty() && text.trim_ascii() != before.trim_ascii();
         let text = if is_edited { text } else { made.clone().into_bytes() };
         Ok(Self { params, fields, choices, made, text, is_edited })
@@ -88,13 +86,9 @@ impl Sent {
 
     fn page(&self, request: &RequestInfo, failure: Option<&html::create::Failure>) -> String {
         let text = String::from_utf8_lossy(&self.text);
-        let made = if self.is_edited { Some(self.made.as_str()) } else { None };
         let form =
             html::create::Form { choices: &self.choices, fields: &self.fields.typed, text: &text };
-        match made {
-            Some(made) => html::create::edited_page(request, &form, made, failure),
-            None => html::create::page(request, &form, failure),
-        }
+        html::create::page(request, &form, &self.made, failure)
     }
 
     fn failed(&self, request: &RequestInfo, failure: &html::create::Failure) -> Response {
@@ -111,7 +105,7 @@ impl Sent {
         let config = config_text::parse(&self.text, shape::read_config)
             .map_err(|error| html::create::Failure::in_text(&self.text, &error))?;
         // Defining it would replace the definition, which a form for new domains must not.
-        let is_taken = view.snapshot().by_name(&DomName::adopted(config.name.as_str())).is_some();
+        let is_taken = view.snapshot().by_name(&config.name).is_some();
         if is_taken {
             let refusal = bad_value(
                 "name",
@@ -140,11 +134,9 @@ pub(super) async fn post(
     let view = http.view(&request.caller);
     view.require(OpKind::CreateDomain, "new")
         .map_err(|error| operation_failed(&request, "new", &error))?;
-    let form = read_form(&http, raw_request, MAX_FORM).await.map_err(|error| match error {
-        BodyError::OverBudget(over) => busy(&request, &over.to_string()),
-        BodyError::TooLarge => too_large(&request, MAX_FORM),
-        BodyError::Malformed(reason) => malformed_request(&request, &reason),
-    })?;
+    let form = read_form(&http, raw_request, MAX_FORM)
+        .await
+        .map_err(|error| error.answer(&request, MAX_FORM))?;
     let Form { params, memory } = form;
     let refused = |invalid: Invalid| operation_failed(&request, "create", &invalid.into());
     let op = params.choice("op", &OPS).map_err(refused)?;
@@ -172,12 +164,14 @@ async fn create(
         config,
     };
     let begun = http.creations().begin(http.engine(), &request.caller, plan, params, memory);
-    let (id, creation) = begun
+    let creation = begun
         .ok_or_else(|| busy(request, "Many domains are being created, wait for one of them"))?;
     match creation.wait(AT_ONCE).await {
-        Progress::At(_) => Ok(see_other(&format!("{PATH}/{id}"))),
+        Progress::At(_) => Ok(see_other(&format!("{PATH}/{}", creation.id))),
         Progress::Done => Ok(see_other(&domain_path(&creation.name))),
-        Progress::Failed { .. } => ended_page(http, request, id).await,
+        Progress::Failed { error, has_domain, .. } => {
+            failed_page(http, request, &creation, &error, has_domain).await
+        }
     }
 }
 
@@ -191,40 +185,43 @@ pub(super) async fn progress(
     request: RequestInfo,
 ) -> Result<Response, Response> {
     let id = parse_uuid(request.name()).ok();
-    let found = id.and_then(|id| Some((id, http.creations().get(id, &request.caller)?)));
-    let Some((id, creation)) = found else {
+    let found = id.and_then(|id| http.creations().get(id, &request.caller));
+    let Some(creation) = found else {
         return Err(not_found(&request, &format!("No such creation {}", request.name())));
     };
     match creation.progress() {
         Progress::At(_) => Ok(ok(Content::Html(html::create::progress(&request, &creation, None)))),
         Progress::Done => Ok(see_other(&domain_path(&creation.name))),
-        Progress::Failed { .. } => ended_page(&http, &request, id).await,
+        Progress::Failed { error, has_domain, .. } => {
+            failed_page(&http, &request, &creation, &error, has_domain).await
+        }
     }
 }
 
 /// The page of a creation that failed: the form as it was sent, or a link to the domain if there is
 /// one all the same.
-async fn ended_page(http: &Http, request: &RequestInfo, id: Uuid) -> Result<Response, Response> {
-    let creation = http.creations().get(id, &request.caller);
-    let creation = creation.ok_or_else(|| not_found(request, "No such creation"))?;
-    let Progress::Failed { error, has_domain, .. } = creation.progress() else {
-        return Ok(see_other(&format!("{PATH}/{id}")));
-    };
-    let hint = hint(&error, request.caller.is_operator());
+async fn failed_page(
+    http: &Http,
+    request: &RequestInfo,
+    creation: &Creation,
+    error: &Error,
+    has_domain: bool,
+) -> Result<Response, Response> {
+    let hint = hint(error, request.caller.is_operator());
     if has_domain {
-        let failure = html::create::Failure::of(&error, hint);
-        let page = html::create::progress(request, &creation, Some(&failure));
+        let failure = html::create::Failure::of(error, hint);
+        let page = html::create::progress(request, creation, Some(&failure));
         return Ok(respond(500, &failed_phrase("start"), Content::Html(page)));
     }
     let view = http.view(&request.caller);
     let sent = Sent::read(http, &view, creation.form.clone()).await;
     let sent = sent.map_err(|invalid| operation_failed(request, "create", &invalid.into()))?;
-    let failure = match &*error {
+    let failure = match error {
         Error::Invalid(_) => config_text::parse(&sent.text, shape::read_config)
             .err()
             .map(|error| html::create::Failure::in_text(&sent.text, &error)),
         _ => None,
     };
-    let failure = failure.unwrap_or_else(|| html::create::Failure::of(&error, hint));
+    let failure = failure.unwrap_or_else(|| html::create::Failure::of(error, hint));
     Ok(sent.failed(request, &failure))
 }
