@@ -1,7 +1,7 @@
 //! Managed domains over HTTP: stored definitions, start and stop with xend, save and restore,
 //! damaged files.
 
-use crate::http_support::{Answer, Daemon, Listener, ask, encoded, guest};
+use crate::http_support::{Answer, Daemon, Listener, ask, encoded, guest, open_page};
 use rustix::process::Signal;
 use std::path::PathBuf;
 
@@ -211,6 +211,30 @@ fn a_large_save_shows_its_progress() {
     });
     assert!(daemon.log().contains("percent"), "{}", daemon.log());
     assert!(daemon.domain("saveslow").is_none() && file.exists());
+}
+
+/// A guest that is saved suspends itself at once.
+#[test]
+fn a_domain_that_is_being_saved_is_never_shown_as_suspended() {
+    let daemon = Daemon::start(&[]);
+    let config = guest("saveslow", "").replace("(memory 64)", "(memory 128)");
+    daemon.create(&config);
+    op(&daemon, "saveslow", "op=unpause");
+    let file = daemon.dir.path().join("saved");
+    let form = format!("op=save&file={}", encoded(file.to_str().unwrap()));
+    let mut shown = std::collections::BTreeSet::new();
+    std::thread::scope(|scope| {
+        let saving = scope.spawn(|| op(&daemon, "saveslow", &form));
+        while !saving.is_finished() {
+            for page in ["/xend/domain/saveslow", "/xend/domain?page=1&name=saveslow"] {
+                let page = open_page(&daemon, page).text();
+                let badge = page.split("<span class=\"badge ").nth(1);
+                shown.extend(badge.and_then(|badge| badge.split('"').next()).map(str::to_owned));
+            }
+        }
+        assert_eq!(saving.join().unwrap().code, 202);
+    });
+    assert!(shown.contains("saving") && !shown.contains("suspended"), "{shown:?}");
 }
 
 #[test]

@@ -307,7 +307,7 @@ impl Driver {
         call: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
         let mut logged = 0;
-        let publish = || {
+        let mut publish = || {
             let progress = transfer.progress(what);
             let percent = progress.percent();
             if percent / 10 > logged / 10 {
@@ -320,6 +320,10 @@ impl Driver {
             let facts = self.current_view().and_then(|view| view.facts.clone());
             self.publish(facts, Some(progress));
         };
+        // A guest that is saved suspends itself: what for is known before it does.
+        if self.current_view().is_some() {
+            publish();
+        }
         wait_while_progressing(what, self.core.stall_limit(), transfer, call, publish).await
     }
 }

@@ -15,6 +15,7 @@ use crate::core::samples::{self, Sample};
 use crate::core::snapshot::DomainView;
 use crate::shape;
 use crate::wire::http::config_text;
+use crate::wire::http::list_values::shown_state;
 use crate::wire::http::operations::save::CANCEL;
 use crate::wire::http::request::RequestInfo;
 use std::sync::Arc;
@@ -60,7 +61,7 @@ pub(crate) fn page(request: &RequestInfo, view: &DomainView, details: &Details) 
         follow: details.follow.clone(),
         name: view.name().to_string(),
         id: view.domid().map(|domid| domid.0),
-        state: shape::state_word(view).to_owned(),
+        state: shown_state(view).into_owned(),
         letters: state_letters(view),
         actions: actions(&access, view, &href),
         progress: progress.map(|progress| OperationProgress {
