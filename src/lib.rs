@@ -19,6 +19,7 @@ pub mod answer_memory;
 pub mod auth;
 pub mod backend;
 pub mod bounded_file;
+pub mod call_reference;
 pub mod check;
 pub mod dir_lock;
 pub mod durable;

@@ -5,6 +5,7 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use std::sync::Arc;
 use xend::auth::{self, PasswordFile};
+use xend::call_reference::CallReference;
 use xend::config::{Auth, Config, ListenerConfig, LiveTunables};
 use xend::core::engine::Engine;
 use xend::core::model::Uuid;
@@ -16,7 +17,9 @@ use xend::server::{BasicAuth, Guard, Listener, Server, Trust};
 use xend::wire::argo::{ALL_BUSY, Argo, ArgoOptions, DomainFiles};
 use xend::wire::http::{Http, refusals_in_json};
 use xend::wire::metrics::{Metrics, Readers, Sources};
-use xend::wire::xmlrpc::{Endpoint, LegacyPolicy, LoginPolicy, XmlRpc};
+use xend::wire::xmlrpc::{
+    Endpoint, LegacyPolicy, LoginPolicy, XmlRpc, legacy_calls, xen_api_calls,
+};
 use xend::xm_file;
 use xend::xmconfig::Defaults;
 
@@ -59,7 +62,8 @@ impl Wires<'_> {
             self.server.attach(listener, guarded(auth, app));
         };
         let calls = self.calls();
-        let http_wire = self.http();
+        let xen_api_address = xen_api.first().map(|(listener, _)| curl_arguments(listener));
+        let http_wire = self.http(xen_api_address);
         let metrics = self.metrics(&calls, &http_wire);
         for listener in http {
             let (auth, pages, policy) = match listener.trust() {
@@ -117,13 +121,19 @@ impl Wires<'_> {
         }
     }
 
-    fn http(&self) -> Http {
+    /// `xen_api_address` is where the Xen-API is, as arguments of curl.
+    fn http(&self, xen_api_address: Option<String>) -> Http {
         let tunables = Arc::clone(self.tunables);
         let max_body = move || tunables.load().max_body;
         let ring = self.telemetry.ring();
         let log = move || ring.text();
         Http::new(self.engine.clone(), max_body, log, self.server.stopping())
             .with_budgets(self.budgets.clone())
+            .with_calls(move || CallReference {
+                path: XML_RPC_PATH,
+                legacy: legacy_calls(),
+                xen_api: xen_api_address.map(|address| (address, xen_api_calls())),
+            })
     }
 
     fn calls(&self) -> XmlRpc {
@@ -174,5 +184,16 @@ impl Wires<'_> {
             // nobody else can log in.
             Auth::Pam => auth::pam().map_or(LoginPolicy::Deny, gated),
         }
+    }
+}
+
+/// How curl reaches a listener.
+fn curl_arguments(listener: &Listener) -> String {
+    match listener {
+        Listener::Unix { path, .. } => {
+            let path = path.display().to_string().replace('\'', r"'\''");
+            format!("--unix-socket '{path}' http://localhost/")
+        }
+        Listener::Tcp { .. } => listener.to_string(),
     }
 }

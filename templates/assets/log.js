@@ -1,5 +1,5 @@
-// Follows the log: asks for the page again, and shows its lines. Without this script the page shows
-// the lines that there were when it was opened.
+// Follows the log: asks for the page again, and shows its lines. It comes after xend.js and uses its
+// functions. Without it the page shows the lines that there were when it was opened.
 
 const pause = 2000;
 const log = document.getElementById("log");
@@ -9,9 +9,8 @@ let timer = 0;
 async function read() {
   timer = 0;
   try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-    if (answer.status === 401) return location.reload();
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const answer = await get(location.href);
+    const page = parse(await answer.text());
     const lines = page.getElementById("log");
     if (answer.ok && lines && lines.innerHTML !== log.innerHTML) {
       const isAtEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 8;

@@ -19,6 +19,7 @@ async function ask(url, request) {
 
 // Shows a notice. An error stays until it is closed. While a dialog is open, notices are in it,
 // since nothing outside of it can be read or reached.
+const MAX_TOASTS = 4;
 let lastNotice;
 function notify(text, failed = false) {
   lastNotice = { text, failed, at: Date.now() };
@@ -32,7 +33,10 @@ function notify(text, failed = false) {
   close.addEventListener("click", () => notice.remove());
   if (failed && !dialog.open) notice.append(" ", close);
   if (!failed) setTimeout(() => notice.remove(), 6000);
-  (dialog.open ? dialog : document.getElementById("toasts")).append(notice);
+  if (dialog.open) return dialog.append(notice);
+  const toasts = document.getElementById("toasts");
+  toasts.append(notice);
+  while (toasts.children.length > MAX_TOASTS) toasts.firstElementChild.remove();
 }
 
 // Opens the parent page when this page is not found any more, and takes the last notice along.
@@ -319,7 +323,7 @@ setInterval(() => {
 async function copy(id) {
   const text = document.getElementById(id);
   try {
-    await navigator.clipboard.writeText(text.textContent);
+    await navigator.clipboard.writeText(text.textContent.trim());
     notify("Copied.");
   } catch {
     getSelection().selectAllChildren(text);

@@ -123,6 +123,9 @@ pub(crate) fn path(name: &str) -> String {
 }
 
 #[cfg(test)]
+mod style_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::BTreeSet;

@@ -78,79 +78,6 @@ pub(crate) fn svg_points(line: &[(f64, f64)]) -> String {
     points.join(" ")
 }
 
-/// A bar that shows the shares of a resource.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Shares {
-    pub name: String,
-    pub total: f64,
-    pub unit: String,
-    /// Domain-0's first.
-    pub parts: Vec<Share>,
-}
-
-/// A domain's share of a resource.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Share {
-    pub name: String,
-    pub amount: f64,
-}
-
-/// The most shares with a rectangle of their own. The others are combined.
-const MAX_RECTANGLES: usize = 24;
-
-impl Shares {
-    pub(crate) fn markup(&self) -> Markup {
-        let used: f64 = self.parts.iter().map(|part| part.amount).sum();
-        let free = (self.total - used).max(0.0);
-        let unit = &self.unit;
-        let description = format!("{}: {used:.0} of {:.0} {unit} used", self.name, self.total);
-        html! {
-            figure {
-                figcaption {
-                    span { (self.name) }
-                    b { (format!("{used:.0} of {:.0} {unit}, {free:.0} free", self.total)) }
-                }
-                svg.big.bar viewBox="0 0 100 10" preserveAspectRatio="none" role="img"
-                    aria-label=(description) {
-                    @for (class, name, amount, from, width) in self.rectangles() {
-                        rect class=(class) x=(format!("{from:.2}")) y="0"
-                            width=(format!("{width:.2}")) height="10" {
-                            title { (name) ": " (format!("{amount:.0}")) " " (unit) }
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// The class, name, amount, left edge and width of each rectangle.
-    fn rectangles(&self) -> Vec<(&'static str, String, f64, f64, f64)> {
-        let total = if self.total > 0.0 { self.total } else { 1.0 };
-        let mut from = 0.0;
-        let rest: f64 = self.parts.iter().skip(MAX_RECTANGLES).map(|part| part.amount).sum();
-        let rest = (rest > 0.0).then(|| Share { name: "others".to_owned(), amount: rest });
-        let parts = self.parts.iter().take(MAX_RECTANGLES).cloned().chain(rest);
-        parts
-            .enumerate()
-            .map(|(n, part)| {
-                let width = (part.amount / total * 100.0).clamp(0.0, 100.0 - from);
-                let left = from;
-                from += width;
-                (share_class(n), part.name, part.amount, left, width)
-            })
-            .collect()
-    }
-}
-
-/// The CSS class of the nth share: Domain-0 has a colour of its own, the others alternate between
-/// three.
-pub(crate) fn share_class(n: usize) -> &'static str {
-    match n {
-        0 => "dom0",
-        n => ["a", "b", "c"][(n - 1) % 3],
-    }
-}
-
 /// A small bar that shows a percentage.
 pub(crate) fn small_bar(percent: f64) -> Markup {
     html! {
@@ -189,27 +116,5 @@ mod tests {
         assert!(!chart(&[]).markup("a").into_string().contains("<poly"));
         assert_eq!(chart(&[1.0; 9]).line().len(), 5);
         assert_eq!(Chart { max: 0.0, ..chart(&[3.0]) }.line(), [(100.0, 0.0)]);
-    }
-
-    #[test]
-    fn shares_are_side_by_side_and_within_the_bar() {
-        let part = |name: &str, amount| Share { name: name.into(), amount };
-        let parts = vec![part("Domain-0", 256.0), part("pv1", 512.0), part("pv2", 512.0)];
-        let shares = Shares { name: "Memory".into(), total: 1024.0, unit: "MiB".into(), parts };
-        let rectangles: Vec<_> = shares
-            .rectangles()
-            .into_iter()
-            .map(|(class, .., from, width)| (class, from, width))
-            .collect();
-        assert_eq!(rectangles, [("dom0", 0.0, 25.0), ("a", 25.0, 50.0), ("b", 75.0, 25.0)]);
-        assert!(shares.markup().into_string().contains("1280 of 1024 MiB, 0 free"));
-    }
-
-    #[test]
-    fn small_shares_are_combined() {
-        let parts = (0..99).map(|n| Share { name: n.to_string(), amount: 1.0 }).collect();
-        let shares = Shares { name: "Memory".into(), total: 100.0, unit: "MiB".into(), parts };
-        assert_eq!(shares.rectangles().len(), MAX_RECTANGLES + 1);
-        assert_eq!(shares.rectangles().last().unwrap().1, "others");
     }
 }

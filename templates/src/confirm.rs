@@ -20,10 +20,12 @@ impl ConfirmPage {
     pub fn render(&self) -> String {
         let title = format!("{} {}?", self.operation.label, self.domain.name);
         let body = html! {
-            p { (self.operation.about) }
-            p { strong { (self.data_loss) } }
-            (self.operation.form(&self.domain.href))
-            p.back { a href=(self.domain.href) { "Back to " (self.domain.name) } }
+            section.card aria-label="Question" {
+                p { (self.operation.about) }
+                p { strong { (self.data_loss) } }
+                (self.operation.form(&self.domain.href))
+            }
+            p.actions.back { a.button href=(self.domain.href) { "Back to " (self.domain.name) } }
         };
         Layout::new(&title, &self.frame, body).render()
     }
@@ -51,6 +53,6 @@ mod tests {
         .render();
         assert_document(&page);
         assert_form(forms(&page)[0], "/xend/domain/x", &["destroy"], &[]);
-        assert!(page.contains(r#"<a href="/xend/domain/x">Back to "#), "{page}");
+        assert!(page.contains(r#"<a class="button" href="/xend/domain/x">Back to "#), "{page}");
     }
 }

@@ -259,7 +259,10 @@ impl DomainList {
                 thead {
                     tr {
                         th.pick scope="col" {
-                            input #all type="checkbox" hidden aria-label="Select all on this page";
+                            label {
+                                input #all type="checkbox" hidden
+                                    aria-label="Select all on this page";
+                            }
                         }
                         @for column in Column::ALL { (self.head(column)) }
                         th.c-address scope="col" { "Address" }

@@ -73,8 +73,10 @@ impl DomainRow {
             "\n"
             tr data-name=(self.name) data-vcpus=(self.vcpus) {
                 td.pick {
-                    input type="checkbox" form="bulk" name="domain" value=(self.name)
-                        aria-label={ "Select " (self.name) };
+                    label {
+                        input type="checkbox" form="bulk" name="domain" value=(self.name)
+                            aria-label={ "Select " (self.name) };
+                    }
                 }
                 th scope="row" { a href=(href) { (self.name) } }
                 td.num.c-id data-label="ID" { @if let Some(id) = self.id { (id) } @else { "–" } }

@@ -16,9 +16,21 @@ pub(crate) fn primary_button(op: &str, label: &str) -> Markup {
     html! { button.primary type="submit" name="op" value=(op) { (label) } }
 }
 
-/// A button of an operation that can lose data.
+/// A button of an operation that can lose data, on a page that has asked.
 pub(crate) fn danger_button(op: &str, label: &str) -> Markup {
-    html! { button.danger type="submit" name="op" value=(op) { (label) } }
+    html! {
+        @if is_harmful(op) {
+            button.danger type="submit" name="op" value=(op) { (label) }
+        } @else {
+            (primary_button(op, label))
+        }
+    }
+}
+
+/// Whether an operation that asks first is painted as harmful. A guest that is asked to shut down
+/// ends by itself.
+fn is_harmful(op: &str) -> bool {
+    op != "shutdown"
 }
 
 /// A form that posts to `href`. `content` contains its button. The script sends the form without
@@ -45,7 +57,8 @@ pub(crate) fn actions(href: &str, name: &str, actions: &[Action]) -> Markup {
                 @let description = format!("{} {name}", action.label.trim_end_matches('…'));
                 @match &action.confirm {
                     Some(confirm) => {
-                        a.button.danger href=(confirm) data-confirm aria-label=(description) {
+                        a.button.danger[is_harmful(&action.op)] href=(confirm) data-confirm
+                            aria-label=(description) {
                             (action.label)
                         }
                     }
@@ -76,5 +89,31 @@ pub(crate) fn configuration(text: &str, example: &str, rows: u32) -> Markup {
                 "\n" (text)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn to_shut_down_is_not_painted_like_to_destroy() {
+        let action = |op: &str, label: &str| Action {
+            op: op.into(),
+            label: label.into(),
+            confirm: Some(format!("/xend/domain/pv1/confirm?op={op}")),
+        };
+        let all = [action("shutdown", "Shut down…"), action("destroy", "Destroy…")];
+        let text = actions("/xend/domain/pv1", "pv1", &all).into_string();
+        let class = |op: &str| {
+            let link = text.split("<a ").find(|link| link.contains(&format!("op={op}"))).unwrap();
+            link.split('"').nth(1).unwrap().to_owned()
+        };
+        assert_eq!(
+            (class("shutdown").as_str(), class("destroy").as_str()),
+            ("button", "button danger")
+        );
+        assert!(danger_button("shutdown", "Shut down").into_string().contains("primary"));
+        assert!(danger_button("destroy", "Destroy").into_string().contains("danger"));
     }
 }

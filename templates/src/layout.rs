@@ -86,7 +86,8 @@ impl<'a> Layout<'a> {
                         a.skip href="#content" { "Skip to content" }
                         div {
                             a.brand href="/xend/domain" {
-                                img src=(path("icon.svg")) alt="";
+                                // Without the stylesheet it would be as wide as the window.
+                                img src=(path("icon.svg")) alt="" width="24" height="24";
                                 "xend"
                             }
                             @if self.frame.is_simulated { (simulator_badge()) }

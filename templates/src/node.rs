@@ -1,8 +1,8 @@
 //! The page of the host.
 
-use crate::chart::{Shares, share_class};
 use crate::layout::{Frame, Layout};
-use crate::parts::{Fact, Link, fact_table, scroll, value};
+use crate::parts::{Fact, Link, fact_table, value};
+use crate::shares::HostUse;
 use maud::html;
 
 /// The page of `/xend/node`.
@@ -17,21 +17,9 @@ pub struct NodePage {
     pub summary: Vec<Fact>,
     /// All facts, by xend's names. A value can have several lines.
     pub facts: Vec<Fact>,
-    /// The use of memory and CPUs; empty for a user who does not see all domains.
-    pub shares: Vec<Shares>,
-    /// Domain-0 first, then the largest.
-    pub domains: Vec<DomainUsage>,
+    pub usage: HostUse,
     /// Related pages.
     pub links: Vec<Link>,
-}
-
-/// The resources that a domain uses.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DomainUsage {
-    pub domain: Link,
-    pub memory_mib: u64,
-    /// In percent of one CPU.
-    pub cpu: f64,
 }
 
 impl NodePage {
@@ -41,30 +29,7 @@ impl NodePage {
             div.cards {
                 section.card #use data-live="always" aria-labelledby="use-title" {
                     h2 #use-title { "Usage" }
-                    @for shares in &self.shares { (shares.markup()) }
-                    (scroll("Usage by domain", &html! {
-                        table.legend {
-                            thead {
-                                tr {
-                                    th scope="col" { "Domain" }
-                                    th.num scope="col" { "Memory" }
-                                    th.num scope="col" { "CPU" }
-                                }
-                            }
-                            tbody {
-                                @for (n, usage) in self.domains.iter().enumerate() {
-                                    tr {
-                                        th scope="row" {
-                                            span.dot.(share_class(n)) aria-hidden="true" {}
-                                            a href=(usage.domain.href) { (usage.domain.name) }
-                                        }
-                                        td.num { (usage.memory_mib) " MiB" }
-                                        td.num { (format!("{:.1}", usage.cpu)) " %" }
-                                    }
-                                }
-                            }
-                        }
-                    }))
+                    (self.usage.markup())
                 }
                 section.card aria-labelledby="host-title" {
                     h2 #host-title { "Host" }
@@ -88,15 +53,16 @@ impl NodePage {
                 }
             }
         };
-        let title = if self.host.is_empty() { "Host" } else { &self.host };
-        Layout { follow: Some(&self.follow), ..Layout::new(title, &self.frame, body) }.render()
+        let title = format!("Host {}", self.host);
+        Layout { follow: Some(&self.follow), ..Layout::new(title.trim_end(), &self.frame, body) }
+            .render()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chart::Share;
+    use crate::shares::{Consumer, ConsumerKind, HostTotals};
     use crate::testing::{HOSTILE, assert_document, frame};
 
     #[test]
@@ -106,30 +72,27 @@ mod tests {
             Fact::new("cpu_topology", "\ncpu:\n  0:"),
             Fact::new(HOSTILE, HOSTILE),
         ];
-        let shares = Shares {
+        let consumer = Consumer {
+            kind: ConsumerKind::Domain,
             name: HOSTILE.into(),
-            total: 2.0,
-            unit: "MiB".into(),
-            parts: vec![Share { name: HOSTILE.into(), amount: 1.0 }],
+            href: Some(HOSTILE.into()),
+            memory_mib: 1,
+            cpu: Some(2.0),
         };
+        let totals = Some(HostTotals { memory_mib: 2, free_memory_mib: 1, cpus: 1 });
         let page = NodePage {
             frame: frame(&["xend", "node"]),
             follow: "?figures=1".into(),
             host: HOSTILE.into(),
             summary: vec![Fact::new(HOSTILE, HOSTILE)],
             facts,
-            shares: vec![shares.clone(), shares],
-            domains: vec![DomainUsage {
-                domain: Link::new(HOSTILE, "/x"),
-                memory_mib: 1,
-                cpu: 2.0,
-            }],
-            links: vec![Link::new("Xen dmesg output", "/xend/node/dmesg")],
+            usage: HostUse { consumers: vec![consumer], totals },
+            links: vec![Link::new("Messages of Xen", "/xend/node/dmesg")],
         }
         .render();
         assert_document(&page);
         assert_eq!(page.matches("<li>").count(), 3);
         assert!(page.contains("\n<li>system: Linux</li>\n"), "{page}");
-        assert!(page.contains(r#"href="/xend/node/dmesg">Xen dmesg output</a>"#), "{page}");
+        assert!(page.contains(r#"href="/xend/node/dmesg">Messages of Xen</a>"#), "{page}");
     }
 }

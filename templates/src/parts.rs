@@ -125,6 +125,12 @@ pub(crate) fn preformatted(text: &str) -> Markup {
     html! { pre tabindex="0" { "\n" (text) } }
 }
 
+/// A command that a button copies, which the script adds. `id` is a word that nothing else on the
+/// page has.
+pub(crate) fn copyable(id: &str, text: &str) -> Markup {
+    html! { div.copyable data-copy=(id) { pre #(id) tabindex="0" { "\n" (text) } } }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -58,19 +58,23 @@ impl SelectionPage {
             format!("{} {}?", self.label, count(self.domains.len()))
         };
         let body = html! {
-            @if self.domains.is_empty() && self.skipped.is_empty() {
-                p { "No domain is selected. Select domains in the list, then try again." }
-            }
-            @if !self.domains.is_empty() {
-                p { (self.about) }
-                @if let Some(loss) = &self.data_loss { p { strong { (loss) } } }
-                ul.names {
-                    @for domain in &self.domains { li { a href=(domain.href) { (domain.name) } } }
+            section.card aria-label="Question" {
+                @if self.domains.is_empty() && self.skipped.is_empty() {
+                    p { "No domain is selected. Select domains in the list, then try again." }
                 }
+                @if !self.domains.is_empty() {
+                    p { (self.about) }
+                    @if let Some(loss) = &self.data_loss { p { strong { (loss) } } }
+                    ul.names {
+                        @for domain in &self.domains {
+                            li { a href=(domain.href) { (domain.name) } }
+                        }
+                    }
+                }
+                @if !self.skipped.is_empty() { (self.skipped()) }
+                @if !self.domains.is_empty() { (self.form()) }
             }
-            @if !self.skipped.is_empty() { (self.skipped()) }
-            @if !self.domains.is_empty() { (self.form()) }
-            p.back { a href="/xend/domain" { "Back to the domains" } }
+            p.actions.back { a.button href="/xend/domain" { "Back to the domains" } }
         };
         Layout::new(&title, &self.frame, body).render()
     }

@@ -47,7 +47,9 @@ impl UsagePage {
                 }
             }
             @if self.rows.is_empty() {
-                p { "Nothing was recorded in the last " (self.span) "." }
+                section.card aria-label="Charts" {
+                    p.hint { "Nothing was recorded in the last " (self.span) "." }
+                }
             } @else {
                 section.card aria-label="Charts" {
                     div.usage-charts { @for chart in &self.charts { (chart.markup()) } }

@@ -38,7 +38,7 @@ impl VnetList {
     pub fn render(&self) -> String {
         let body = html! {
             section.card aria-labelledby="vnets" {
-                h2 #vnets { "Virtual networks" }
+                h2 #vnets { "Networks" }
                 @if self.vnets.is_empty() {
                     p { "No virtual networks." }
                 } @else {
@@ -59,7 +59,7 @@ impl VnetList {
                 }
             }
         };
-        Layout::new("Networks", &self.frame, body).render()
+        Layout::new("Virtual networks", &self.frame, body).render()
     }
 }
 

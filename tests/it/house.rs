@@ -37,9 +37,12 @@ const RULES: &[(&str, &[&str])] = &[
     ),
     ("wire::relocation", &["core", "memory_budget", "peer_tls", "peers", "shape", "sxp"]),
     ("wire::argo", &["answer_memory", "core", "host_file", "memory_budget", "shape"]),
-    ("wire::http", &["answer_memory", "core", "long_body", "memory_budget", "shape", "sxp"]),
+    (
+        "wire::http",
+        &["answer_memory", "call_reference", "core", "long_body", "memory_budget", "shape", "sxp"],
+    ),
     ("wire::metrics", &["answer_memory", "core", "memory_budget", "peers"]),
-    ("wire::xmlrpc", &["answer_memory", "core", "memory_budget", "shape", "sxp"]),
+    ("wire::xmlrpc", &["answer_memory", "call_reference", "core", "memory_budget", "shape", "sxp"]),
     (
         "server",
         &[
@@ -56,6 +59,7 @@ const RULES: &[(&str, &[&str])] = &[
     ),
     ("config", &["bounded_file", "core::model", "peer_tls", "sxp"]),
     ("cli", &["config", "core::model", "version"]),
+    ("call_reference", &[]),
     ("long_body", &[]),
     ("version", &[]),
     ("parent_dir", &[]),
@@ -66,6 +70,7 @@ const RULES: &[(&str, &[&str])] = &[
             "allocator",
             "auth",
             "backend",
+            "call_reference",
             "config",
             "core",
             "dir_lock",

@@ -9,8 +9,6 @@ fn browse(daemon: &Daemon, target: &str, more: &str) -> Answer {
 }
 
 const PAGES: [&str; 24] = [
-    "/",
-    "/xend",
     "/xend/domain",
     "/xend/domain/pv1",
     "/xend/domain/pv1?op=vcpuinfo",
@@ -33,6 +31,8 @@ const PAGES: [&str; 24] = [
     "/xend/node/log",
     "/xend/vnet",
     "/xend/help",
+    "/xend/help?part=xml-rpc",
+    "/xend/help?part=xen-api&q=pause",
 ];
 
 #[test]
@@ -55,6 +55,63 @@ fn pages_have_security_headers() {
         assert_eq!(page.header("x-frame-options"), Some("DENY"), "{path}");
         assert_eq!(page.header("referrer-policy"), Some("same-origin"), "{path}");
     }
+}
+
+#[test]
+fn a_browser_is_sent_to_the_list() {
+    let daemon = Daemon::start(&[]);
+    for path in ["/", "/xend", "/xend/"] {
+        let answer = browse(&daemon, path, "");
+        assert_eq!((answer.code, answer.header("location")), (303, Some("/xend/domain")), "{path}");
+    }
+    // Others get what xend answered.
+    assert_eq!(daemon.get("/").text(), "(ls)");
+    assert_eq!(daemon.get("/xend").text(), "(ls node domain vnet)");
+    let head = "Host: localhost\r\nUser-Agent: Python-urllib/2.4\r\nAccept: text/html\r\n";
+    let request = format!("GET /xend HTTP/1.1\r\n{head}\r\n");
+    let page = ask(&Listener::Tcp(daemon.tcp), request.as_bytes());
+    assert!(page.code == 200 && page.text().contains("/xend/node\">node</a>"), "{}", page.text());
+}
+
+#[test]
+fn the_logo_has_a_size_without_the_stylesheet() {
+    let daemon = Daemon::start(&[]);
+    let page = browse(&daemon, "/xend/domain", "").text();
+    for image in page.split("<img ").skip(1) {
+        let image = image.split('>').next().unwrap();
+        assert!(image.contains(" width=\"24\"") && image.contains(" height=\"24\""), "{image}");
+    }
+    assert_eq!(page.matches("<img ").count(), 1);
+}
+
+/// The largest domains have a colour each, the others are together.
+#[test]
+fn the_bars_of_a_host_with_many_domains_have_few_parts() {
+    let daemon = Daemon::start(&[]);
+    for n in 0..12 {
+        daemon.create(&guest(&format!("small{n}"), ""));
+    }
+    daemon.create(&guest("large", "").replace("(memory 64)", "(memory 512)"));
+    let page = browse(&daemon, "/xend/node", "").text();
+    let bars: Vec<&str> = page.split("<svg class=\"big bar\"").skip(1).collect();
+    assert_eq!(bars.len(), 2, "{page}");
+    for bar in &bars {
+        let bar = bar.split("</svg>").next().unwrap();
+        let classes: Vec<_> = bar
+            .split("rect class=\"")
+            .skip(1)
+            .map(|rect| rect.split('"').next().unwrap())
+            .collect();
+        let mut distinct = classes.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        assert!(classes.len() >= 8 && distinct.len() == classes.len(), "{classes:?}");
+    }
+    assert!(page.contains(">7 others</a>") && page.contains(">large</a>"), "{page}");
+    // What is free is one figure.
+    let free = page.split(" free<").next().unwrap().rsplit(' ').next().unwrap();
+    assert!(page.contains(&format!("free_memory: {free}<")), "{free}: {page}");
+    assert_eq!(page.matches("MiB free").count(), 0, "{page}");
 }
 
 #[test]

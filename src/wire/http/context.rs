@@ -7,12 +7,13 @@ use super::sessions::Sessions;
 use super::stream_permits::{StreamLimits, StreamPermits};
 use super::tasks::Tasks;
 use crate::answer_memory::SharedText;
+use crate::call_reference::CallReference;
 use crate::core::caller::Caller;
 use crate::core::engine::Engine;
 use crate::core::snapshot::Snapshot;
 use crate::core::view::View;
 use crate::memory_budget::{MemoryBudget, MemoryBudgets};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use tokio_util::sync::CancellationToken;
 
 /// xend's HTTP interface to an engine.
@@ -20,7 +21,11 @@ use tokio_util::sync::CancellationToken;
 pub struct Http {
     inner: Arc<Inner>,
     budgets: MemoryBudgets,
+    calls: Arc<LazyLock<CallReference, MakeCalls>>,
 }
+
+/// Makes the reference of calls when it is first asked for.
+type MakeCalls = Box<dyn FnOnce() -> CallReference + Send + Sync>;
 
 struct Inner {
     engine: Engine,
@@ -63,13 +68,25 @@ impl Http {
             creations: Creations::default(),
             stopping,
         };
-        Self { inner: Arc::new(inner), budgets: MemoryBudgets::default() }
+        let budgets = MemoryBudgets::default();
+        Self { inner: Arc::new(inner), budgets, calls: lazily(CallReference::default) }
     }
 
     /// The same interface, whose bodies are received and sent within these budgets.
     #[must_use]
     pub fn with_budgets(self, budgets: MemoryBudgets) -> Self {
         Self { budgets, ..self }
+    }
+
+    /// The same interface, whose reference has these calls as well.
+    #[must_use]
+    pub fn with_calls(self, make: impl FnOnce() -> CallReference + Send + Sync + 'static) -> Self {
+        Self { calls: lazily(make), ..self }
+    }
+
+    /// The calls that the reference has beside the pages.
+    pub(super) fn calls(&self) -> &CallReference {
+        &self.calls
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -153,4 +170,10 @@ impl Http {
     pub(super) fn stopping(&self) -> CancellationToken {
         self.inner.stopping.clone()
     }
+}
+
+fn lazily(
+    make: impl FnOnce() -> CallReference + Send + Sync + 'static,
+) -> Arc<LazyLock<CallReference, MakeCalls>> {
+    Arc::new(LazyLock::new(Box::new(make)))
 }

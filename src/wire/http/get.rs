@@ -39,13 +39,22 @@ type Answer = Result<Response, Response>;
 const DIRECTORY: [(&str, OpKind); 3] =
     [("node", OpKind::ShowHost), ("domain", OpKind::ListDomains), ("vnet", OpKind::ShowVnets)];
 
-/// `GET /`. xend listed nothing here.
+/// Where a browser goes from the pages above it.
+const HOME: &str = "/xend/domain";
+
+/// `GET /`. xend listed nothing here. A browser is sent to the list of domains.
 pub(super) async fn root(request: RequestInfo) -> Response {
+    if is_for_browser(&request) {
+        return response::see_other(HOME);
+    }
     directory(&request, &[])
 }
 
-/// `GET /xend`
+/// `GET /xend`. A browser is sent to the list of domains.
 pub(super) async fn xend(request: RequestInfo) -> Response {
+    if is_for_browser(&request) {
+        return response::see_other(HOME);
+    }
     let access = request.access();
     let entries = DIRECTORY.iter().filter(|(_, kind)| access.may(*kind));
     let entries: Vec<_> = entries.map(|(name, _)| *name).collect();
@@ -279,6 +288,11 @@ async fn read_details(view: &View, domain: &DomainView) -> Details {
         tokio::join!(vcpus, scheduler, sedf, devices, console);
     let follow = String::new();
     Details { follow, host, vcpus, scheduler, sedf, devices, console, samples, history }
+}
+
+/// Whether a person asks: scripts of old that read pages get xend's.
+const fn is_for_browser(request: &RequestInfo) -> bool {
+    request.is_navigation && request.format.is_html()
 }
 
 fn directory(request: &RequestInfo, entries: &[&str]) -> Response {

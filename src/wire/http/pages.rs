@@ -1,5 +1,6 @@
 //! The table of pages. The router and the reference are made from it.
 
+use super::context::Http;
 use super::etag::TaggedJson;
 use super::new_domain::fields::TYPE_KEYS;
 use super::operation::{ParamKind, optional, required};
@@ -14,6 +15,7 @@ use super::{
     task_pages, usage_pages,
 };
 use crate::core::rights::OpKind;
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing;
 use std::sync::LazyLock;
@@ -378,7 +380,7 @@ pub(super) static PAGES: [Page; 33] = [
         path: "/xend/help",
         about: "This reference.",
         kind: OpKind::ListDomains,
-        query: &[],
+        query: &help::QUERY,
         operations: &[],
         answer: PageAnswer::Help,
         get: || routing::get(show_help),
@@ -393,8 +395,8 @@ async fn show_openapi(request: RequestInfo) -> Response {
 }
 
 /// `GET /xend/help`
-async fn show_help(request: RequestInfo) -> Response {
-    help::answer(&request, &PAGES)
+async fn show_help(State(http): State<Http>, request: RequestInfo) -> Response {
+    help::answer(&http, &request, &PAGES).await
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub(super) struct Offered {
 
 impl Offered {
     /// All functions, sorted by name.
-    fn methods(self) -> Vec<String> {
+    pub(super) fn methods(self) -> Vec<String> {
         let mut names: Vec<String> =
             [LIST_METHODS, METHOD_HELP, METHOD_SIGNATURE].map(str::to_owned).into_iter().collect();
         if self.legacy {
@@ -37,15 +37,28 @@ impl Offered {
 
     /// A function and its parameters, optional ones in brackets: `xend.domain.pause(dom, [state])`.
     /// Empty for an unknown function, as in Python.
-    fn help(self, method: &str) -> String {
+    pub(super) fn help(self, method: &str) -> String {
         let found = (self.legacy.then(|| legacy::parameters(method)).flatten())
             .or_else(|| self.xenapi.then(|| xenapi::parameters(method)).flatten());
-        let Some((names, required)) = found else { return String::new() };
-        let shown = names
-            .iter()
-            .enumerate()
-            .map(|(at, name)| if at < required { (*name).to_owned() } else { format!("[{name}]") });
-        format!("{method}({})", shown.collect::<Vec<_>>().join(", "))
+        found.map_or_else(String::new, |(names, required)| signature(method, names, required))
+    }
+}
+
+/// A function with its parameters, optional ones in brackets.
+fn signature(method: &str, names: &[&str], required: usize) -> String {
+    let shown = names
+        .iter()
+        .enumerate()
+        .map(|(at, name)| if at < required { (*name).to_owned() } else { format!("[{name}]") });
+    format!("{method}({})", shown.collect::<Vec<_>>().join(", "))
+}
+
+/// The names of the parameters of one of these functions; `None` for another one.
+pub(super) fn own_parameters(method: &str) -> Option<&'static [&'static str]> {
+    match method {
+        LIST_METHODS => Some(&[]),
+        METHOD_HELP | METHOD_SIGNATURE => Some(&["method"]),
+        _ => None,
     }
 }
 

@@ -12,6 +12,8 @@
 //! fault          faults and their codes
 //! object_ids     UUIDs that follow from another one
 //! introspection  system.*: the calls that a listener offers
+//! reference      all calls with examples
+//! examples       a value for each parameter
 //! legacy         xend.*
 //! xenapi         classes, sessions
 //! ```
@@ -21,15 +23,18 @@ mod chunks;
 pub mod codec;
 mod context;
 mod endpoint;
+mod examples;
 mod fault;
 mod introspection;
 mod legacy;
 mod object_ids;
 mod receive;
+mod reference;
 mod serve;
 mod value;
 mod xenapi;
 
 pub use endpoint::{Endpoint, LegacyPolicy, LoginPolicy};
+pub use reference::{legacy_calls, xen_api_calls};
 pub use serve::XmlRpc;
 pub use value::Value;

@@ -1,6 +1,6 @@
 //! The host's page.
 
-use super::parts::{domain_link, facts, frame, mib, tree};
+use super::parts::{domain_path, facts, frame, mib, tree};
 use crate::core::model::{HostFigures, HostInfo};
 use crate::core::rights::OpKind;
 use crate::core::samples::SampleRound;
@@ -8,15 +8,16 @@ use crate::core::snapshot::{DomainView, Snapshot};
 use crate::shape;
 use crate::wire::http::list_values::cpu_percent;
 use crate::wire::http::request::RequestInfo;
-use std::sync::Arc;
-use xend_templates::{DomainUsage, Fact, Link, NodePage, Share, Shares};
+use xend_templates::{
+    Consumer, ConsumerKind, Fact, HostTotals, HostUse, Link, MAX_NAMED_CONSUMERS, NodePage,
+};
 
 /// Related pages, and what they need.
 const LINKS: [(&str, &str, OpKind); 4] = [
-    ("History of use", "/xend/node/history", OpKind::ShowHost),
-    ("Xen dmesg output", "/xend/node/dmesg", OpKind::ReadDmesg),
-    ("Xend log", "/xend/node/log", OpKind::ReadLog),
-    ("Events", "/xend/events", OpKind::ReadEvents),
+    ("History", "/xend/node/history", OpKind::ShowHost),
+    ("Messages of Xen", "/xend/node/dmesg", OpKind::ReadDmesg),
+    ("Log", "/xend/node/log", OpKind::ReadLog),
+    ("Events", "/xend/journal", OpKind::ReadEvents),
 ];
 
 pub(crate) fn page(
@@ -28,45 +29,14 @@ pub(crate) fn page(
     round: &SampleRound,
 ) -> String {
     let tree = tree(|sink| shape::node(sink, info, figures));
-    let mut users: Vec<_> = snapshot
-        .domains()
-        .filter_map(|view| {
-            Some((view, view.facts.as_ref()?.memory_kib, cpu_percent(round, view).unwrap_or(0.0)))
-        })
-        .collect();
-    // Domain-0 comes first: it has a colour of its own.
-    users.sort_by_key(|(view, memory, _)| (!view.is_privileged(), std::cmp::Reverse(*memory)));
-    let share = |view: &Arc<DomainView>, amount| Share { name: view.name().to_string(), amount };
-    let cpus = f64::from(info.topology.cpus);
     let access = request.access();
-    let memory = Shares {
-        name: "Memory".to_owned(),
-        total: mib(info.total_memory * 1024),
-        unit: "MiB".to_owned(),
-        parts: users.iter().map(|(view, memory, _)| share(view, mib(*memory))).collect(),
-    };
-    let cpu = Shares {
-        name: "CPU".to_owned(),
-        total: cpus * 100.0,
-        unit: "%".to_owned(),
-        parts: users.iter().map(|(view, _, cpu)| share(view, *cpu)).collect(),
-    };
     NodePage {
         frame: frame(request),
         follow,
         host: info.uname[1].clone(),
-        summary: summary(info, figures),
+        summary: summary(info),
         facts: facts(tree.tail()),
-        // The rest of a bar is free only if it has all domains.
-        shares: if access.operator { vec![memory, cpu] } else { Vec::new() },
-        domains: users
-            .iter()
-            .map(|(view, memory, cpu)| DomainUsage {
-                domain: domain_link(view),
-                memory_mib: memory / 1024,
-                cpu: *cpu,
-            })
-            .collect(),
+        usage: host_use(access.operator, info, figures, snapshot, round),
         links: LINKS
             .iter()
             .filter(|(.., kind)| access.may(*kind))
@@ -76,7 +46,68 @@ pub(crate) fn page(
     .render()
 }
 
-fn summary(info: &HostInfo, figures: &HostFigures) -> Vec<Fact> {
+/// Domain-0, the largest domains, the others together, and the hypervisor.
+fn host_use(
+    sees_all: bool,
+    info: &HostInfo,
+    figures: &HostFigures,
+    snapshot: &Snapshot,
+    round: &SampleRound,
+) -> HostUse {
+    let total_memory = mib(info.total_memory * 1024).max(1.0);
+    let total_cpu = (f64::from(info.topology.cpus) * 100.0).max(1.0);
+    let on_host = snapshot.domains().filter(|view| view.facts.is_some());
+    let mut consumers: Vec<_> = on_host.map(|view| consumer(view, round)).collect();
+    // Whoever has the larger share of either comes first.
+    let share = |one: &Consumer| {
+        (mib(one.memory_mib * 1024) / total_memory).max(one.cpu.unwrap_or(0.0) / total_cpu)
+    };
+    consumers.sort_by(|a, b| {
+        let is_domain = |one: &Consumer| one.kind != ConsumerKind::Domain0;
+        is_domain(a).cmp(&is_domain(b)).then(share(b).total_cmp(&share(a)))
+    });
+    let first = consumers.iter().take_while(|one| one.kind == ConsumerKind::Domain0).count();
+    let others = consumers.split_off(consumers.len().min(first + MAX_NAMED_CONSUMERS));
+    if !others.is_empty() {
+        consumers.push(Consumer {
+            kind: ConsumerKind::Others,
+            name: format!("{} others", others.len()),
+            href: Some("/xend/domain".to_owned()),
+            memory_mib: others.iter().map(|one| one.memory_mib).sum(),
+            cpu: Some(others.iter().filter_map(|one| one.cpu).sum()),
+        });
+    }
+    let of_domains: u64 = consumers.iter().map(|one| one.memory_mib).sum();
+    let of_xen = info.total_memory.saturating_sub(figures.free_memory + of_domains);
+    if sees_all && of_xen > 0 {
+        consumers.push(Consumer {
+            kind: ConsumerKind::Xen,
+            name: "Xen".to_owned(),
+            href: None,
+            memory_mib: of_xen,
+            cpu: None,
+        });
+    }
+    let totals = sees_all.then_some(HostTotals {
+        memory_mib: info.total_memory,
+        free_memory_mib: figures.free_memory,
+        cpus: info.topology.cpus,
+    });
+    HostUse { consumers, totals }
+}
+
+fn consumer(view: &DomainView, round: &SampleRound) -> Consumer {
+    let memory_kib = view.facts.as_ref().map_or(0, |facts| facts.memory_kib);
+    Consumer {
+        kind: if view.is_privileged() { ConsumerKind::Domain0 } else { ConsumerKind::Domain },
+        name: view.name().to_string(),
+        href: Some(domain_path(view)),
+        memory_mib: memory_kib / 1024,
+        cpu: Some(cpu_percent(round, view).unwrap_or(0.0)),
+    }
+}
+
+fn summary(info: &HostInfo) -> Vec<Fact> {
     let [system, _, release, _, machine] = &info.uname;
     let topology = &info.topology;
     let virt = if info.virt_caps.is_empty() { "none" } else { &info.virt_caps };
@@ -93,7 +124,7 @@ fn summary(info: &HostInfo, figures: &HostFigures) -> Vec<Fact> {
                 topology.nodes
             ),
         ),
-        Fact::new("Memory", format!("{} MiB, {} MiB free", info.total_memory, figures.free_memory)),
+        Fact::new("Memory", format!("{} MiB", info.total_memory)),
         Fact::new("Hardware virtualisation", virt.to_owned()),
         Fact::new("Guest types", info.xen_caps.clone()),
     ]

@@ -30,6 +30,16 @@ pub(crate) fn all_methods() -> Vec<String> {
     all
 }
 
+/// The classes with the names of their methods. The method that begins a session is one of the
+/// class `session`.
+pub(crate) fn classes() -> impl Iterator<Item = (&'static str, Vec<String>)> {
+    CLASSES.iter().map(|class| {
+        let login = (class.name == "session").then(|| LOGIN.to_owned());
+        let own = Method::names(class).into_iter().map(|name| format!("{}.{name}", class.name));
+        (class.name, login.into_iter().chain(own).collect())
+    })
+}
+
 /// The names of the methods for `system.listMethods`. It leaves out tasks, as in xend: clients take
 /// the word before the first dot for a class.
 pub(crate) fn methods() -> impl Iterator<Item = String> {

@@ -84,6 +84,6 @@ mod value_failure;
 mod values;
 mod version;
 
-pub(super) use catalog::{methods, parameters};
+pub(super) use catalog::{classes, methods, parameters};
 pub(super) use dispatch::{answer, no_session, with_status};
 pub(super) use service::XenApi;

@@ -1,0 +1,35 @@
+//! The calls of a wire as the reference shows them. XML-RPC makes them of its tables, HTTP has the
+//! page.
+
+/// The calls that the reference has beside the pages.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallReference {
+    /// The path of XML-RPC on the listeners of HTTP.
+    pub path: &'static str,
+    /// `xend.*`.
+    pub legacy: Vec<CallGroup>,
+    /// The Xen-API, and its address as arguments of curl; `None` if no listener has it.
+    pub xen_api: Option<(String, Vec<CallGroup>)>,
+}
+
+/// Calls that belong together: those of a class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallGroup {
+    /// `xend.domain`, or the name of a class.
+    pub name: String,
+    /// The variable of the shell that the examples have for an object, and the call that lists the
+    /// objects.
+    pub object: Option<(String, String)>,
+    pub calls: Vec<CallExample>,
+}
+
+/// A call with an example.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallExample {
+    pub name: String,
+    /// The name with the parameters, optional ones in brackets: `xend.domain.pause(dom, [state])`.
+    pub signature: String,
+    /// The body of a request on one line. In double quotes a shell replaces `$SESSION` and the
+    /// variables of objects.
+    pub body: String,
+}
