@@ -153,6 +153,15 @@ impl Browser {
         Ok(())
     }
 
+    /// Takes a picture of the window in a small file (WebP).
+    pub async fn small_picture(&self, path: &Path) -> Result<()> {
+        let params = json!({"format": "webp", "quality": 82, "captureBeyondViewport": false});
+        let answer = self.devtools("Page.captureScreenshot", params).await?;
+        let data = answer["data"].as_str().context("No picture")?;
+        std::fs::write(path, BASE64_STANDARD.decode(data)?)?;
+        Ok(())
+    }
+
     /// Waits for the first element that a selector matches.
     pub async fn find(&self, selector: &str) -> Result<Element> {
         let found = self.client.wait().at_most(TIMEOUT).for_element(Locator::Css(selector)).await;

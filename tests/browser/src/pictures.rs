@@ -2,8 +2,8 @@
 
 use crate::browser::Browser;
 use crate::daemon::Daemon;
+use crate::thumbs;
 use anyhow::{Context, Result};
-use std::path::Path;
 use std::time::Duration;
 
 /// Width and height of a phone's window, a tablet's and a desk's, and whether it is a phone's.
@@ -14,7 +14,7 @@ pub const WINDOWS: [(u32, u32, bool); 3] =
 const MAX_HEIGHT: u64 = 6000;
 
 /// Every kind of page.
-pub const PAGES: [(&str, &str); 23] = [
+pub const PAGES: [(&str, &str); 26] = [
     ("list", "/xend/domain?state=all"),
     ("domain", "/xend/domain/busy"),
     ("suspended", "/xend/domain/build"),
@@ -35,30 +35,22 @@ pub const PAGES: [(&str, &str); 23] = [
     ("log", "/xend/node/log"),
     ("dmesg", "/xend/node/dmesg"),
     ("reference", "/xend/help"),
+    ("reference-search", "/xend/help?q=memory"),
+    ("reference-calls", "/xend/help?part=xml-rpc"),
+    ("reference-classes", "/xend/help?part=xen-api"),
     ("confirm", "/xend/domain/web1/confirm?op=destroy"),
     ("console", "/xend/domain/web1/console"),
     ("missing", "/xend/domain/nosuch"),
 ];
 
-/// Takes screenshots of every page in both themes, and on a phone.
-pub async fn of_every_page(browser: &Browser, daemon: &Daemon, docs: Option<&Path>) -> Result<()> {
-    // The charts need some variation: a busy guest is paused now and then.
-    for turn in 0..if docs.is_some() { 24 } else { 2 } {
-        daemon.done("/xend/domain/busy", &[("op", ["unpause", "pause"][turn % 2])]).await?;
-        tokio::time::sleep(Duration::from_secs(turn as u64 * 7 % 17 + 4)).await;
-    }
-    daemon.done("/xend/domain/busy", &[("op", "unpause")]).await?;
+/// Takes screenshots of every page in all windows and both themes.
+pub async fn of_every_page(browser: &Browser, daemon: &Daemon) -> Result<()> {
+    // The charts need some figures.
     tokio::time::sleep(Duration::from_secs(7)).await;
     for (name, path) in PAGES {
         browser.open(&daemon.url(path)).await?;
-        of_page(browser, name).await.with_context(|| path.to_owned())?;
-    }
-    if let Some(docs) = docs {
-        std::fs::create_dir_all(docs)?;
-        let here = Path::new("target/browser");
-        for (from, to) in [("list-light", "list"), ("domain-light", "domain")] {
-            std::fs::copy(here.join(format!("{from}.png")), docs.join(format!("{to}.png")))?;
-        }
+        in_all_windows(browser, name).await.with_context(|| path.to_owned())?;
+        thumbs::check(browser, name).await?;
     }
     Ok(())
 }
