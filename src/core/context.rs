@@ -15,6 +15,7 @@ use super::device_io::DeviceIo;
 use super::error::Error;
 use super::guest::Turns;
 use super::health::Health;
+use super::image_claims::ImageClaims;
 use super::inventory::LiveInventory;
 use super::journal::Journal;
 use super::last_read::LastRead;
@@ -72,7 +73,11 @@ pub(super) struct Core {
     pub(super) vnets: Vnets,
     pub(super) inventory: LiveInventory,
     pub(super) samples: Samples,
+    /// Memory in MiB.
     pub(super) reservations: Reservations,
+    /// Bytes that disk images which are being written still need.
+    pub(super) storage_reservations: Reservations,
+    pub(super) image_claims: ImageClaims,
     pub(super) turns: Turns,
     pub(super) consoles: Consoles,
     /// Held while Domain-0 is asked for memory.
@@ -113,6 +118,8 @@ impl Core {
             registry: Registry::default(),
             samples: Samples::default(),
             reservations: Reservations::default(),
+            storage_reservations: Reservations::default(),
+            image_claims: ImageClaims::default(),
             turns: Turns::default(),
             consoles: Consoles::default(),
             ballooning: Mutex::default(),

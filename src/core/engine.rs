@@ -13,6 +13,7 @@ mod health;
 mod hidden_domains;
 mod histories;
 mod network;
+mod room;
 mod saved;
 mod storage;
 mod sweep;

@@ -35,6 +35,7 @@ mod failures;
 mod guest;
 mod health;
 mod histories;
+mod image_claims;
 mod last_read;
 mod limited;
 mod mailbox;

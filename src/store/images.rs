@@ -14,6 +14,9 @@ use tracing::error;
 /// The prefix for an image that is being created or removed.
 const PART: &str = ".part-";
 
+/// How much of an image is copied at a time, in bytes.
+const COPY_STEP: u64 = 64 << 20;
+
 /// The unit of `st_blocks` in bytes, whatever the file system's blocks are.
 const BLOCK: u64 = 512;
 
@@ -51,27 +54,44 @@ pub(super) fn recover(dir: &Path, known: &[Uuid]) -> io::Result<()> {
     Ok(())
 }
 
-/// Creates an unfinished image: a sparse file, or a copy of another image.
-pub(super) fn begin(dir: &Path, uuid: Uuid, size: u64, copy: Option<&Path>) -> io::Result<()> {
-    let part = part_path(dir, uuid);
-    let create = || {
-        let mut options = OpenOptions::new();
-        let file = options.write(true).create_new(true).mode(0o600).open(&part)?;
-        if let Some(from) = copy {
-            let from = host_file::open(from, OFlags::empty())?;
-            if !from.metadata()?.is_file() {
-                return Err(io::Error::other("the other image is not a file"));
-            }
-            copy_sparse(&from, &file)?;
+/// Creates an unfinished image: a sparse file.
+pub(super) fn begin(dir: &Path, uuid: Uuid, size: u64) -> io::Result<()> {
+    create(dir, uuid, size, |_| Ok(()))
+}
+
+/// Creates an unfinished image as a copy of another one. `copied` is told the bytes as they are
+/// written.
+pub(super) fn copy(
+    dir: &Path,
+    uuid: Uuid,
+    size: u64,
+    from: &Path,
+    copied: &mut dyn FnMut(u64),
+) -> io::Result<()> {
+    create(dir, uuid, size, |file| {
+        let from = host_file::open(from, OFlags::empty())?;
+        if !from.metadata()?.is_file() {
+            return Err(io::Error::other("the other image is not a file"));
         }
-        file.set_len(size)?;
-        file.sync_all()
-    };
-    let created = create();
-    if created.is_err() {
+        copy_sparse(&from, file, copied)
+    })
+}
+
+/// Creates an unfinished image of `size` bytes, which is removed if it cannot be filled.
+fn create(
+    dir: &Path,
+    uuid: Uuid,
+    size: u64,
+    fill: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<()> {
+    let part = part_path(dir, uuid);
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create_new(true).mode(0o600).open(&part)?;
+    let filled = fill(&file).and_then(|()| file.set_len(size)).and_then(|()| file.sync_all());
+    if filled.is_err() {
         let _ = fs::remove_file(&part);
     }
-    created
+    filled
 }
 
 /// Writes a part of an unfinished image, unless it is all zeros: these are a hole in the file.
@@ -90,7 +110,7 @@ pub(super) fn seal(dir: &Path, uuid: Uuid, size: u64) -> io::Result<()> {
 }
 
 /// Copies the data of a file and skips its holes.
-fn copy_sparse(mut from: &File, mut to: &File) -> io::Result<()> {
+fn copy_sparse(mut from: &File, mut to: &File, copied: &mut dyn FnMut(u64)) -> io::Result<()> {
     let mut position = 0;
     loop {
         let data = match rustix::fs::seek(from, rustix::fs::SeekFrom::Data(position)) {
@@ -99,10 +119,11 @@ fn copy_sparse(mut from: &File, mut to: &File) -> io::Result<()> {
             Err(rustix::io::Errno::NXIO) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
-        let end = rustix::fs::seek(from, rustix::fs::SeekFrom::Hole(data))?;
+        let hole = rustix::fs::seek(from, rustix::fs::SeekFrom::Hole(data))?;
+        let end = hole.min(data.saturating_add(COPY_STEP));
         from.seek(SeekFrom::Start(data))?;
         to.seek(SeekFrom::Start(data))?;
-        io::copy(&mut io::Read::take(from, end - data), &mut to)?;
+        copied(io::copy(&mut io::Read::take(from, end - data), &mut to)?);
         position = end;
     }
 }

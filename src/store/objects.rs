@@ -122,9 +122,19 @@ impl Objects for DirStore {
         images::path(&self.paths.storage, uuid)
     }
 
-    async fn begin_image(&self, uuid: Uuid, size: u64, copy: Option<&Path>) -> Result<(), Error> {
-        let copy = copy.map(Path::to_owned);
-        self.in_storage(move |dir| images::begin(dir, uuid, size, copy.as_deref())).await
+    async fn begin_image(&self, uuid: Uuid, size: u64) -> Result<(), Error> {
+        self.in_storage(move |dir| images::begin(dir, uuid, size)).await
+    }
+
+    async fn copy_image(
+        &self,
+        uuid: Uuid,
+        size: u64,
+        from: &Path,
+        mut copied: Box<dyn FnMut(u64) + Send>,
+    ) -> Result<(), Error> {
+        let from = from.to_owned();
+        self.in_storage(move |dir| images::copy(dir, uuid, size, &from, &mut *copied)).await
     }
 
     async fn write_image(&self, uuid: Uuid, offset: u64, data: Bytes) -> Result<(), Error> {

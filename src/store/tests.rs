@@ -13,6 +13,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 fn config(name: &str, uuid: u128) -> CompleteConfig {
     let config = DomainConfig::new(DomName::new(name).unwrap(), 64);
@@ -69,7 +70,7 @@ async fn a_directory_that_was_removed_or_replaced_is_left_alone() {
             store.save_vnets(Vec::new()).await,
             store.save_object(&object).await,
             store.remove_object(object.uuid).await,
-            store.begin_image(object.uuid, 4096, None).await,
+            store.begin_image(object.uuid, 4096).await,
         ]
         .map(|done| done.unwrap_err().to_string())
     };
@@ -258,15 +259,15 @@ async fn objects_and_images_survive_a_kill_at_any_step() {
     let made = image(1, true);
     let half = image(2, true);
     let gone = Uuid::from_u128(3);
-    store().begin_image(made.uuid, 1 << 30, None).await.unwrap();
+    store().begin_image(made.uuid, 1 << 30).await.unwrap();
     store().save_object(&made).await.unwrap();
     store().finish_image(made.uuid).await.unwrap();
     store().finish_image(made.uuid).await.unwrap();
     // Killed after the object was stored and before the image was finished; before the object was
     // stored; and while the image was removed.
-    store().begin_image(half.uuid, 4096, None).await.unwrap();
+    store().begin_image(half.uuid, 4096).await.unwrap();
     store().save_object(&half).await.unwrap();
-    store().begin_image(gone, 4096, None).await.unwrap();
+    store().begin_image(gone, 4096).await.unwrap();
     let items = store().items().await.unwrap();
     assert_eq!(items.len(), 2);
     let known: Vec<Uuid> = items.iter().map(|item| item.uuid).collect();
@@ -291,7 +292,8 @@ async fn a_pipe_in_the_place_of_an_image_keeps_nobody_waiting() {
     let kind = rustix::fs::FileType::Fifo;
     rustix::fs::mknodat(rustix::fs::CWD, store.image(uuid), kind, 0o600.into(), 0).unwrap();
     store.grow_image(uuid, 4096).await.unwrap_err();
-    let copied = store.begin_image(Uuid::from_u128(2), 4096, Some(&store.image(uuid))).await;
+    let copied =
+        store.copy_image(Uuid::from_u128(2), 4096, &store.image(uuid), Box::new(|_| ())).await;
     copied.unwrap_err();
 }
 
@@ -301,14 +303,21 @@ async fn images_are_sparse_and_so_are_their_copies() {
     let store = open(dir.path());
     let first = Uuid::from_u128(1);
     let second = Uuid::from_u128(2);
-    store.begin_image(first, 1 << 30, None).await.unwrap();
+    store.begin_image(first, 1 << 30).await.unwrap();
     store.finish_image(first).await.unwrap();
     let mut file = fs::OpenOptions::new().write(true).open(store.image(first)).unwrap();
     file.seek(SeekFrom::Start(512 << 20)).unwrap();
     file.write_all(b"data").unwrap();
     file.sync_all().unwrap();
     store.grow_image(first, 2 << 30).await.unwrap();
-    store.begin_image(second, 2 << 30, Some(&store.image(first))).await.unwrap();
+    let told = Arc::new(AtomicU64::new(0));
+    let copied = told.clone();
+    let copied = Box::new(move |bytes| {
+        copied.fetch_add(bytes, Ordering::Relaxed);
+    });
+    store.copy_image(second, 2 << 30, &store.image(first), copied).await.unwrap();
+    let told = told.load(Ordering::Relaxed);
+    assert!((4..1 << 20).contains(&told), "{told}");
     store.finish_image(second).await.unwrap();
     for uuid in [first, second] {
         let extent = store.extents(vec![store.image(uuid)]).await[0].unwrap();

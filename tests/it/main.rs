@@ -25,6 +25,7 @@ mod engine;
 mod engine_faults;
 mod engine_foreign;
 mod engine_histories;
+mod engine_storage;
 mod engine_support;
 #[path = "../contract/failing_sender.rs"]
 mod failing_sender;

@@ -4,16 +4,14 @@ use super::storage::check_size;
 use crate::core::caller::Caller;
 use crate::core::context::Core;
 use crate::core::error::Error;
+use crate::core::image_claims::ImageClaim;
 use crate::core::model::{ClientData, Invalid, Text, Uuid, Vdi, VdiKind};
 use crate::core::op::{Change, ImageContent};
+use crate::core::reservations::Reservation;
 use crate::core::rights::OpKind;
 use bytes::Bytes;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
-
-/// What an upload leaves free in the storage, in bytes: the daemon's own files can be on the same
-/// file system.
-const RESERVE: u64 = 256 << 20;
 
 /// A disk image that a client sends. Dropped before its end, it leaves nothing behind.
 pub struct ImageUpload {
@@ -23,6 +21,9 @@ pub struct ImageUpload {
     /// In bytes, as the client announced it.
     size: u64,
     written: u64,
+    /// What is not written yet.
+    room: Reservation,
+    _claim: ImageClaim,
     /// Whether the image is the engine's, which finishes or removes it.
     is_handed_over: bool,
 }
@@ -46,25 +47,22 @@ impl Core {
             return Err(Invalid::new("file: it is empty").into());
         }
         check_size(size)?;
-        let free = self.storage_question("Reading the storage", self.store.storage()).await?.free;
-        if free < size.saturating_add(RESERVE) {
-            return Err(Error::LimitReached(format!(
-                "The image has {size} bytes and the local storage {free} free ones, of which \
-                 {RESERVE} stay free: remove other images, or change xend-storage-path"
-            )));
-        }
+        let claim = self.image_claims.claim(uuid)?;
+        let room = self.reserve_room(size).await?;
         let upload = ImageUpload {
             core: self.clone(),
             caller: caller.clone(),
             uuid,
             size,
             written: 0,
+            room,
+            _claim: claim,
             is_handed_over: false,
         };
         let core = self.clone();
         // A client that hangs up meanwhile gets its image removed once it is there.
         let begin = async move {
-            let begun = core.store.begin_image(uuid, 0, None);
+            let begun = core.store.begin_image(uuid, 0);
             core.storage_call("Making a disk image", begun).await.map(|()| upload)
         };
         self.tasks.spawn(begin).await.unwrap_or(Err(Error::Stopping))
@@ -81,6 +79,7 @@ impl ImageUpload {
         let write = self.core.store.write_image(self.uuid, self.written, data);
         self.core.storage_call("Writing a disk image", write).await?;
         self.written += length;
+        self.room.take(length);
         Ok(())
     }
 

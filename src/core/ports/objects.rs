@@ -53,8 +53,8 @@ pub struct DiskFacts {
 /// A store of objects and disk images.
 ///
 /// A change survives a crash of the machine from the moment that the method returns. An image
-/// exists if its object exists: the image is [begun](Self::begin_image) before its object is
-/// stored, and [finished](Self::finish_image) afterwards; it is [withdrawn](Self::withdraw_image)
+/// exists if its object exists: the image is [begun](Self::begin_image) or
+/// [copied](Self::copy_image) before its object is stored, and [finished](Self::finish_image) afterwards; it is [withdrawn](Self::withdraw_image)
 /// before its object is removed, and [dropped](Self::drop_image) afterwards.
 #[async_trait]
 pub trait Objects: Send + Sync + 'static {
@@ -77,8 +77,18 @@ pub trait Objects: Send + Sync + 'static {
     /// The path of an image.
     fn image(&self, uuid: Uuid) -> PathBuf;
 
-    /// Creates a sparse image of `size` bytes, or a copy of another image.
-    async fn begin_image(&self, uuid: Uuid, size: u64, copy: Option<&Path>) -> Result<(), Error>;
+    /// Creates a sparse image of `size` bytes.
+    async fn begin_image(&self, uuid: Uuid, size: u64) -> Result<(), Error>;
+
+    /// Creates an image of `size` bytes as a copy of another one. `copied` is told how many bytes
+    /// have been written since it was told last, and is dropped when no more are written.
+    async fn copy_image(
+        &self,
+        uuid: Uuid,
+        size: u64,
+        from: &Path,
+        copied: Box<dyn FnMut(u64) + Send>,
+    ) -> Result<(), Error>;
 
     /// Writes a part of an image that was begun, `offset` bytes after its beginning.
     async fn write_image(&self, uuid: Uuid, offset: u64, data: Bytes) -> Result<(), Error>;

@@ -74,6 +74,23 @@ impl View {
         Ok(self.core.store.image(uuid))
     }
 
+    /// Whether the account's limits allow its domains a disk with this path. An operator has none.
+    pub fn may_have_disk(&self, path: &Path) -> bool {
+        let access = self.caller.access();
+        access.operator || access.limits.allows_disk(path.as_os_str().as_bytes())
+    }
+
+    /// The bridges that the account's limits allow; `None` for an operator, who has none.
+    pub fn allowed_bridges(&self) -> Option<Vec<String>> {
+        let access = self.caller.access();
+        (!access.operator).then(|| access.limits.bridges.clone())
+    }
+
+    /// Whether a new image cannot have this UUID: something has it, or is being made with it.
+    pub fn is_image_taken(&self, uuid: &Uuid) -> bool {
+        self.core.inventory.current().get(uuid).is_some() || self.core.image_claims.has(uuid)
+    }
+
     /// The paths of the disks of all visible domains.
     fn disk_paths(&self) -> HashSet<PathBuf> {
         let visible = self.snapshot();
