@@ -1,12 +1,19 @@
 //! Keeping the histories of use.
 
 use crate::core::context::Core;
+use crate::core::error::Error;
 use crate::core::histories::{Minute, Recorder, minute_of};
+use std::error::Error as _;
 use std::sync::Arc;
 use tracing::{info, warn};
 
 /// How often histories of earlier domains are looked for, in minutes.
 const FORGET_INTERVAL: u32 = 60;
+
+/// What the operating system says of a failure.
+fn reason(error: &Error) -> Option<String> {
+    error.source().map(ToString::to_string)
+}
 
 impl Core {
     /// Records what is used for ever. While the disk does not answer, nothing is recorded, and
@@ -43,8 +50,7 @@ impl Core {
         let stored = self.store.add_usage(minute, usages).await;
         match &stored {
             Err(error) if !was_failing => {
-                let reason = std::error::Error::source(error).map(ToString::to_string);
-                warn!(%error, reason, "Histories of use are not recorded now");
+                warn!(%error, reason = reason(error), "Histories of use are not recorded now");
             }
             Ok(()) if was_failing => info!("Histories of use are recorded again"),
             _ => {}
@@ -55,7 +61,7 @@ impl Core {
     async fn forget_histories(&self) {
         let known = self.snapshot().domains().map(|view| view.uuid).collect();
         if let Err(error) = self.store.forget_usage(known, self.clock.now()).await {
-            warn!(%error, "Histories of earlier domains stay");
+            warn!(%error, reason = reason(&error), "Histories of earlier domains stay");
         }
     }
 }
