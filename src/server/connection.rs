@@ -68,8 +68,9 @@ pub(super) async fn serve<S>(
     let guard = closed.clone().drop_guard();
     let stream = TimeoutStream::new(stream, Arc::clone(&activity), timeout, guard);
     let stream = TokioIo::new(RefusalHeaders::new(RequestLine::new(stream)));
-    let service =
-        service_fn(|request| answer(request, app.clone(), caller.clone(), Arc::clone(&activity)));
+    let service = service_fn(|request| {
+        answer(request, app.clone(), caller.clone(), Arc::clone(&activity), timeout)
+    });
     // Old clients compare header names with their case. A client that closes its sending side still
     // gets its response.
     let connection = http1::Builder::new()
@@ -143,6 +144,7 @@ async fn answer(
     app: Router,
     caller: Caller,
     activity: Arc<Activity>,
+    timeout: Duration,
 ) -> Result<Response, Infallible> {
     let (mut head, body) = request.into_parts();
     head.extensions.insert(caller);
@@ -152,7 +154,7 @@ async fn answer(
         Body::empty()
     } else {
         let of_body = Arc::clone(&activity);
-        head.extensions.insert(BodyDeadline::new(move || of_body.part_taken()));
+        head.extensions.insert(BodyDeadline::new(timeout, move || of_body.part_taken()));
         Body::new(TrackedBody { body, activity: Some(Arc::clone(&activity)) })
     };
     let mut response = app.oneshot(Request::from_parts(head, body)).await?;

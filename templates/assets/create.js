@@ -39,6 +39,9 @@
           config.rows = Math.min(40, Math.max(14, text.split("\n").length));
         }
         made.value = text;
+        // The server chooses another image if this one has been made meanwhile.
+        const image = page.querySelector("#new [name=new_image]")?.value;
+        if (image) form.elements.new_image.value = image;
         showState();
       } catch {
         // The server makes the text when the form is sent.

@@ -116,12 +116,12 @@ impl CreatePage {
                 }
             }
             p.hint #edited hidden[self.text == self.made] {
-                "It was edited: the domain is created from it, and not from the fields."
+                "The S-expression was edited: the domain is created from it, not from the fields."
             }
             input type="hidden" name="made" value=(self.made);
             p.hint {
-                "It is made of the fields, and can be edited."
-                noscript { " Press the button beside it to see it again." }
+                "The fields make this configuration. It can be edited."
+                noscript { " Press “Update the S-expression” to make it of the fields again." }
             }
         }
     }
@@ -276,7 +276,9 @@ mod tests {
     #[test]
     fn a_text_that_was_edited_says_so() {
         let mut page = page();
-        assert!(page.render().contains(r#"<p class="hint" id="edited">It was edited"#));
+        assert!(
+            page.render().contains(r#"<p class="hint" id="edited">The S-expression was edited"#)
+        );
         page.made.clone_from(&page.text);
         assert!(page.render().contains(r#"<p class="hint" id="edited" hidden>"#));
     }

@@ -1,5 +1,6 @@
 //! The fields that describe a new domain.
 
+use crate::form;
 use maud::{Markup, html};
 
 /// A new domain as people describe it. Everything is as it was typed.
@@ -37,8 +38,10 @@ pub struct NewDomain {
 /// What a new domain can be connected to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CreateChoices {
-    /// The names of bridges; empty if they are not known.
+    /// The names of bridges; empty if there are none.
     pub bridges: Vec<String>,
+    /// Whether the user may not name another bridge.
+    pub are_bridges_limited: bool,
     /// Values and labels of disk images.
     pub images: Vec<(String, String)>,
     /// The directory in which new images are made; `None` if the user cannot make any.
@@ -120,11 +123,7 @@ impl NewDomain {
                 }
                 label {
                     "Type"
-                    select name="type" {
-                        @for (value, label) in TYPES {
-                            option value=(value) selected[value == self.kind] { (label) }
-                        }
-                    }
+                    select name="type" { (form::options(TYPES, &self.kind)) }
                 }
                 div.pair {
                     (number("memory", "Memory (MiB)", &self.memory, wrong))
@@ -139,14 +138,15 @@ impl NewDomain {
             TextField {
                 name: "kernel",
                 label: "Kernel",
-                hint: "Path on the host. A PV guest without one boots from its disk.",
+                hint: "Path on the host, like /boot/vmlinuz. A PV guest without a kernel boots from \
+                       its disk.",
                 value: &self.kernel,
                 of: "pv pvh",
             },
             TextField {
                 name: "ramdisk",
                 label: "Initial RAM disk",
-                hint: "Path on the host, optional.",
+                hint: "Path of the initrd on the host. Leave it empty if the kernel needs none.",
                 value: &self.ramdisk,
                 of: "pv pvh",
             },
@@ -160,7 +160,7 @@ impl NewDomain {
             TextField {
                 name: "iso",
                 label: "ISO image",
-                hint: "Path on the host, for HVM guests. The guest boots from it first.",
+                hint: "Path of an installation medium on the host. The guest boots from it first.",
                 value: &self.iso,
                 of: "hvm",
             },
@@ -181,7 +181,10 @@ impl NewDomain {
                     (self.disk("new", "A new image"))
                     div.below data-disk="new" {
                         (number("size", "Size (GiB)", &self.size, wrong))
-                        p.hint { "Made in " code { (storage) } ", and takes space as it is used." }
+                        p.hint {
+                            "The image is made in " code { (storage) }
+                            ". It takes space as the guest writes."
+                        }
                     }
                 }
                 @if !choices.images.is_empty() {
@@ -191,9 +194,7 @@ impl NewDomain {
                             "Image"
                             select name="image" aria-invalid=[wrong.is("image").then_some("true")]
                                 aria-describedby=[wrong.describes("image")] {
-                                @for (value, label) in &choices.images {
-                                    option value=(value) selected[*value == self.image] { (label) }
-                                }
+                                (form::options(form::pairs(&choices.images), &self.image))
                             }
                         }
                     }
@@ -203,7 +204,7 @@ impl NewDomain {
                     (text(&TextField {
                         name: "path",
                         label: "File or block device",
-                        hint: "Like /images/web1.img or /dev/vg0/web1",
+                        hint: "Path on the host, like /images/web1.img or /dev/vg0/web1",
                         value: &self.path,
                         of: "",
                     }, wrong))
@@ -227,11 +228,11 @@ impl NewDomain {
         html! {
             fieldset {
                 legend { "Network" }
-                @if choices.bridges.is_empty() {
+                @if choices.bridges.is_empty() && !choices.are_bridges_limited {
                     (text(&TextField {
                         name: "bridge",
                         label: "Bridge",
-                        hint: "Empty for no network.",
+                        hint: "Name on the host, like xenbr0. Leave it empty for no network.",
                         value: &self.bridge,
                         of: "",
                     }, wrong))
@@ -239,13 +240,11 @@ impl NewDomain {
                     label {
                         "Bridge"
                         select name="bridge" {
-                            @for bridge in &choices.bridges {
-                                option value=(bridge) selected[*bridge == self.bridge] { (bridge) }
-                            }
-                            @if !is_listed && !self.bridge.is_empty() {
-                                option value=(self.bridge) selected { (self.bridge) }
-                            }
-                            option value="" selected[self.bridge.is_empty()] { "No network" }
+                            @let gone = (!is_listed).then_some(&self.bridge);
+                            @let bridges = choices.bridges.iter().chain(gone);
+                            @let bridges = bridges.map(|bridge| (bridge.as_str(), bridge.as_str()));
+                            @let bridges = bridges.filter(|(bridge, _)| !bridge.is_empty());
+                            (form::options(bridges.chain([("", "No network")]), &self.bridge))
                         }
                     }
                 }

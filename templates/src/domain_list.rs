@@ -7,6 +7,7 @@ use crate::layout::{Frame, Layout};
 use crate::list_columns::{Column, OPTIONAL_COLUMNS, Sorting};
 use crate::list_help;
 use crate::parts::encoded;
+use crate::table::{Pager, Paging};
 use maud::{Markup, html};
 
 /// The page of `/xend/domain`.
@@ -44,23 +45,6 @@ pub struct StateTab {
     pub label: String,
     /// The number of domains.
     pub count: usize,
-}
-
-/// Which part of the list a page has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Paging {
-    /// The number of the page, from 1.
-    pub page: usize,
-    /// The most rows of a page.
-    pub rows: usize,
-    /// The number of all domains that match.
-    pub total: usize,
-}
-
-impl Paging {
-    fn last(self) -> usize {
-        self.total.div_ceil(self.rows.max(1)).max(1)
-    }
 }
 
 /// All domains on the host that match, in a form that scripts of 2006 parse.
@@ -140,7 +124,7 @@ impl DomainList {
                 label {
                     span #selected { "Selected domains" }
                     select name="op" {
-                        @for (op, label) in &self.bulk { option value=(op) { (label) } }
+                        (form::options(form::pairs(&self.bulk), ""))
                     }
                 }
                 button type="submit" { "Apply…" }
@@ -205,28 +189,11 @@ impl DomainList {
     }
 
     fn page_links(&self) -> Markup {
-        let Paging { page, rows, total } = self.paging;
-        let last = self.paging.last();
-        let link = |to: usize| {
-            format!("{}{}", self.path, self.query(self.state.as_deref(), self.sort, to))
+        let target = |page: usize| {
+            format!("{}{}", self.path, self.query(self.state.as_deref(), self.sort, page))
         };
         html! {
-            @if total > 0 {
-                nav.pages aria-label="Pages" {
-                    span {
-                        ((page - 1) * rows + 1) "–" ((page - 1) * rows + self.rows.len())
-                        " of " (total)
-                    }
-                    @if page > 1 {
-                        " " a.button href=(link(1)) { "First" }
-                        " " a.button href=(link(page - 1)) rel="prev" { "Previous" }
-                    }
-                    @if page < last {
-                        " " a.button href=(link(page + 1)) rel="next" { "Next" }
-                        " " a.button href=(link(last)) { "Last" }
-                    }
-                }
-            }
+            @if self.paging.total > 0 { (Pager::new(self.paging, target).markup()) }
         }
     }
 

@@ -148,24 +148,15 @@ fn input(field: &Field) -> Markup {
                 }
                 // A select and not a checkbox, which sends nothing if it is unchecked.
                 FieldKind::Flag => {
-                    select name=(name) {
-                        option value="0" selected[value != "1"] { "no" }
-                        option value="1" selected[value == "1"] { "yes" }
-                    }
+                    @let chosen = if value == "1" { "1" } else { "0" };
+                    select name=(name) { (form::options([("0", "no"), ("1", "yes")], chosen)) }
                 }
                 FieldKind::Words(words) => {
-                    select name=(name) {
-                        @for word in words {
-                            option value=(word) selected[word == value] { (word) }
-                        }
-                    }
+                    @let words = words.iter().map(|word| (word.as_str(), word.as_str()));
+                    select name=(name) { (form::options(words, value)) }
                 }
                 FieldKind::Choices(choices) => {
-                    select name=(name) {
-                        @for (choice, meaning) in choices {
-                            option value=(choice) selected[choice == value] { (meaning) }
-                        }
-                    }
+                    select name=(name) { (form::options(form::pairs(choices), value)) }
                 }
                 FieldKind::Lines(example) => {
                     // HTML drops a line break right after the tag.

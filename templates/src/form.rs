@@ -80,6 +80,25 @@ pub(crate) fn action_form() -> Markup {
     html! { form #act method="post" data-op {} }
 }
 
+/// The options of a `select`: values and what they are called.
+pub(crate) fn options<'a>(
+    choices: impl IntoIterator<Item = (&'a str, &'a str)>,
+    selected: &str,
+) -> Markup {
+    html! {
+        @for (value, label) in choices {
+            option value=(value) selected[value == selected] { (label) }
+        }
+    }
+}
+
+/// Values and labels as [`options`] takes them.
+pub(crate) fn pairs<A: AsRef<str>, B: AsRef<str>>(
+    choices: &[(A, B)],
+) -> impl Iterator<Item = (&str, &str)> {
+    choices.iter().map(|(value, label)| (value.as_ref(), label.as_ref()))
+}
+
 /// A text area for a configuration.
 pub(crate) fn configuration(text: &str, example: &str, rows: u32) -> Markup {
     html! {

@@ -122,11 +122,7 @@ pub(crate) fn filter_form(fields: &[FilterField]) -> Markup {
                     @if choices.is_empty() {
                         " " input type="search" name=(name) value=(value) autocomplete="off";
                     } @else {
-                        " " select name=(name) {
-                            @for (choice, word) in choices {
-                                option value=(choice) selected[choice == value] { (word) }
-                            }
-                        }
+                        " " select name=(name) { (form::options(form::pairs(choices), value)) }
                     }
                 }
             }

@@ -74,22 +74,53 @@ pub enum Cell {
 pub struct Pager {
     /// `101–200 of 3412`
     pub text: String,
-    /// The target of the page before; `None` on the first one.
-    pub previous: Option<String>,
-    /// The target of the page after; `None` on the last one.
-    pub next: Option<String>,
+    /// The targets of the first page and of the one before; `None` on the first one.
+    pub before: Option<(String, String)>,
+    /// The targets of the page after and of the last one; `None` on the last one.
+    pub after: Option<(String, String)>,
+}
+
+/// Which part of a list a page has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paging {
+    /// The number of the page, from 1.
+    pub page: usize,
+    /// The most rows of a page.
+    pub rows: usize,
+    /// The number of all rows.
+    pub total: usize,
 }
 
 impl Pager {
-    pub(crate) fn markup(&self) -> Markup {
-        let link = |href: &Option<String>, rel: &str, label: &str| {
-            html! { @if let Some(href) = href { a.button href=(href) rel=(rel) { (label) } " " } }
+    /// The place of a page; `target` makes links of the numbers of pages.
+    pub fn new(paging: Paging, target: impl Fn(usize) -> String) -> Self {
+        let Paging { page, rows, total } = paging;
+        let last = total.div_ceil(rows.max(1)).max(1);
+        let start = page.saturating_sub(1).saturating_mul(rows);
+        let text = if start < total {
+            format!("{}–{} of {total}", start + 1, start.saturating_add(rows).min(total))
+        } else {
+            format!("There are {total}")
         };
+        Self {
+            text,
+            before: (page > 1).then(|| (target(1), target((page - 1).min(last)))),
+            after: (page < last).then(|| (target(page + 1), target(last))),
+        }
+    }
+
+    pub(crate) fn markup(&self) -> Markup {
         html! {
             nav.pager aria-label="Pages of the list" {
                 span { (self.text) } " "
-                (link(&self.previous, "prev", "Previous"))
-                (link(&self.next, "next", "Next"))
+                @if let Some((first, previous)) = &self.before {
+                    a.button href=(first) { "First" } " "
+                    a.button href=(previous) rel="prev" { "Previous" } " "
+                }
+                @if let Some((next, last)) = &self.after {
+                    a.button href=(next) rel="next" { "Next" } " "
+                    a.button href=(last) { "Last" }
+                }
             }
         }
     }
@@ -199,14 +230,20 @@ mod tests {
 
     #[test]
     fn a_pager_leads_to_the_pages_beside() {
-        let text = Pager {
-            text: "1–2 of 4".into(),
-            previous: None,
-            next: Some("/xend/journal?page=2".into()),
+        let pager = |page| {
+            let paging = Paging { page, rows: 2, total: 5 };
+            Pager::new(paging, |page| format!("/xend/journal?page={page}")).markup().into_string()
         };
-        let text = text.markup().into_string();
+        let text = pager(1);
         assert!(text.contains(r#"href="/xend/journal?page=2" rel="next""#), "{text}");
-        assert!(!text.contains("Previous") && text.contains("1–2 of 4"), "{text}");
+        assert!(text.contains(r#"href="/xend/journal?page=3">Last"#), "{text}");
+        assert!(!text.contains("Previous") && text.contains("1–2 of 5"), "{text}");
+        let text = pager(3);
+        assert!(text.contains(r#"href="/xend/journal?page=2" rel="prev""#), "{text}");
+        assert!(!text.contains("Next") && text.contains("5–5 of 5"), "{text}");
+        let text = pager(9);
+        assert!(text.contains(r#"href="/xend/journal?page=3" rel="prev""#), "{text}");
+        assert!(text.contains("There are 5"), "{text}");
     }
 
     #[test]

@@ -100,8 +100,16 @@ fn saved_domains_are_listed_restored_and_deleted() {
     assert!(!files.join("web1").exists());
     // No other file is deleted, inside the directory or elsewhere.
     for other in [file("other"), "/etc/hostname".to_owned(), file("missing")] {
+        let query = format!("op=delete&file={}", encoded(&other));
+        let asked = open(&daemon, &format!("/xend/saved/confirm?{query}"));
+        // One is in no directory for files.
+        let is_outside = other.starts_with("/etc/");
+        assert_eq!(asked.code, if is_outside { 403 } else { 404 }, "{asked:?}");
+        let text = asked.text();
+        assert!(!text.contains(r#"value="delete""#) && text.contains(&other), "{text}");
+        assert!(text.contains(r#"href="/xend/saved">Back"#), "{text}");
         let refused = send(&daemon, &format!("/xend/saved?file={}", encoded(&other)), "op=delete");
-        assert_eq!(refused.code, 500, "{refused:?}");
+        assert_eq!(refused.code, if is_outside { 403 } else { 422 }, "{refused:?}");
     }
     assert!(files.join("other").exists());
 
@@ -172,6 +180,68 @@ fn tasks_are_a_page_for_browsers_alone() {
     );
     assert_eq!(plain.header("content-type"), Some("application/json"));
     assert_eq!(perform(&daemon, "web1", &json!({"op": "unpause"})).0, 204);
+
+    let (_, task) = begun.header("location").unwrap().split_once("localhost").unwrap();
+    assert!(page.contains(&format!(r#"href="{task}""#)), "{page}");
+    let own = open(&daemon, task);
+    assert_eq!(own.code, 200, "{own:?}");
+    let text = own.text();
+    assert!(text.contains("<h1>Task pause web1</h1>") && text.contains("succeeded"), "{text}");
+    assert!(text.contains(r#"<a href="/xend/domain/web1">web1</a>"#), "{text}");
+    assert_eq!(parsed(&get(&daemon, task, ""))["state"], "succeeded");
+    let missing = open(&daemon, "/xend/task/1");
+    assert!(missing.code == 404 && missing.text().contains("No such task 1"), "{missing:?}");
+    assert!(missing.header("content-type").unwrap().starts_with("text/html"), "{missing:?}");
+}
+
+#[test]
+fn a_task_that_fails_says_why_on_its_page() {
+    let daemon = Daemon::start(&[]);
+    daemon.create(&guest("web1", ""));
+    daemon.post("/xend/domain/web1", "op=unpause");
+    let body = r#"{"op": "save", "file": "/nosuch/dir/web1"}"#;
+    let begun = crate::http_json_support::post(
+        &daemon,
+        "/xend/domain/web1",
+        "Prefer: respond-async\r\n",
+        body,
+    );
+    let (_, task) = begun.header("location").unwrap().split_once("localhost").unwrap();
+    daemon
+        .until("the task has failed", |daemon| parsed(&get(daemon, task, ""))["state"] == "failed");
+    let page = open(&daemon, task).text();
+    assert!(page.contains("/nosuch/dir/web1") && page.contains("failed"), "{page}");
+    assert!(!page.contains(r#"value="cancel""#), "{page}");
+}
+
+#[test]
+fn bridges_with_odd_names_are_shown_as_they_are() {
+    let daemon = Daemon::start(&[]);
+    let odd = r#"a "b'/<i>&c"#;
+    let vif = r#"(device (vif (bridge "a \"b'/<i>&c")))"#;
+    let defined =
+        daemon.post("/xend/domain", &format!("op=new&config={}", encoded(&guest("web1", vif))));
+    assert_eq!(defined.code, 200, "{defined:?}");
+    let all = parsed(&get(&daemon, "/xend/node/network", ""));
+    assert!(all["bridges"].as_array().unwrap().iter().any(|one| one["name"] == odd), "{all}");
+    let query = format!("q={}", encoded(odd));
+    for target in [format!("/xend/node/network?{query}"), "/xend/domain/web1".to_owned()] {
+        let page = open(&daemon, &target).text();
+        assert!(page.contains("a &quot;b'/&lt;i&gt;&amp;c"), "{page}");
+        assert!(!page.contains("<i>"), "{page}");
+    }
+    let form = format!(
+        "op=create&type=pvh&name=web2&memory=64&vcpus=1&kernel=/boot/vmlinuz&disk=none&managed=1&\
+         bridge={}",
+        encoded(odd)
+    );
+    assert_eq!(send(&daemon, "/xend/new", &form).code, 303);
+    daemon.until("it is defined", |daemon| {
+        daemon.get("/xend/domain?state=halted").text() == "(web1 web2)"
+    });
+    let all = parsed(&get(&daemon, "/xend/node/network", ""));
+    let bridge = all["bridges"].as_array().unwrap().iter().find(|one| one["name"] == odd);
+    assert_eq!(bridge.unwrap()["domains"], json!(["web1", "web2"]));
 }
 
 #[test]

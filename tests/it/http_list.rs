@@ -1,6 +1,8 @@
 //! The list of domains as a page: pages of it, filters, and operations on several domains.
 
+use crate::http_json_support::{get, parsed};
 use crate::http_support::{Daemon, Listener, ask, encoded, guest, open_page, send_form};
+use serde_json::json;
 
 fn define(daemon: &Daemon, name: &str, memory: u32) {
     let config =
@@ -78,6 +80,8 @@ fn the_list_is_filtered_by_its_columns() {
                 Accept: application/json\r\n\r\n";
     let problem = ask(&Listener::Tcp(daemon.tcp), json.as_bytes());
     assert!(problem.code == 422 && problem.text().contains("\"q\""), "{}", problem.text());
+    let page = open_page(&daemon, "/xend/domain?q=type%3Akvm").text();
+    assert!(page.contains("no type, there are PV, PVH, HVM"), "{page}");
     // S-expressions know no such filter.
     assert_eq!(daemon.get("/xend/domain?q=mem%3Elots").text(), "(Domain-0 pv1)");
 }
@@ -103,16 +107,39 @@ fn an_operation_on_several_domains_asks_first_and_names_them() {
     assert!(!daemon.value("pv1", "state").contains('p'));
 
     let failed = send_form(&daemon, "/xend/selection", "op=destroy&domain=pv1&domain=web1");
-    assert_eq!(failed.code, 500);
+    assert_eq!(failed.code, 409);
     assert!(failed.text().contains("done for 1 domain (pv1)"), "{}", failed.text());
     assert!(failed.text().contains("web1: it is halted"), "{}", failed.text());
     assert!(daemon.domain("pv1").is_none());
 
     let unknown = send_form(&daemon, "/xend/selection", "op=rename&domain=pv2");
-    assert!(unknown.code == 500 && unknown.text().contains("is not one of"), "{}", unknown.text());
+    assert!(unknown.code == 422 && unknown.text().contains("is not one of"), "{}", unknown.text());
     assert!(
         open_page(&daemon, "/xend/selection?op=pause").text().contains("No domain is selected")
     );
+    let none = send_form(&daemon, "/xend/selection", "op=pause");
+    assert!(none.code == 422 && none.text().contains("No domain is selected"), "{none:?}");
+    assert!(none.text().contains(r#"href="/xend/domain">Back to the domains"#), "{none:?}");
+    let odd = send_form(&daemon, "/xend/selection", "op=pause&domain=%fc");
+    assert!(odd.code == 422 && odd.text().contains("domain: it is not UTF-8"), "{odd:?}");
     // Programs have the operations of each domain.
     assert_eq!(daemon.post("/xend/selection", "op=pause&domain=pv2").code, 501);
+}
+
+#[test]
+fn forms_for_people_have_no_json() {
+    let daemon = Daemon::start(&[]);
+    daemon.create(&guest("pv1", ""));
+    for target in [
+        "/xend/new",
+        "/xend/new/5c31b5a9-3b63-4b2c-9c43-3d24f94b1a11",
+        "/xend/selection?op=pause&domain=pv1",
+        "/xend/saved/confirm?op=delete&file=/nosuch",
+        "/xend/domain/pv1/confirm?op=destroy",
+    ] {
+        let answer = get(&daemon, target, "");
+        let problem = parsed(&answer);
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{target}");
+        assert_eq!((answer.code, &problem["code"]), (406, &json!("not_acceptable")), "{problem}");
+    }
 }

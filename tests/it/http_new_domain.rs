@@ -1,6 +1,7 @@
 //! The form that creates domains: fields, the S-expression that they make, edited ones, and how it
 //! ends.
 
+use crate::http_host_support::stored;
 use crate::http_support::{Answer, Daemon, encoded, open_page, send_form};
 
 /// The value of a hidden field.
@@ -80,7 +81,7 @@ fn a_new_image_is_made_with_the_domain_and_goes_if_that_fails() {
     // A kernel that is not there: the domain cannot be built.
     let more = [&new[..3], &[("start", "1"), ("kernel", "/nosuch/kernel")]].concat();
     let failed = create(&daemon, &form("web1", &more));
-    assert_eq!(failed.code, 500, "{}", failed.text());
+    assert_eq!(failed.code, 422, "{}", failed.text());
     assert!(failed.text().contains("/nosuch/kernel"), "{}", failed.text());
     assert!(!path.exists(), "the image of a domain that was not created is left");
 
@@ -117,11 +118,12 @@ fn a_text_that_was_edited_counts() {
 #[test]
 fn what_is_wrong_is_described_where_it_is() {
     let daemon = Daemon::start(&[]);
-    let wrong = |more: &[(&str, &str)]| {
+    let refused = |code: u16, more: &[(&str, &str)]| {
         let answer = create(&daemon, &form("web1", more));
-        assert_eq!(answer.code, 500, "{}", answer.text());
+        assert_eq!(answer.code, code, "{}", answer.text());
         answer.text()
     };
+    let wrong = |more: &[(&str, &str)]| refused(422, more);
     let described = r#"aria-invalid="true" aria-describedby="error" autofocus"#;
     for (field, value) in [("name", "a/b"), ("memory", "0"), ("kernel", ""), ("vcpus", "x")] {
         let page = wrong(&[(field, value)]);
@@ -140,7 +142,7 @@ fn what_is_wrong_is_described_where_it_is() {
     assert!(page.contains(described), "{page}");
 
     assert_eq!(create(&daemon, &form("web1", &[("managed", "1")])).code, 303);
-    let page = wrong(&[]);
+    let page = refused(409, &[]);
     assert!(page.contains("there is a domain web1, choose another name"), "{page}");
 }
 
@@ -149,7 +151,7 @@ fn a_domain_that_cannot_be_started_stays_defined() {
     let daemon = Daemon::start(&[]);
     let more = [("start", "1"), ("managed", "1"), ("kernel", "/nosuch/kernel")];
     let answer = create(&daemon, &form("web1", &more));
-    assert_eq!(answer.code, 500, "{}", answer.text());
+    assert_eq!(answer.code, 422, "{}", answer.text());
     let page = answer.text();
     assert!(page.contains("web1 was not started") && page.contains("/nosuch/kernel"), "{page}");
     assert!(page.contains(r#"<a href="/xend/domain/web1">"#), "{page}");
@@ -162,4 +164,38 @@ fn only_pages_have_the_form() {
     assert_eq!(daemon.post("/xend/new", &form("web1", &[])).code, 501);
     assert_eq!(open_page(&daemon, "/xend/new/1").code, 404);
     assert!(open_page(&daemon, "/xend/new?template=hvm").text().contains("(boot c)"));
+}
+
+#[test]
+fn a_form_that_is_sent_again_with_another_name_makes_another_image() {
+    let daemon = Daemon::start(&[]);
+    let page = open_page(&daemon, "/xend/new").text();
+    let image = hidden(&page, "new_image");
+    let new = [("disk", "new"), ("size", "1"), ("new_image", image.as_str()), ("managed", "1")];
+    let created = create(&daemon, &form("web1", &new));
+    assert_eq!(created.header("location"), Some("/xend/domain/web1"), "{}", created.text());
+    // The same form once more makes neither a domain nor an image.
+    let again = create(&daemon, &form("web1", &new));
+    assert_eq!(again.code, 409, "{}", again.text());
+    assert_ne!(hidden(&again.text(), "new_image"), image);
+    assert_eq!(stored(&daemon).len(), 1);
+
+    let second = create(&daemon, &form("web2", &new));
+    assert_eq!(second.header("location"), Some("/xend/domain/web2"), "{}", second.text());
+    // Somebody has edited the text, in which the image of the first domain is.
+    let text = hidden(&again.text(), "made").replace(&hidden(&again.text(), "new_image"), &image);
+    let edited = text.replace("web1", "web3");
+    assert!(edited.contains(&image), "{edited}");
+    let more = [&new[..], &[("made", text.as_str()), ("config", edited.as_str())]].concat();
+    let third = create(&daemon, &form("web3", &more));
+    assert_eq!(third.header("location"), Some("/xend/domain/web3"), "{}", third.text());
+    let mut disks: Vec<String> = ["web1", "web2", "web3"]
+        .iter()
+        .map(|name| daemon.domain(name).unwrap().to_string())
+        .map(|domain| domain.split("(uname ").nth(1).unwrap().split(')').next().unwrap().to_owned())
+        .collect();
+    assert!(disks[0].contains(&image), "{disks:?}");
+    disks.sort();
+    disks.dedup();
+    assert_eq!((disks.len(), stored(&daemon).len()), (3, 3), "{disks:?}");
 }

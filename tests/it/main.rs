@@ -62,6 +62,7 @@ mod http_replay;
 mod http_restart;
 mod http_screen;
 mod http_support;
+mod http_uploads;
 mod killed;
 mod legacy_support;
 mod libxl_messages;

@@ -61,6 +61,9 @@ pub(super) const LIMITS: Section = Section {
             "The time in seconds for sending a request, and for which a connection can be idle.",
             field!(request_timeout: |entry| entry.seconds(1)),
         )
+        .details(
+            "A disk image may take longer, as long as 64 KiB of it arrive within each such time.",
+        )
         .or_default()
         .reload(),
     ],

@@ -2,9 +2,10 @@
 
 use super::View;
 use crate::core::error::Error;
+use crate::core::model::DomName;
 use crate::core::ports::SavedFiles;
 use crate::core::rights::OpKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where `xm` and `xendomains` save, if the operator names no directories.
 const USUAL_DIR: &str = "/var/lib/xen/save";
@@ -24,6 +25,14 @@ impl View {
             [] => vec![PathBuf::from(USUAL_DIR)],
             dirs => dirs.to_vec(),
         }
+    }
+
+    /// The name of the domain in a file, which the caller may delete. Fails for any other file.
+    pub async fn saved_domain(&self, file: &Path) -> Result<DomName, Error> {
+        self.require(OpKind::RemoveSaved, "delete")?;
+        self.core.check_file(&self.caller, Some(file)).await?;
+        let config = self.core.saved_domain(&self.caller, file).await?;
+        Ok(config.name.clone())
     }
 
     /// The files of saved domains that the caller may restore, the newest first.

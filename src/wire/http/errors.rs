@@ -1,8 +1,10 @@
 //! Responses to requests that failed. Old clients show the bodies of 500 and 404 only, so every
-//! failed operation is one of the two. Clients that ask for JSON get true statuses and problems.
+//! failed operation is one of the two. Clients that ask for JSON get true statuses and problems,
+//! and so do browsers on pages that xend did not have.
 
 use super::config_text;
 use super::format::Format;
+use super::hints::hint;
 use super::html;
 use super::json::problem::Problem;
 use super::json::problem_kind::ProblemKind;
@@ -53,7 +55,11 @@ pub(super) fn malformed_request(request: &RequestInfo, reason: &str) -> Response
         )),
         Format::Json => return malformed(reason),
     };
-    because(respond(406, "Invalid request", content), reason)
+    let response = match true_status(request, ProblemKind::MALFORMED) {
+        Some(code) => respond(code, phrase_of(code), content),
+        None => respond(406, "Invalid request", content),
+    };
+    because(response, reason)
 }
 
 /// `501`, for an unknown operation, with the advice on what was meant. xend sent plain text under
@@ -77,7 +83,35 @@ pub(super) fn unknown_operation(
         Format::Html { explicit: false } => Content::Text(text.clone().into()),
         Format::Json => return no_such_operation(op, operations, advice),
     };
-    because(respond(501, &phrase, content), text)
+    let response = match true_status(request, ProblemKind::UNKNOWN_OPERATION) {
+        Some(code) => respond(code, phrase_of(code), content),
+        None => respond(501, &phrase, content),
+    };
+    because(response, text)
+}
+
+/// The status of a failure on a page that xend did not have, for browsers and the like; `None` for
+/// pages and formats of xend, whose clients show the bodies of 500 and 404 alone.
+fn true_status(request: &RequestInfo, kind: &ProblemKind) -> Option<u16> {
+    (request.format.is_html() && !request.is_of_xend()).then_some(kind.status)
+}
+
+/// The reason phrase that a status usually has.
+pub(super) fn phrase_of(code: u16) -> &'static str {
+    StatusCode::from_u16(code).ok().and_then(|status| status.canonical_reason()).unwrap_or_default()
+}
+
+/// A response with the status that a problem has in all formats, for pages that xend did not have.
+pub(super) fn truly_refused(request: &RequestInfo, refusal: &Problem, hint: &str) -> Response {
+    let text = refusal.detail();
+    let content = match request.format {
+        Format::Sxp => sxp_error(text),
+        Format::Html { .. } => {
+            Content::Html(html::message::error(request, refusal.title(), text, hint))
+        }
+        Format::Json => return problem(refusal),
+    };
+    because(respond(refusal.status, phrase_of(refusal.status), content), text)
 }
 
 /// An operation that failed, also because of a bad parameter: `404` if its domain or vnet does not
@@ -101,7 +135,11 @@ pub(super) fn operation_failed(request: &RequestInfo, op: &str, error: &Error) -
         }
         Format::Sxp | Format::Json => sxp_error(&message),
     };
-    because(respond(500, &failed_phrase(op), content), reason)
+    let response = match true_status(request, ProblemKind::of(error)) {
+        Some(code) => respond(code, phrase_of(code), content),
+        None => respond(500, &failed_phrase(op), content),
+    };
+    because(response, reason)
 }
 
 /// A domain that could not be created, on a page: the form keeps the text and shows the error in
@@ -283,10 +321,9 @@ pub(super) fn refused(request: &RequestInfo, op: &str, refusal: &Problem) -> Res
 
 /// The response to a client that asks for JSON.
 pub(super) fn problem(problem: &Problem) -> Response {
-    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let phrase = status.canonical_reason().unwrap_or_default();
-    let mut response = respond(problem.status, phrase, Content::Problem(problem.to_json().into()));
-    if status == StatusCode::SERVICE_UNAVAILABLE {
+    let content = Content::Problem(problem.to_json().into());
+    let mut response = respond(problem.status, phrase_of(problem.status), content);
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
     }
     because(response, problem.detail())
@@ -332,66 +369,4 @@ fn sxp_error(message: &str) -> Content {
     let mut sink = SxpSink::default();
     sink.text_field("xend.err", message.as_bytes());
     Content::Sxp(sink.into_bytes().into())
-}
-
-/// Advice on a failure. Users of accounts do not see the host's pages.
-pub(super) fn hint(error: &Error, is_operator: bool) -> &'static str {
-    match error {
-        Error::NotPermitted { .. } => "An operator of the host can give the account this right.",
-        Error::BeyondLimits(_) if is_operator => {
-            "xend-file-dirs in xend-config.sxp has the directories of such files."
-        }
-        Error::BeyondLimits(_) => {
-            "The account has limits. Choose another value, or ask an operator of the host."
-        }
-        Error::NoMemory { .. } if !is_operator => "Give the domain less memory.",
-        Error::NoRoom { .. } | Error::Timeout { .. } | Error::Stalled { .. } if !is_operator => {
-            "Check the domain before you try again. An operator of the host can read xend's log."
-        }
-        Error::NoMemory { .. } => {
-            "Give the domain less memory, or free some. The host's page shows which domains use it."
-        }
-        Error::Exists { .. } | Error::NameTaken { .. } | Error::NameIsIdentifier { .. } => {
-            "Choose another name."
-        }
-        Error::UuidTaken { .. } => {
-            "Choose another UUID, or leave it out and xend will generate one."
-        }
-        Error::NoRoom { .. } => "Free space on the host's disk and try again.",
-        Error::AgentTimeout { .. } => {
-            "The guest has no agent, or the agent is busy. What was asked may still be done: check \
-             before you try again."
-        }
-        Error::Rebooted(_) => "Wait until the guest has booted, then try again.",
-        Error::AgentLacks(_) => "An agent of a later version may support it.",
-        Error::AgentFailed { .. } | Error::AgentResponse(_) => "The log in the guest may say more.",
-        Error::DeviceBusy { .. } => "Shut down the guest, or detach the device by force.",
-        Error::Missing { .. } => "Paths are on the host, not on this computer.",
-        Error::Busy(_) | Error::DisksBusy | Error::Stopping => {
-            "Nothing was changed. Try again in a moment."
-        }
-        Error::Timeout { .. } | Error::Stalled { .. } => {
-            "The operation may still complete. Check the domain before you try again. xend's log \
-             on the host's page may say more."
-        }
-        _ => match error.kind() {
-            ErrorKind::NotFound => {
-                "It may have been removed or renamed. Check the list of domains."
-            }
-            ErrorKind::Conflict => {
-                "The domain's page offers the operations that its current state allows."
-            }
-            ErrorKind::Denied => "Domain-0 controls the host and cannot be treated like a guest.",
-            ErrorKind::Invalid => {
-                "Go back, fix the error and try again. The reference describes all parameters."
-            }
-            ErrorKind::Unsupported if !is_operator => "The host does not support this.",
-            ErrorKind::Backend if !is_operator => "An operator of the host can read xend's log.",
-            ErrorKind::Unsupported => {
-                "The host does not support this. The host's page shows its scheduler and the \
-                 types of guests that it can run."
-            }
-            ErrorKind::Backend => "xend's log on the host's page may say more.",
-        },
-    }
 }

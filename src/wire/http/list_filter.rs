@@ -85,16 +85,48 @@ impl Field {
         }
     }
 
-    /// What a number looks like, for errors.
+    /// All values that a domain can have; `None` if they cannot be listed.
+    const fn words(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::Type => Some(&["PV", "PVH", "HVM"]),
+            Self::State => Some(&STATE_WORDS),
+            _ => None,
+        }
+    }
+
+    /// What a value looks like, for errors.
     const fn example(self) -> &'static str {
         match self {
             Self::Memory => "512M or 2G",
             Self::Uptime => "90min or 2d",
             Self::Cpu => "50",
-            _ => "2",
+            Self::Id | Self::Vcpus => "2",
+            Self::Name => "web1",
+            Self::State => "running",
+            Self::Type => "HVM",
+            Self::Address => "10.0.0.1",
+            Self::Device => "vif",
+            Self::Uuid => "5c31b5a9-3b63-4b2c-9c43-3d24f94b1a11",
         }
     }
 }
+
+/// The states that the list shows: those of domains, and what is being done with them.
+const STATE_WORDS: [&str; 13] = [
+    "running",
+    "paused",
+    "halted",
+    "suspended",
+    "crashed",
+    "shutdown",
+    "building",
+    "dying",
+    "gone",
+    "saving",
+    "restoring",
+    "migrating",
+    "dumping",
+];
 
 /// How a value is compared with that of a term.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,6 +210,17 @@ impl Filter {
     }
 }
 
+/// The columns, each by one name.
+fn columns() -> String {
+    let mut shown: Vec<(&str, Field)> = Vec::new();
+    for (name, field) in FIELDS {
+        if shown.iter().all(|(_, other)| *other != field) {
+            shown.push((name, field));
+        }
+    }
+    shown.into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(", ")
+}
+
 impl Term {
     fn parse(term: &str) -> Result<Self, Invalid> {
         let (rest, reversed) = term.strip_prefix('!').map_or((term, false), |rest| (rest, true));
@@ -192,17 +235,24 @@ impl Term {
             let names = || FIELDS.iter().map(|(known, _)| *known);
             return Err(refuse(match nearest(&name, names()) {
                 Some(known) => format!("there is no column {name}, did you mean {known}?"),
-                None => format!("there is no column {name}, write name~{term} for a part of names"),
+                None => format!(
+                    "there is no column {name}, write name~{term} for a part of names; columns are \
+                     {}",
+                    columns()
+                ),
             }));
         };
         let found = COMPARISONS
             .iter()
             .find_map(|(sign, comparison)| Some((*comparison, rest.strip_prefix(*sign)?)));
         let Some((comparison, value)) = found else {
-            return Err(refuse("a comparison is expected, like : or >".to_owned()));
+            let signs: Vec<&str> = COMPARISONS.iter().map(|(sign, _)| *sign).collect();
+            let signs = signs.join(" ");
+            return Err(refuse(format!("after {name}, one of {signs} is expected")));
         };
         if value.is_empty() {
-            return Err(refuse(format!("a value is expected after {name}")));
+            let example = field.example();
+            return Err(refuse(format!("a value is expected after {name}, like {example}")));
         }
         let test = match field.units() {
             Some(units) => {
@@ -218,10 +268,24 @@ impl Term {
                     whole: comparison == Comparison::Equal,
                 },
                 _ => {
-                    return Err(refuse(format!("{name} is no number, write {name}:{value}")));
+                    return Err(refuse(format!(
+                        "{name} is no number, write {name}:{value}, or {name}~{value} for a part"
+                    )));
                 }
             },
         };
+        if let Some(words) = field.words()
+            && let Test::Text { text, whole: true } = &test
+            && words.iter().all(|word| !word.eq_ignore_ascii_case(text))
+        {
+            let known = words.join(", ");
+            return Err(refuse(match nearest(text, words.iter().copied()) {
+                Some(word) => {
+                    format!("'{value}' is no {name}, did you mean {word}? There are {known}")
+                }
+                None => format!("'{value}' is no {name}, there are {known}"),
+            }));
+        }
         Ok(Self { field: *field, test, reversed })
     }
 
@@ -330,6 +394,16 @@ mod tests {
     }
 
     #[test]
+    fn every_state_can_be_asked_for() {
+        for state in shape::STATE_NAMES {
+            assert!(STATE_WORDS.contains(&state), "{state}");
+        }
+        for word in ["state:Saving", "state:all", "state~sav"] {
+            assert_eq!(Filter::parse(word).is_ok(), word != "state:all", "{word}");
+        }
+    }
+
+    #[test]
     fn every_column_can_be_compared() {
         for filter in [
             "",
@@ -384,14 +458,29 @@ mod tests {
         for (filter, part) in [
             ("stat:running", "there is no column stat, did you mean state?"),
             ("http://x", "there is no column http, write name~http://x for a part of names"),
-            ("mem>", "a value is expected after mem"),
+            (
+                "http://x",
+                "columns are name, id, state, type, mem, vcpus, cpu, uptime, address, dev",
+            ),
+            ("mem>", "a value is expected after mem, like 512M or 2G"),
+            ("ip:", "a value is expected after ip, like 10.0.0.1"),
+            ("type:hvn", "type:hvn: 'hvn' is no type, did you mean HVM? There are PV, PVH, HVM"),
+            (
+                "state:runing",
+                "'runing' is no state, did you mean running? There are running, paused",
+            ),
+            (
+                "!state:up",
+                "'up' is no state, there are running, paused, halted, suspended, crashed",
+            ),
+            ("type:container", "'container' is no type, there are PV, PVH, HVM"),
             ("mem>lots", "'lots' is no number, write 512M or 2G"),
             ("mem>1.2.3G", "'1.2.3G' is no number"),
             ("mem>-1", "'-1' is no number"),
             ("mem>.", "'.' is no number"),
             ("vcpus:2G", "'2G' is no number, write 2"),
             ("uptime>2months", "write 90min or 2d"),
-            ("name>web", "name is no number, write name:web"),
+            ("name>web", "name is no number, write name:web, or name~web for a part"),
             ("a a a a a a a a a a a a a a a a a", "it has 17 terms, write 16 at most"),
         ] {
             let error = Filter::parse(filter).unwrap_err().to_string();

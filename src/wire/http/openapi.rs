@@ -157,7 +157,8 @@ impl Document<'_> {
     fn upload(&mut self) -> Value {
         json!({
             "operationId": "post_node_storage_upload",
-            "summary": "Stores a disk image. The body is the image, with its Content-Length.",
+            "summary": "Stores a disk image. The body is the image, with its Content-Length; 64 KiB of it \
+                        have to arrive within the time for a request.",
             "parameters": [{
                 "name": "name",
                 "in": "query",

@@ -360,7 +360,7 @@ pub(super) static PAGES: [Page; 33] = [
     },
     Page {
         path: "/xend/task/{id}",
-        about: "An operation that was started with Prefer: respond-async. Always JSON.",
+        about: "An operation that was started with Prefer: respond-async. JSON but for browsers.",
         kind: OpKind::ListDomains,
         query: &[],
         operations: &[],

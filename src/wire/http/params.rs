@@ -1,5 +1,6 @@
 //! The parameters of a request, from its query and its form, and how operations read them.
 
+use super::struct_fields::struct_fields;
 use crate::core::model::{DomainConfig, Invalid, SedfParams, Unit, WholeNumber, is_whole_number};
 use bstr::ByteSlice as _;
 use serde::Deserialize;
@@ -14,6 +15,9 @@ use std::path::PathBuf;
 
 /// The most parameters of one request.
 const MAX_PARAMS: usize = 1000;
+
+/// Why bytes are no text.
+const NOT_UTF8: &str = "it is not UTF-8, encode it so";
 
 /// The parameters of a request, kept as they came. Values are bytes: an S-expression of 2006 need
 /// not be UTF-8.
@@ -161,7 +165,7 @@ impl Params {
     /// The value of an optional parameter, as text.
     pub(super) fn text(&self, name: &str) -> Result<Option<String>, Invalid> {
         let value = self.optional_bytes(name)?;
-        Ok(value.map(|value| String::from_utf8_lossy(&value).into_owned()))
+        value.map(|value| utf8(name, value.into_owned())).transpose()
     }
 
     /// The value of an optional parameter that is one of `words`, in any case.
@@ -202,6 +206,16 @@ impl Params {
 
     /// Reads a typed request. Unknown parameters are ignored.
     pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, Invalid> {
+        for name in struct_fields::<T>() {
+            for value in self.values(name) {
+                utf8(name, value.into_owned())?;
+            }
+        }
+        self.parse_text()
+    }
+
+    /// Bytes of parameters that the request does not read may be no text.
+    fn parse_text<T: DeserializeOwned>(&self) -> Result<T, Invalid> {
         match self {
             Self::Encoded(text) => {
                 parse_pairs(serde_urlencoded::Deserializer::new(form_urlencoded::parse(text)))
@@ -212,7 +226,7 @@ impl Params {
                 for (name, value) in fields {
                     form.append_pair(name, &String::from_utf8_lossy(value));
                 }
-                Self::Encoded(form.finish().into_bytes()).parse()
+                Self::Encoded(form.finish().into_bytes()).parse_text()
             }
         }
     }
@@ -277,6 +291,11 @@ where
             bad_value(&name, reason)
         }
     })
+}
+
+/// The value of a parameter as text.
+pub(super) fn utf8(name: &str, value: Vec<u8>) -> Result<String, Invalid> {
+    String::from_utf8(value).map_err(|_| bad_value(name, NOT_UTF8))
 }
 
 /// The refusal of a parameter's value.
@@ -444,6 +463,7 @@ mod tests {
             ("period=1&port=70000", "Invalid value for port: '70000' is out of range, 0 to 65535"),
             ("period=1&port=x", "Invalid value for port: 'x' is not a whole number"),
             ("period=1&extratime=2", "Invalid value for extratime: '2' is neither 0 nor 1"),
+            ("period=1&comment=%fc", "Invalid value for comment: it is not UTF-8, encode it so"),
         ] {
             assert_eq!(parse(form), Err(message.to_owned()), "{form}");
         }
@@ -500,6 +520,11 @@ mod tests {
 
     #[test]
     fn values_are_bytes() {
+        let params = Params::from_form(b"q=%fc&path=/%fc");
+        let refused = params.text("q").unwrap_err();
+        assert_eq!(refused.to_string(), "Invalid value for q: it is not UTF-8, encode it so");
+        assert_eq!(refused.parameter(), Some("q"));
+        assert_eq!(params.path("path").unwrap().as_os_str().as_bytes(), b"/\xfc");
         assert_eq!(Params::from_form(b"config=%fc%00").single("config").unwrap(), &b"\xfc\0"[..]);
     }
 }

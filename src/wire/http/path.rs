@@ -175,6 +175,23 @@ pub(super) fn unknown_segment(path: &str) -> String {
     decode(found)
 }
 
+/// Whether xend had a page with this canonical path.
+pub(super) fn is_of_xend(path: &str) -> bool {
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    matches!(
+        segments.as_slice(),
+        [] | ["xend"]
+            | ["xend", "domain" | "node" | "vnet"]
+            | ["xend", "domain" | "vnet", _]
+            | ["xend", "node", "dmesg" | "log"]
+    )
+}
+
+/// The page of the domain with this name.
+pub(super) fn domain_path(name: &str) -> String {
+    format!("/xend/domain/{}", encode_segment(name))
+}
+
 /// The address at which the client reached the daemon, `http://host:port` or `https://host:port`,
 /// for links and `Location`.
 pub(super) fn origin(headers: &HeaderMap, via: &Via) -> String {

@@ -17,7 +17,7 @@ use super::operation_problem::problem_of;
 use super::operations::by_page;
 use super::page::Page;
 use super::params::Params;
-use super::path::encode_segment;
+use super::path::domain_path;
 use super::request::RequestInfo;
 use super::response::{Content, because, ok, respond, see_other, with_location};
 use super::{answer, domain_list, events, html, task_pages};
@@ -254,7 +254,7 @@ fn created(request: &RequestInfo, operation: &Operation, answer: &EngineAnswer) 
     let EngineAnswer::Changed(Outcome::Domain(view)) = answer else {
         return ok(answer::content(request, operation.name, answer));
     };
-    let url = format!("{}/xend/domain/{}", request.origin, encode_segment(view.name().as_str()));
+    let url = format!("{}{}", request.origin, domain_path(view.name().as_str()));
     let content = match request.format {
         Format::Html { .. } => Content::Html(html::create::created(request, view, &url)),
         Format::Sxp if operation.success == Success::Restored => Content::Empty,

@@ -19,30 +19,37 @@ use xend_spelling::nearest;
 /// The most characters of a parameter's name in a problem.
 const MAX_SHOWN: usize = 40;
 
-/// The refusal of a request for JSON whose query has a parameter that the page does not have, or an
-/// operation that its GET does not do; `None` if there is neither.
+/// The refusal of a request for JSON that goes to a form for people, or whose query has a parameter
+/// that the page does not have, or an operation that its GET does not do; `None` if there is none.
 pub(super) fn refusal(page: &Page, request: &Request) -> Option<Response> {
-    // A form for people says itself what it has no answer to.
-    let is_form = page.is_form();
-    if is_form || !matches!(*request.method(), Method::GET | Method::HEAD) {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !is_read || Format::negotiate(request.headers()) != Format::Json {
         return None;
+    }
+    if page.is_form() {
+        let text = "The page is a form for people, and has no JSON: operations are sent by POST to \
+                    the pages that have them, see /xend/openapi.json";
+        return Some(problem(&Problem::new(ProblemKind::NOT_ACCEPTABLE, text)));
     }
     let query = request.uri().query()?;
-    if Format::negotiate(request.headers()) != Format::Json {
-        return None;
-    }
     let query = Params::from_query(query);
     operation(page, &query).or_else(|| unknown_parameter(page, &query))
 }
 
 fn unknown_parameter(page: &Page, query: &Params) -> Option<Response> {
-    let known = || page.query.iter().map(|param| param.name);
+    let names: Vec<&str> = page.query.iter().map(|param| param.name).collect();
+    unknown_name(query, &names).map(|refused| problem(&refused))
+}
+
+/// The refusal of a parameter that is not one of `names`; `None` if there is none.
+pub(super) fn unknown_name(query: &Params, names: &[&str]) -> Option<Problem> {
+    let known = || names.iter().copied();
     let name = query.names().into_iter().find(|name| known().all(|known| known != name))?;
     let shown: String = name.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
     let advice = nearest(&name, known()).map(|known| format!(", did you mean {known}?"));
     let text = format!("Unknown parameter {shown}{}", advice.unwrap_or_default());
     let unknown = Problem::new(ProblemKind::UNKNOWN_PARAMETER, text).about(shown);
-    Some(problem(&unknown.allowing(known())))
+    Some(unknown.allowing(known()))
 }
 
 fn operation(page: &Page, query: &Params) -> Option<Response> {

@@ -3,7 +3,7 @@
 use super::etag;
 use super::format::Format;
 use super::params::Params;
-use super::path::{RequestedPath, origin};
+use super::path::{RequestedPath, is_of_xend, origin};
 use super::response::{Content, not_found, respond};
 use super::sessions::Session;
 use crate::core::caller::Caller;
@@ -64,6 +64,11 @@ impl RequestInfo {
     /// What the caller may do.
     pub(super) fn access(&self) -> Arc<Access> {
         self.caller.access()
+    }
+
+    /// Whether xend had the page: its clients know its statuses.
+    pub(super) fn is_of_xend(&self) -> bool {
+        is_of_xend(&self.path)
     }
 
     /// The page's URL.

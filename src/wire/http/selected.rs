@@ -1,9 +1,10 @@
 //! Domains that were selected in the list, and an operation that is asked for them.
 
+use super::json::problem_kind::ProblemKind;
 use super::list_values::shown_state;
 use super::operation::{DomainStage, Operation};
 use super::operations::{managed, power};
-use super::params::{Params, bad_value};
+use super::params::{Params, bad_value, utf8};
 use super::request::RequestInfo;
 use crate::core::model::{DomName, Invalid};
 use crate::core::snapshot::{DomainView, Snapshot};
@@ -40,8 +41,15 @@ pub(super) enum Selected {
     /// It is left out, for this reason.
     Skipped {
         name: String,
-        reason: String,
+        reason: NotDone,
     },
+}
+
+/// Why nothing is done to a domain.
+pub(super) struct NotDone {
+    /// For people.
+    pub(super) reason: String,
+    pub(super) kind: &'static ProblemKind,
 }
 
 /// An operation and the domains that it is asked for.
@@ -61,8 +69,18 @@ impl Selection {
             let reason = format!("{} domains are selected, select {MOST} at most", names.len());
             return Err(bad_value("domain", reason));
         }
-        let names = names.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
-        Ok(Self { operation, names })
+        let names = names.into_iter().map(|name| utf8("domain", name.into_owned()));
+        Ok(Self { operation, names: names.collect::<Result<_, _>>()? })
+    }
+
+    /// Refuses a selection without domains.
+    pub(super) fn check(&self) -> Result<(), Invalid> {
+        if !self.names.is_empty() {
+            return Ok(());
+        }
+        let reason =
+            "No domain is selected: name domains by domain=NAME, or select them in the list";
+        Err(Invalid::missing("domain").reworded(reason))
     }
 
     /// The domains, each once, in the order in which they were sent.
@@ -77,17 +95,23 @@ impl Selection {
     }
 
     fn select(&self, request: &RequestInfo, snapshot: &Snapshot, name: &str) -> Selected {
-        let skipped = |reason: String| Selected::Skipped { name: name.to_owned(), reason };
+        let skipped = |kind, reason: String| Selected::Skipped {
+            name: name.to_owned(),
+            reason: NotDone { reason, kind },
+        };
         let Some(view) = snapshot.by_name(&DomName::adopted(name)) else {
-            return skipped("there is no such domain".to_owned());
+            return skipped(ProblemKind::NO_SUCH_DOMAIN, "there is no such domain".to_owned());
         };
         if !self.operation.is_offered_on(&request.access(), view) {
-            return skipped("the account does not have the right".to_owned());
+            let reason = "the account does not have the right".to_owned();
+            return skipped(ProblemKind::NOT_PERMITTED, reason);
         }
         match DomainStage::of(view) {
             stage if self.operation.stages.contains(&stage) => Selected::Domain(view.clone()),
-            DomainStage::Dom0 => skipped("it is the host itself".to_owned()),
-            _ => skipped(format!("it is {}", shown_state(view))),
+            DomainStage::Dom0 => {
+                skipped(ProblemKind::PRIVILEGED, "it is the host itself".to_owned())
+            }
+            _ => skipped(ProblemKind::WRONG_STATE, format!("it is {}", shown_state(view))),
         }
     }
 }
@@ -104,10 +128,13 @@ mod tests {
         }
         let selection = parse("op=pause&domain=a&domain=b%2Bc").unwrap();
         assert_eq!(selection.names, ["a", "b+c"]);
+        assert!(selection.check().is_ok());
+        assert!(parse("op=pause").unwrap().check().unwrap_err().is_missing());
         let many = "&domain=a".repeat(MOST + 1);
         for (query, part) in [
             (String::new(), "Missing parameter: op"),
             ("op=rename".to_owned(), "'rename' is not one of start, shutdown"),
+            ("op=pause&domain=%fc".to_owned(), "Invalid value for domain: it is not UTF-8"),
             (format!("op=pause{many}"), "select 500 at most"),
         ] {
             let error = parse(&query).map(|_| ()).unwrap_err().to_string();

@@ -3,13 +3,14 @@
 
 use super::body::{Form, read_form};
 use super::context::Http;
-use super::errors::{no_operations, operation_failed};
+use super::errors::{no_operations, operation_failed, phrase_of};
 use super::html;
+use super::json::problem_kind::ProblemKind;
 use super::operation::{Operation, OperationRequest};
 use super::params::Params;
 use super::request::RequestInfo;
 use super::response::{Content, ok, respond};
-use super::selected::{Selected, Selection};
+use super::selected::{NotDone, Selected, Selection};
 use crate::core::error::Error;
 use crate::core::snapshot::DomainView;
 use axum::extract::{Request, State};
@@ -47,8 +48,9 @@ pub(super) async fn perform(
         .await
         .map_err(|error| error.answer(&request, max_body))?;
     let Form { params, memory } = form;
-    let selection = Selection::parse(&params)
-        .map_err(|invalid| operation_failed(&request, "selection", &invalid.into()))?;
+    let selection = Selection::parse(&params).and_then(|it| it.check().map(|()| it));
+    let selection =
+        selection.map_err(|invalid| operation_failed(&request, "selection", &invalid.into()))?;
     drop((params, memory));
     let operation = selection.operation;
     let engine = http.engine().clone();
@@ -59,16 +61,26 @@ pub(super) async fn perform(
         .await
         .map_err(|_| operation_failed(&request, operation.name, &Error::Stopping))?;
     let page = html::selection::results(&request, operation, &results);
-    let has_failed = results.iter().any(|(_, result)| result.is_err());
-    Ok(if has_failed {
-        respond(500, "Operation failed", Content::Html(page))
-    } else {
-        ok(Content::Html(page))
-    })
+    let code = status(&results);
+    Ok(respond(code, phrase_of(code), Content::Html(page)))
 }
 
 /// The result of each domain, in order.
-type Results = Vec<(String, Result<(), String>)>;
+type Results = Vec<(String, Result<(), NotDone>)>;
+
+/// The status of all results: that of the failures if it is the same for all, else a general one.
+fn status(results: &[(String, Result<(), NotDone>)]) -> u16 {
+    let mut codes = results.iter().filter_map(|(_, it)| Some(it.as_ref().err()?.kind.status));
+    let Some(first) = codes.next() else { return 200 };
+    let worst = codes.clone().fold(first, u16::max);
+    if codes.all(|code| code == first) {
+        first
+    } else if worst >= 500 {
+        ProblemKind::FAILED.status
+    } else {
+        ProblemKind::WRONG_STATE.status
+    }
+}
 
 async fn perform_all(http: &Http, request: &RequestInfo, selection: Selection) -> Results {
     let snapshot = http.view(&request.caller).snapshot();
@@ -78,7 +90,11 @@ async fn perform_all(http: &Http, request: &RequestInfo, selection: Selection) -
             Selected::Skipped { name, reason } => (name, Err(reason)),
             Selected::Domain(view) => {
                 let done = perform_one(http, request, operation, &view).await;
-                (view.name().to_string(), done.map_err(|error| error.to_string()))
+                let not_done = |error: Error| NotDone {
+                    reason: error.to_string(),
+                    kind: ProblemKind::of(&error),
+                };
+                (view.name().to_string(), done.map_err(not_done))
             }
         }
     });
@@ -100,4 +116,27 @@ async fn perform_one(
         new_uuid: http.engine().new_uuid(),
     })?;
     engine_request.ask(http.engine(), &request.caller).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_is_that_of_the_failures() {
+        let failed = |kind: &&'static ProblemKind| {
+            ("web1".to_owned(), Err(NotDone { reason: String::new(), kind: *kind }))
+        };
+        let denied = ProblemKind::NOT_PERMITTED;
+        for (kinds, code) in [
+            (&[][..], 200),
+            (&[denied, denied][..], 403),
+            (&[denied, ProblemKind::NO_SUCH_DOMAIN][..], 409),
+            (&[denied, ProblemKind::TIMEOUT][..], 500),
+        ] {
+            let mut results: Results = kinds.iter().map(failed).collect();
+            results.push(("web2".to_owned(), Ok(())));
+            assert_eq!(status(&results), code, "{kinds:?}");
+        }
+    }
 }

@@ -129,13 +129,25 @@ pub(super) async fn list(State(http): State<Http>, request: RequestInfo) -> Resp
 
 /// `GET /xend/task/ID`
 pub(super) async fn task(State(http): State<Http>, request: RequestInfo) -> Response {
+    let is_page = request.format == (Format::Html { explicit: true });
     let id = parse_uuid(request.name()).ok();
     let task = id.and_then(|id| Some((id, http.tasks().get(id, &request.caller)?)));
     let Some((id, task)) = task else {
         let text = format!("No such task {}", request.name());
-        return errors::problem(&Problem::new(ProblemKind::NO_SUCH_TASK, text));
+        let missing = Problem::new(ProblemKind::NO_SUCH_TASK, text);
+        if is_page {
+            let hint = "A task is kept for an hour after its end, and until xend is restarted.";
+            return errors::truly_refused(&request, &missing, hint);
+        }
+        return errors::problem(&missing);
     };
-    let snapshot = http.view(&request.caller).snapshot();
+    let view = http.view(&request.caller);
+    let follow = events::follow_query(&http, &view, request.format);
+    let snapshot = view.snapshot();
+    if is_page {
+        let page = || host::tasks::task_page(&request, follow, &snapshot, id, &task).render();
+        return ok(Content::Html(http.engine().print(task.size(), page).await));
+    }
     let print = || TaggedJson::new(answer::print(&task.to_json(id, &snapshot)));
     let json = http.engine().print(task.size(), print).await;
     json.respond(request.has_tags.as_deref())

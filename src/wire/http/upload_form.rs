@@ -14,7 +14,7 @@ const MAX_VALUE: usize = 4 << 10;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum FormPiece {
     /// A field that is no file.
-    Field { name: String, value: String },
+    Field { name: String, value: Vec<u8> },
     /// The next part of the file.
     File(Bytes),
 }
@@ -124,7 +124,6 @@ impl UploadForm {
         }
         self.unread.drain(..self.delimiter.len());
         if let Place::Value { name, value } = std::mem::replace(&mut self.place, Place::Boundary) {
-            let value = String::from_utf8_lossy(&value).into_owned();
             pieces.push(FormPiece::Field { name, value });
         }
         Ok(true)
@@ -145,7 +144,7 @@ mod tests {
     }
 
     /// The fields of a form, its file, and whether it has ended.
-    type Read = (Vec<(String, String)>, Vec<u8>, bool);
+    type Read = (Vec<(String, Vec<u8>)>, Vec<u8>, bool);
 
     /// Reads a form that arrives in pieces of this size.
     fn read(form: &[u8], size: usize) -> Result<Read, &'static str> {
@@ -174,7 +173,7 @@ mod tests {
         let file = [&b"\r\n--X\r\n--\r\n\r\n\0\xff--XX--\r"[..], &vec![7; 100_000]].concat();
         for size in [1, 2, 3, 7, 1000, usize::MAX] {
             let (fields, read, is_complete) = read(&form(&file), size).unwrap();
-            assert_eq!(fields, [("name".to_owned(), "root".to_owned())]);
+            assert_eq!(fields, [("name".to_owned(), b"root".to_vec())]);
             assert!(read == file && is_complete, "{size}");
         }
     }

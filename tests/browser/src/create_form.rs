@@ -73,7 +73,7 @@ async fn edited(browser: &Browser, daemon: &Daemon) -> Result<()> {
             "(vm (name formed3) (memory 72) (image (pvh (kernel /boot/vmlinuz))))",
         )
         .await?;
-    browser.says("#edited", "It was edited").await?;
+    browser.says("#edited", "The S-expression was edited").await?;
     browser.fill("#new [name=memory]", "80").await?;
     browser
         .until("document.querySelector('#new [name=made]').value.includes('(memory 80)')")

@@ -10,7 +10,7 @@ use crate::wire::http::request::RequestInfo;
 use crate::wire::http::response::{Content, ok};
 use axum::response::Response;
 use serde::Serialize;
-use xend_templates::{FilterField, Link, ListPage, Pager};
+use xend_templates::{FilterField, Link, ListPage, Pager, Paging};
 
 /// The most links in a cell of a table.
 pub(super) const MAX_LINKS: usize = 12;
@@ -99,7 +99,6 @@ impl Part {
         if total <= per_page && number == 1 {
             return None;
         }
-        let last = total.div_ceil(per_page).max(1);
         let target = |number: usize| {
             let mut query = form_urlencoded::Serializer::new(String::new());
             for name in request.query.names() {
@@ -112,17 +111,7 @@ impl Part {
             }
             format!("{}?{}", request.path, query.append_pair("page", &number.to_string()).finish())
         };
-        let start = self.start();
-        let text = if start < total {
-            format!("{}–{} of {total}", start + 1, (start + per_page).min(total))
-        } else {
-            format!("There are {total}")
-        };
-        Some(Pager {
-            text,
-            previous: (number > 1).then(|| target((number - 1).min(last))),
-            next: (number < last).then(|| target(number + 1)),
-        })
+        Some(Pager::new(Paging { page: number, rows: per_page, total }, target))
     }
 }
 
@@ -153,42 +142,9 @@ pub(super) fn choice_field(
     FilterField { choices: choices.collect(), ..text_field(name, label, value) }
 }
 
-/// A number of bytes in a unit that people read.
-pub(super) fn bytes(count: u64) -> String {
-    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
-    let mut unit = "bytes";
-    // Tenths of the unit.
-    let mut tenths = u128::from(count) * 10;
-    for larger in UNITS {
-        if tenths < 10_240 {
-            break;
-        }
-        tenths /= 1024;
-        unit = larger;
-    }
-    match (tenths / 10, tenths % 10) {
-        (whole, tenth) if tenth > 0 && whole < 100 => format!("{whole}.{tenth} {unit}"),
-        (whole, _) => format!("{whole} {unit}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_have_a_unit_that_people_read() {
-        for (count, text) in [
-            (0, "0 bytes"),
-            (1023, "1023 bytes"),
-            (1024, "1 KiB"),
-            (1536 << 20, "1.5 GiB"),
-            (10 << 30, "10 GiB"),
-            (u64::MAX, "16383 PiB"),
-        ] {
-            assert_eq!(bytes(count), text);
-        }
-    }
 
     #[test]
     fn a_part_is_chosen_by_its_number() {

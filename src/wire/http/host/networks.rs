@@ -1,6 +1,6 @@
 //! `GET /xend/node/network`: bridges and who is on them, cards and virtual LANs.
 
-use super::listing::{bytes, list_page, respond, some_links, text_field};
+use super::listing::{list_page, respond, some_links, text_field};
 use super::usage::of_bridges;
 use crate::core::inventory::Inventory;
 use crate::core::model::{DomName, Interface, InterfaceKind};
@@ -9,6 +9,7 @@ use crate::core::snapshot::{DomainView, Snapshot};
 use crate::wire::http::context::Http;
 use crate::wire::http::errors::operation_failed;
 use crate::wire::http::html::parts::domain_link;
+use crate::wire::http::html::units::bytes;
 use crate::wire::http::json::host::{Bridge, HostInterface, Networks};
 use crate::wire::http::request::RequestInfo;
 use axum::extract::State;

@@ -59,8 +59,9 @@ fn page(
     all: &[CpuPool],
     snapshot: &Snapshot,
 ) -> ListPage {
-    let row = |(at, pool): (usize, &CpuPool)| {
-        let members = pools.get(at).map_or(&[][..], |pool| &pool.domains);
+    let row = |pool: &CpuPool| {
+        let on_host = pools.iter().find(|other| pool.is_started && other.name == pool.name);
+        let members = on_host.map_or(&[][..], |pool| &pool.domains);
         let views: Vec<_> = members.iter().filter_map(|domid| snapshot.by_domid(*domid)).collect();
         let (links, more) = some_links(views.iter().map(|view| domain_link(view)));
         let cpus: CpuSet = pool.cpus.iter().copied().collect();
@@ -84,7 +85,7 @@ fn page(
             TableColumn::number("Count"),
             TableColumn::text("Domains"),
         ],
-        rows: all.iter().enumerate().map(row).collect(),
+        rows: all.iter().map(row).collect(),
         empty: "No pools.".to_owned(),
         pager: None,
     };

@@ -1,28 +1,32 @@
 //! `GET /xend/saved`: domains that were saved to files, and suspended ones.
 
-use super::listing::{PAGE_PARAM, Part, bytes, list_page, respond};
+use super::listing::{PAGE_PARAM, Part, list_page, respond};
+use crate::core::error::Error;
 use crate::core::lifecycle::State;
 use crate::core::ports::SavedFile as File;
 use crate::core::rights::OpKind;
 use crate::core::snapshot::{DomainView, Snapshot};
 use crate::wire::http::context::Http;
-use crate::wire::http::errors::{invalid_request, operation_failed};
-use crate::wire::http::html::parts::{domain_link, domain_path, frame, moment};
+use crate::wire::http::errors::{invalid_request, operation_failed, truly_refused};
+use crate::wire::http::html::parts::{action, domain_link, domain_path, frame, moment};
 use crate::wire::http::html::plain_form::form_of;
+use crate::wire::http::html::units::bytes;
 use crate::wire::http::json::host::{Saved, SavedFile};
+use crate::wire::http::json::problem::Problem;
+use crate::wire::http::json::problem_kind::ProblemKind;
 use crate::wire::http::json::task::moment as rfc3339;
 use crate::wire::http::operation::Param;
 use crate::wire::http::operation::asking;
 use crate::wire::http::operations::by_page::SAVED_OPERATIONS;
+use crate::wire::http::operations::save::RESTORE;
+use crate::wire::http::operations::{managed, saved};
 use crate::wire::http::request::RequestInfo;
 use crate::wire::http::response::{Content, ok};
 use axum::extract::State as Shared;
 use axum::response::Response;
 use std::path::Path;
 use std::sync::Arc;
-use xend_templates::{
-    Action, Cell, ConfirmPage, Link, ListPage, OperationForm, Table, TableColumn,
-};
+use xend_templates::{Cell, ConfirmPage, Link, ListPage, OperationForm, Table, TableColumn};
 
 /// The page.
 pub(crate) const PATH: &str = "/xend/saved";
@@ -43,12 +47,12 @@ pub(crate) async fn get(
 ) -> Result<Response, Response> {
     let view = http.view(&request.caller);
     let failed = |error| operation_failed(&request, "saved", &error);
-    let saved = view.saved_files().await.map_err(failed)?;
+    let found = view.saved_files().await.map_err(failed)?;
     let part = Part::of(&request.query, PER_PAGE).map_err(|invalid| failed(invalid.into()))?;
     let snapshot = view.snapshot();
     let suspended = suspended(&snapshot);
-    let total = saved.files.len();
-    let shown = part.select(saved.files.iter());
+    let total = found.files.len();
+    let shown = part.select(found.files.iter());
     let directories: Vec<String> =
         view.saved_dirs().iter().map(|dir| dir.display().to_string()).collect();
     let json = Saved {
@@ -87,6 +91,15 @@ pub(crate) async fn confirm(
         return Ok(invalid_request(&request));
     };
     let file = request.query.path("file").map_err(|invalid| failed(invalid.into()))?;
+    if let Err(error) = view.saved_domain(&file).await {
+        return Err(match error {
+            Error::Invalid(refusal) => {
+                let missing = Problem::new(ProblemKind::NO_SUCH_OBJECT, refusal.to_string());
+                truly_refused(&request, &missing, "The page of saved domains lists their files.")
+            }
+            other => failed(other),
+        });
+    }
     let page = ConfirmPage {
         frame: frame(&request),
         domain: Link::new(file.display().to_string(), target(PATH, &file)),
@@ -115,17 +128,11 @@ fn json(file: &File) -> SavedFile {
 }
 
 fn files(request: &RequestInfo, shown: &[&File]) -> Table {
-    let may_restore = request.access().may(OpKind::RestoreDomain);
-    let may_delete = request.access().may(OpKind::RemoveSaved);
+    let access = request.access();
+    let operations = [&RESTORE, &saved::DELETE];
+    let offered: Vec<_> = operations.iter().filter(|it| it.is_offered(&access)).collect();
     let row = |file: &&File| {
-        let restore =
-            Action { op: "restore".to_owned(), label: "Restore".to_owned(), confirm: None };
-        let confirm = format!("{}&op=delete", target(&format!("{PATH}/confirm"), &file.path));
-        let delete =
-            Action {
-                op: "delete".to_owned(), label: "Delete…".to_owned(), confirm: Some(confirm)
-            };
-        let offered = [(may_restore, restore), (may_delete, delete)];
+        let confirm = target(&format!("{PATH}/confirm"), &file.path);
         vec![
             Cell::Text(file.path.display().to_string()),
             Cell::Text(file.name.to_string()),
@@ -135,7 +142,7 @@ fn files(request: &RequestInfo, shown: &[&File]) -> Table {
             Cell::Actions {
                 href: target("/xend/domain", &file.path),
                 name: file.path.display().to_string(),
-                actions: offered.into_iter().filter(|(may, _)| *may).map(|(_, one)| one).collect(),
+                actions: offered.iter().map(|operation| action(operation, &confirm)).collect(),
             },
         ]
     };
@@ -167,22 +174,17 @@ fn suspended(snapshot: &Snapshot) -> Vec<&Arc<DomainView>> {
 fn suspended_table(request: &RequestInfo, suspended: &[&Arc<DomainView>]) -> Table {
     let access = request.access();
     let row = |view: &&Arc<DomainView>| {
-        let may = |kind| access.may_on(kind, view.uuid, view.name().as_str());
         let href = domain_path(view);
-        let resume = Action { op: "resume".to_owned(), label: "Resume".to_owned(), confirm: None };
-        let delete = Action {
-            op: "delete".to_owned(),
-            label: "Delete…".to_owned(),
-            confirm: Some(format!("{href}/confirm?op=delete")),
-        };
-        let offered = [(may(OpKind::Resume), resume), (may(OpKind::Delete), delete)];
+        let confirm = format!("{href}/confirm");
+        let operations = [&managed::RESUME, &managed::DELETE];
+        let offered = operations.iter().filter(|it| it.is_offered_on(&access, view));
         vec![
             Cell::Link(domain_link(view)),
             Cell::Text(format!("{} MiB", view.config.memory)),
             Cell::Actions {
                 href,
                 name: view.name().to_string(),
-                actions: offered.into_iter().filter(|(may, _)| *may).map(|(_, one)| one).collect(),
+                actions: offered.map(|operation| action(operation, &confirm)).collect(),
             },
         ]
     };

@@ -1,6 +1,6 @@
 //! `GET /xend/node/storage` and the pages below: disk images.
 
-use super::listing::{PAGE_PARAM, Part, bytes, list_page, respond, some_links, text_field};
+use super::listing::{PAGE_PARAM, Part, list_page, respond, some_links, text_field};
 use super::usage::of_images;
 use crate::core::error::Error;
 use crate::core::inventory::Inventory;
@@ -12,12 +12,14 @@ use crate::core::view::View;
 use crate::shape;
 use crate::wire::http::context::Http;
 use crate::wire::http::errors::{invalid_request, operation_failed};
-use crate::wire::http::html::parts::{domain_link, frame};
+use crate::wire::http::html::parts::{action, domain_link, frame};
 use crate::wire::http::html::plain_form::form_of;
+use crate::wire::http::html::units::bytes;
 use crate::wire::http::json::host::{Image, Storage};
 use crate::wire::http::operation::asking;
 use crate::wire::http::operation::{Param, ParamKind, optional};
 use crate::wire::http::operations::by_page::{IMAGE_OPERATIONS, STORAGE_OPERATIONS};
+use crate::wire::http::operations::storage::DELETE;
 use crate::wire::http::request::RequestInfo;
 use crate::wire::http::response::{Content, ok};
 use axum::extract::State;
@@ -27,7 +29,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use xend_templates::{
-    Action, Cell, ConfirmPage, Fact, Link, ListPage, Table, TableColumn, TargetForm, UploadForm,
+    Cell, ConfirmPage, Fact, Link, ListPage, Table, TableColumn, TargetForm, UploadForm,
 };
 
 /// The page of the storage.
@@ -281,12 +283,8 @@ fn row(request: &RequestInfo, found: &Found<'_>) -> Vec<Cell> {
     let href = image_path(found.item.uuid);
     let access = request.access();
     // What a domain has is not deleted.
-    let can_delete = found.domains.is_empty() && access.may(OpKind::DestroyVdi);
-    let delete = Action {
-        op: "delete".to_owned(),
-        label: "Delete…".to_owned(),
-        confirm: Some(format!("{href}/confirm?op=delete")),
-    };
+    let can_delete = found.domains.is_empty() && DELETE.is_offered(&access);
+    let delete = action(&DELETE, &format!("{href}/confirm"));
     vec![
         Cell::Link(Link::new(title(found.item), href.clone())),
         Cell::Text(bytes(image.size_bytes)),
@@ -337,8 +335,9 @@ fn image_page(request: &RequestInfo, found: &Found<'_>) -> ListPage {
             && operation.is_offered(&access)
             && (found.vdi.own || operation.name != "clone")
     });
-    let can_delete = found.domains.is_empty() && access.may(OpKind::DestroyVdi);
-    let delete = Link::new("Delete…", format!("{href}/confirm?op=delete"));
+    let can_delete = found.domains.is_empty() && DELETE.is_offered(&access);
+    let delete = action(&DELETE, &format!("{href}/confirm"));
+    let delete = delete.confirm.map(|confirm| Link::new(delete.label, confirm));
     ListPage {
         parent: Some(PATH.to_owned()),
         facts,
@@ -346,7 +345,7 @@ fn image_page(request: &RequestInfo, found: &Found<'_>) -> ListPage {
         forms: offered
             .map(|operation| TargetForm { href: href.clone(), operation: form_of(operation) })
             .collect(),
-        links: can_delete.then_some(delete).into_iter().collect(),
+        links: delete.filter(|_| can_delete).into_iter().collect(),
         ..list_page(request, &title(found.item), "")
     }
 }
@@ -356,8 +355,8 @@ fn upload_form(storage: Option<&StorageFacts>) -> UploadForm {
     UploadForm {
         href: UPLOAD_PATH.to_owned(),
         about: format!(
-            "Stores a disk image of this machine on the host.{} A program sends the image itself: \
-             curl -T disk.img -X POST.",
+            "Sends a disk image from this computer to the host.{} A program sends the file as it is, \
+             with curl -T disk.img -X POST and the address of this form: {UPLOAD_PATH}.",
             free.unwrap_or_default()
         ),
     }

@@ -6,12 +6,18 @@ use crate::core::engine::ImageUpload;
 use crate::core::error::Error;
 use crate::core::model::{ClientData, ClientValue, Invalid, Uuid};
 use crate::core::rights::OpKind;
-use crate::long_body::BodyDeadline;
+use crate::long_body::{BodyDeadline, BodyProgress, LEAST, is_too_slow};
 use crate::wire::http::body::DRAIN_LIMIT;
 use crate::wire::http::context::Http;
-use crate::wire::http::errors::{malformed_request, operation_failed, too_many_streams};
+use crate::wire::http::errors::{
+    malformed_request, operation_failed, too_many_streams, truly_refused,
+};
 use crate::wire::http::format::Format;
+use crate::wire::http::json::problem::Problem;
+use crate::wire::http::json::problem_kind::ProblemKind;
 use crate::wire::http::operations::storage::check_name;
+use crate::wire::http::params::utf8;
+use crate::wire::http::query_by_get::unknown_name;
 use crate::wire::http::request::RequestInfo;
 use crate::wire::http::response::{Content, respond, see_other, with_location};
 use crate::wire::http::upload_form::{FormPiece, UploadForm};
@@ -26,11 +32,16 @@ use http_body_util::BodyExt as _;
 /// The parts in which an image is written, in bytes.
 const PART: usize = 1 << 20;
 
+/// What to do about a request that is refused.
+const HINT: &str = "Nothing was stored. Send the image again.";
+
 /// The reason why an image was not taken.
 enum Refusal {
     Engine(Error),
     /// The body broke off, or is no form.
     Malformed(String),
+    /// What is sent is no image, or too slow, or has a parameter that there is not.
+    Request(Problem),
 }
 
 impl From<Error> for Refusal {
@@ -57,6 +68,8 @@ pub(crate) async fn post(
     let user = request.caller.user().map(|user| user.name());
     let taken = if let Err(error) = view.require(OpKind::CreateVdi, "upload") {
         Err(Refusal::Engine(error))
+    } else if let Some(unknown) = unknown_name(&request.query, &["name"]) {
+        Err(Refusal::Request(unknown))
     } else {
         let permit = http.upload_permits().acquire(user);
         let _permit = permit.map_err(|many| too_many_streams(&request, "uploads", &many))?;
@@ -74,6 +87,7 @@ pub(crate) async fn post(
             return Err(match refusal {
                 Refusal::Engine(error) => failed(error),
                 Refusal::Malformed(reason) => malformed_request(&request, &reason),
+                Refusal::Request(refusal) => truly_refused(&request, &refusal, HINT),
             });
         }
     };
@@ -106,17 +120,22 @@ impl Incoming<'_> {
             Invalid::new("Content-Length: missing, send the file with its length, as curl -T does")
         })?;
         let content_type = text(CONTENT_TYPE).unwrap_or_default();
-        let is_form = content_type.to_ascii_lowercase().starts_with("multipart/form-data");
-        let mut form =
-            if is_form { Some(UploadForm::new(content_type).map_err(malformed)?) } else { None };
+        let mut form = match kind_of(content_type) {
+            BodyKind::Form => Some(UploadForm::new(content_type).map_err(malformed)?),
+            BodyKind::Image => None,
+            BodyKind::Other(media) => return Err(Refusal::Request(no_image(&media))),
+        };
         let mut name = request.query.text("name")?;
         name.as_deref().map_or(Ok(()), check_name)?;
         let upload = http.engine().begin_upload(&request.caller, length).await?;
-        let mut writer = Writer { upload, part: BytesMut::new(), deadline };
+        let progress = deadline.map(BodyDeadline::progress);
+        let mut writer = Writer { upload, part: BytesMut::new(), progress };
         while let Some(frame) = body.frame().await {
-            let frame = frame
-                .map_err(|error| Refusal::Malformed(format!("The body broke off: {error}")))?;
+            let frame = frame.map_err(|error| broken_off(&error, deadline))?;
             let Ok(data) = frame.into_data() else { continue };
+            if let Some(progress) = &mut writer.progress {
+                progress.taken(data.len());
+            }
             let Some(form) = &mut form else {
                 writer.add(&data).await?;
                 continue;
@@ -128,6 +147,7 @@ impl Incoming<'_> {
                     FormPiece::Field { name: field, value }
                         if field == "name" && !value.is_empty() =>
                     {
+                        let value = utf8(&field, value)?;
                         check_name(&value)?;
                         name = Some(value);
                     }
@@ -145,19 +165,63 @@ impl Incoming<'_> {
     }
 }
 
+/// What a body is by its `Content-Type`.
+enum BodyKind {
+    /// A form with a file.
+    Form,
+    Image,
+    /// Something that nobody means to be an image, of this type.
+    Other(String),
+}
+
+fn kind_of(content_type: &str) -> BodyKind {
+    let media = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match media.as_str() {
+        "multipart/form-data" => BodyKind::Form,
+        "application/x-www-form-urlencoded" | "application/json" => BodyKind::Other(media),
+        _ if media.starts_with("multipart/") || media.ends_with("+json") => BodyKind::Other(media),
+        _ => BodyKind::Image,
+    }
+}
+
+fn no_image(media: &str) -> Problem {
+    // curl --data-binary says so of any file.
+    let text = format!(
+        "Content-Type: {media} is no disk image: send the file as application/octet-stream, as \
+         curl -T disk.img -X POST does, or as the file of a multipart/form-data form"
+    );
+    Problem::new(ProblemKind::UNKNOWN_MEDIA, text)
+}
+
+/// The end of a body that is not complete.
+fn broken_off(error: &axum::Error, deadline: Option<&BodyDeadline>) -> Refusal {
+    match deadline {
+        Some(deadline) if is_too_slow(error) => {
+            let text = format!(
+                "The file arrived too slowly: at least {} KiB are expected every {} s, see \
+                 xend-request-timeout in xend-config.sxp",
+                LEAST >> 10,
+                deadline.time().as_secs()
+            );
+            Refusal::Request(Problem::new(ProblemKind::TOO_SLOW, text))
+        }
+        _ => Refusal::Malformed(format!("The body broke off: {error}")),
+    }
+}
+
 fn malformed(reason: &str) -> Refusal {
     Refusal::Malformed(format!("The form is malformed: {reason}"))
 }
 
 /// Writes an image in parts.
-struct Writer<'a> {
+struct Writer {
     upload: ImageUpload,
     /// What is not written yet.
     part: BytesMut,
-    deadline: Option<&'a BodyDeadline>,
+    progress: Option<BodyProgress>,
 }
 
-impl Writer<'_> {
+impl Writer {
     async fn add(&mut self, mut data: &[u8]) -> Result<(), Error> {
         while !data.is_empty() {
             let (now, later) = data.split_at(data.len().min(PART - self.part.len()));
@@ -173,8 +237,8 @@ impl Writer<'_> {
     async fn write(&mut self) -> Result<(), Error> {
         let part: Bytes = self.part.split().freeze();
         self.upload.write(part).await?;
-        if let Some(deadline) = self.deadline {
-            deadline.extend();
+        if let Some(progress) = &mut self.progress {
+            progress.restart();
         }
         Ok(())
     }

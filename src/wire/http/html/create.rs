@@ -7,12 +7,14 @@ use crate::core::lifecycle::State;
 use crate::core::model::{Invalid, Uuid};
 use crate::core::snapshot::DomainView;
 use crate::wire::http::config_text::{self, ConfigTextError};
+use crate::wire::http::json::problem::Problem;
+use crate::wire::http::json::problem_kind::ProblemKind;
 use crate::wire::http::new_domain::choices::Choices;
 use crate::wire::http::new_domain::creation::{Creation, Progress, Step};
 use crate::wire::http::new_domain::fields::{Fields, PATH};
 use crate::wire::http::operations::power::UNPAUSE;
 use crate::wire::http::operations::save::RESTORE;
-use crate::wire::http::path::encode_segment;
+use crate::wire::http::path::domain_path;
 use crate::wire::http::request::RequestInfo;
 use xend_templates::{
     CreateChoices, CreateError, CreatePage, CreatedPage, CreationPage, CreationStep, Link,
@@ -28,7 +30,11 @@ pub(crate) struct Form<'a> {
 }
 
 /// Why a domain was not created.
-pub(crate) struct Failure(CreateError);
+pub(crate) struct Failure {
+    shown: CreateError,
+    /// That of its problem.
+    status: u16,
+}
 
 impl Failure {
     /// An error that is in no field.
@@ -36,24 +42,32 @@ impl Failure {
         let message = error.to_string();
         let is_of_name = matches!(error, Error::NameTaken { .. } | Error::NameIsIdentifier { .. });
         let field = is_of_name.then(|| "name".to_owned());
-        Self(CreateError { message, hint: hint.to_owned(), position: None, field })
+        let shown = CreateError { message, hint: hint.to_owned(), position: None, field };
+        Self { shown, status: ProblemKind::of(error).status }
+    }
+
+    /// The status of a page that shows it.
+    pub(crate) const fn status(&self) -> u16 {
+        self.status
     }
 
     /// The refusal of a field.
     pub(crate) fn in_field(refusal: &Invalid) -> Self {
         let field = refusal.parameter().map(str::to_owned);
         let hint = "Change the field and try again.".to_owned();
-        Self(CreateError { message: refusal.to_string(), hint, position: None, field })
+        let shown = CreateError { message: refusal.to_string(), hint, position: None, field };
+        Self { shown, status: Problem::from(refusal.clone()).status }
     }
 
     /// An error in the text that was sent.
     pub(crate) fn in_text(text: &[u8], error: &ConfigTextError) -> Self {
-        Self(CreateError {
+        let shown = CreateError {
             message: error.reason.clone(),
             hint: "Fix the error below and try again.".to_owned(),
             position: Some(Position { line: error.line, column: column(text, error) }),
             field: None,
-        })
+        };
+        Self { shown, status: ProblemKind::INVALID.status }
     }
 }
 
@@ -71,7 +85,7 @@ pub(crate) fn page(
     made: &str,
     failure: Option<&Failure>,
 ) -> String {
-    let Choices { bridges, images, new_image } = form.choices;
+    let Choices { bridges, are_bridges_limited, images, new_image } = form.choices;
     let storage = new_image.as_ref().and_then(|image| image.parent());
     CreatePage {
         frame: frame(request),
@@ -80,12 +94,13 @@ pub(crate) fn page(
         fields: form.fields.clone(),
         choices: CreateChoices {
             bridges: bridges.clone(),
+            are_bridges_limited: *are_bridges_limited,
             images: images.iter().map(|it| (it.uname.clone(), it.label.clone())).collect(),
             storage: storage.map(|dir| dir.display().to_string()),
         },
         text: form.text.to_owned(),
         made: made.to_owned(),
-        error: failure.map(|failure| failure.0.clone()),
+        error: failure.map(|failure| failure.shown.clone()),
         can_restore: RESTORE.is_offered(&request.access()),
     }
     .render()
@@ -119,12 +134,9 @@ pub(crate) fn progress(
     };
     CreationPage {
         frame: frame(request),
-        domain: Link::new(
-            creation.name.clone(),
-            format!("/xend/domain/{}", encode_segment(&creation.name)),
-        ),
+        domain: Link::new(creation.name.clone(), domain_path(&creation.name)),
         steps: creation.steps.iter().enumerate().map(step).collect(),
-        error: failure.map(|failure| (failure.0.message.clone(), failure.0.hint.clone())),
+        error: failure.map(|failure| (failure.shown.message.clone(), failure.shown.hint.clone())),
     }
     .render()
 }

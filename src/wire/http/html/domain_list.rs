@@ -1,6 +1,6 @@
 //! The page with the list of domains.
 
-use super::parts::{domain_path, domain_segment, frame, state_letters};
+use super::parts::{action, domain_path, domain_segment, frame, state_letters};
 use crate::core::lifecycle::State;
 use crate::core::rights::{Access, OpKind};
 use crate::core::samples::SampleRound;
@@ -8,7 +8,6 @@ use crate::core::snapshot::{DomainView, Snapshot};
 use crate::shape;
 use crate::wire::http::list_query::{ListQuery, PageOfDomains, ROWS};
 use crate::wire::http::list_values::{cpu_percent, memory_mib, shown_state, type_word, vcpu_count};
-use crate::wire::http::operation::Operation;
 use crate::wire::http::operations::by_page::DOMAIN_OPERATIONS;
 use crate::wire::http::request::RequestInfo;
 use crate::wire::http::selected;
@@ -152,16 +151,10 @@ pub(super) fn actions(access: &Access, view: &DomainView, href: &str) -> Vec<Act
         State::Suspended => &["resume", "destroy"],
         State::Building | State::Dying | State::Gone => &[],
     };
-    let action = |operation: &&Operation| Action {
-        op: operation.name.to_owned(),
-        label: match operation.data_loss {
-            Some(_) => format!("{}…", operation.label),
-            None => operation.label.to_owned(),
-        },
-        confirm: operation.data_loss.map(|_| format!("{href}/confirm?op={}", operation.name)),
-    };
     let operation =
         |name: &&str| DOMAIN_OPERATIONS.iter().find(|operation| operation.name == *name);
     let operations = names.iter().filter_map(operation);
-    operations.filter(|operation| operation.is_offered_on(access, view)).map(action).collect()
+    let offered = operations.filter(|operation| operation.is_offered_on(access, view));
+    let confirm = format!("{href}/confirm");
+    offered.map(|operation| action(operation, &confirm)).collect()
 }

@@ -18,6 +18,6 @@ pub(super) mod plain_form;
 pub(super) mod selection;
 mod situation;
 pub(super) mod text;
-mod units;
+pub(super) mod units;
 pub(super) mod usage;
 pub(super) mod vnet;

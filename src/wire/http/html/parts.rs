@@ -7,10 +7,13 @@ use crate::core::rights::OpKind;
 use crate::core::snapshot::DomainView;
 use crate::shape::{self, TreeSink};
 use crate::sxp::Sxp;
-use crate::wire::http::path::{LOGOUT_PATH, decode, encode_segment};
+use crate::wire::http::operation::Operation;
+use crate::wire::http::path::{self, LOGOUT_PATH, decode, encode_segment};
 use crate::wire::http::request::RequestInfo;
+use crate::wire::http::selected;
+use std::borrow::Cow;
 use std::time::SystemTime;
-use xend_templates::{Fact, Frame, Link, Menu, Moment, OperationProgress, PageUser, Vcpu};
+use xend_templates::{Action, Fact, Frame, Link, Menu, Moment, OperationProgress, PageUser, Vcpu};
 
 /// Entries of a menu, with what they need.
 type Entries<const N: usize> = [(&'static str, &'static str, OpKind); N];
@@ -38,6 +41,9 @@ const HOST_MENU: Entries<9> = [
     ("Log", "/xend/node/log", OpKind::ReadLog),
     ("Xen messages", "/xend/node/dmesg", OpKind::ReadDmesg),
 ];
+
+/// The last segments of paths to which no link leads back.
+const BELOW_PAGES: [&str; 6] = ["upload", "confirm", "console", "screen", "config", "history"];
 
 /// The menu, the user and the breadcrumbs of a page. For somebody who has not logged in, there are
 /// no other pages.
@@ -74,17 +80,22 @@ fn crumbs(request: &RequestInfo) -> Vec<Link> {
     crumbs
 }
 
-/// The last segment of a domain's path: the name, or the UUID if the name has a special meaning in
-/// a path, as that of another toolstack's domain can.
-pub(crate) fn domain_segment(view: &DomainView) -> String {
+/// What a domain is called in a path: the name, or the UUID if the name has a special meaning
+/// there, as that of another toolstack's domain can.
+fn name_in_paths(view: &DomainView) -> Cow<'_, str> {
     match view.name().as_str() {
-        "." | ".." => view.uuid.to_string(),
-        name => encode_segment(name),
+        "." | ".." => view.uuid.to_string().into(),
+        name => name.into(),
     }
 }
 
+/// The last segment of a domain's path.
+pub(crate) fn domain_segment(view: &DomainView) -> String {
+    encode_segment(&name_in_paths(view))
+}
+
 pub(crate) fn domain_path(view: &DomainView) -> String {
-    format!("/xend/domain/{}", domain_segment(view))
+    path::domain_path(&name_in_paths(view))
 }
 
 /// A link to a domain's page.
@@ -92,9 +103,30 @@ pub(crate) fn domain_link(view: &DomainView) -> Link {
     Link::new(view.name().to_string(), domain_path(view))
 }
 
-/// A link to the page that the request is for.
+/// A link to the page that the request is for. Questions, the targets of forms, and what may have no
+/// answer lead to the page that they belong to.
 pub(super) fn page_link(request: &RequestInfo) -> Link {
-    Link::new(request.name.as_ref().unwrap_or(&request.path).clone(), request.path.clone())
+    let path = request.path.as_str();
+    if path == selected::PATH {
+        return Link::new("the domains", "/xend/domain");
+    }
+    let parent = path.rsplit_once('/').filter(|(_, last)| BELOW_PAGES.contains(last));
+    // A domain can have such a name.
+    let path = parent.filter(|_| !request.is_of_xend()).map_or(path, |(parent, _)| parent);
+    Link::new(request.name.as_deref().unwrap_or(path), path)
+}
+
+/// A button for an operation. One that can lose data leads to the question `confirm`, a path to
+/// whose query the operation is added.
+pub(crate) fn action(operation: &Operation, confirm: &str) -> Action {
+    let label = operation.label;
+    let op = operation.name.to_owned();
+    if operation.data_loss.is_none() {
+        return Action { op, label: label.to_owned(), confirm: None };
+    }
+    let sign = if confirm.contains('?') { '&' } else { '?' };
+    let confirm = Some(format!("{confirm}{sign}op={}", operation.name));
+    Action { op, label: format!("{label}…"), confirm }
 }
 
 /// xend's six state letters; empty for a domain that is not on the host.

@@ -3,7 +3,7 @@
 use super::parts::{domain_link, frame};
 use crate::wire::http::operation::Operation;
 use crate::wire::http::request::RequestInfo;
-use crate::wire::http::selected::{PATH, Selected};
+use crate::wire::http::selected::{NotDone, PATH, Selected};
 use xend_templates::{SelectionPage, SelectionResult, SkippedDomain};
 
 /// The question before.
@@ -26,7 +26,8 @@ pub(crate) fn question(
         match one {
             Selected::Domain(view) => page.domains.push(domain_link(view)),
             Selected::Skipped { name, reason } => {
-                page.skipped.push(SkippedDomain { name: name.clone(), reason: reason.clone() });
+                let reason = reason.reason.clone();
+                page.skipped.push(SkippedDomain { name: name.clone(), reason });
             }
         }
     }
@@ -37,7 +38,7 @@ pub(crate) fn question(
 pub(crate) fn results(
     request: &RequestInfo,
     operation: &Operation,
-    results: &[(String, Result<(), String>)],
+    results: &[(String, Result<(), NotDone>)],
 ) -> String {
     let mut page = SelectionResult {
         frame: frame(request),
@@ -48,7 +49,7 @@ pub(crate) fn results(
     for (name, result) in results {
         match result {
             Ok(()) => page.done.push(name.clone()),
-            Err(error) => page.failed.push((name.clone(), error.clone())),
+            Err(error) => page.failed.push((name.clone(), error.reason.clone())),
         }
     }
     page.render()

@@ -1,11 +1,17 @@
 //! Sizes and rates in the unit that suits them.
 
-const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 
 /// `640 B`, `1.5 GiB`, `512 MiB`
 pub(super) fn size(bytes: f64) -> String {
     let (unit, name) = unit_of(bytes);
     format!("{} {name}", amount(bytes / unit))
+}
+
+/// The same of a count.
+#[allow(clippy::cast_precision_loss, reason = "it is printed with three digits")]
+pub(crate) fn bytes(count: u64) -> String {
+    size(count as f64)
 }
 
 /// `1.5 MiB/s`
@@ -53,10 +59,11 @@ mod tests {
             (1536.0, "1.5 KiB"),
             (512.0 * 1024.0 * 1024.0, "512 MiB"),
             (2.25 * 1024.0 * 1024.0 * 1024.0, "2.2 GiB"),
-            (5e15, "4547 TiB"),
+            (5e15, "4.4 PiB"),
         ] {
             assert_eq!(size(bytes), text);
         }
+        assert_eq!((bytes(0), bytes(10 << 30)), ("0 B".to_owned(), "10 GiB".to_owned()));
         assert_eq!(rate(2048.0), "2 KiB/s");
         let mib = |count: f64| count * 1024.0 * 1024.0;
         assert_eq!(part_of(mib(40.0), mib(128.0)), "40 of 128 MiB");

@@ -68,6 +68,11 @@ impl Problem {
         &self.detail
     }
 
+    /// The kind of problem, for people.
+    pub(crate) const fn title(&self) -> &'static str {
+        self.title
+    }
+
     /// The text of the body.
     pub(crate) fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()

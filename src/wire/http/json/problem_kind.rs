@@ -54,6 +54,8 @@ problem_kinds! {
     NO_SUCH_VNET "no_such_vnet" 404 "There is no such virtual network";
     NO_SUCH_TASK "no_such_task" 404 "There is no such task";
     METHOD "method_not_allowed" 405 "The page does not have this method";
+    NOT_ACCEPTABLE "not_acceptable" 406 "The page has no such answer";
+    TOO_SLOW "too_slow" 408 "The body arrives too slowly";
     ALREADY_EXISTS "already_exists" 409 "Another one has the name, the UUID or the place";
     IN_USE "in_use" 409 "It is in use";
     WRONG_STATE "wrong_state" 409 "The present state does not permit this";

@@ -144,12 +144,22 @@ async fn perform(engine: &Engine, caller: &Caller, step: Step, plan: &Plan) -> R
     engine.execute(caller, change).await.map(drop)
 }
 
+/// Why a creation was not begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotBegun {
+    /// There are too many under way.
+    TooMany,
+    /// There is a domain with this name, or another form is making one.
+    NameTaken,
+}
+
 /// All creations that are under way, and the last ones that have ended.
 #[derive(Default)]
 pub(in crate::wire::http) struct Creations(Mutex<VecDeque<Arc<Creation>>>);
 
 impl Creations {
-    /// Begins to create a domain; `None` if there are too many under way.
+    /// Begins to create a domain. A form that is sent again meanwhile leads to the creation that is
+    /// under way.
     pub(super) fn begin(
         &self,
         engine: &Engine,
@@ -157,7 +167,7 @@ impl Creations {
         plan: Plan,
         form: Params,
         memory: Reservation,
-    ) -> Option<Arc<Creation>> {
+    ) -> Result<Arc<Creation>, NotBegun> {
         let creation = Arc::new(Creation {
             id: engine.new_uuid(),
             owner: caller.principal.clone(),
@@ -167,17 +177,36 @@ impl Creations {
             form,
             _memory: memory,
         });
-        self.add(creation.clone())?;
+        let exists = || engine.view(caller).snapshot().by_name(&plan.config.name).is_some();
+        if let Some(same) = self.add(creation.clone(), exists)? {
+            return Ok(same);
+        }
         let shared = creation.clone();
         let caller = caller.clone();
         let core = engine.clone();
         engine.spawn(async move { shared.carry_out(&core, &caller, plan).await });
-        Some(creation)
+        Ok(creation)
     }
 
-    fn add(&self, creation: Arc<Creation>) -> Option<()> {
+    /// Adds a creation, or gives the one that the same form has begun. Whether the domain `exists`
+    /// is asked after the others were looked at: one that ends meanwhile has made it before.
+    fn add(
+        &self,
+        creation: Arc<Creation>,
+        exists: impl Fn() -> bool,
+    ) -> Result<Option<Arc<Creation>>, NotBegun> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_own = |other: &Arc<Creation>| other.owner == creation.owner;
+        let is_rival = |other: &&Arc<Creation>| {
+            is_own(other) && other.name == creation.name && !other.progress().has_ended()
+        };
+        if let Some(rival) = all.iter().find(is_rival) {
+            let is_same = rival.form == creation.form;
+            return if is_same { Ok(Some(rival.clone())) } else { Err(NotBegun::NameTaken) };
+        }
+        if exists() {
+            return Err(NotBegun::NameTaken);
+        }
         let is_of_user = matches!(creation.owner, Principal::User(_));
         let own = all.iter().filter(|other| is_own(other)).count();
         let user_is_full = is_of_user && own >= MOST_OF_USER;
@@ -185,11 +214,11 @@ impl Creations {
             let may_go = |other: &Arc<Creation>| {
                 other.progress().has_ended() && (!user_is_full || is_own(other))
             };
-            let first = all.iter().position(may_go)?;
+            let first = all.iter().position(may_go).ok_or(NotBegun::TooMany)?;
             all.remove(first);
         }
         all.push_back(creation);
-        Some(())
+        Ok(None)
     }
 
     /// A creation; `None` if it is unknown, or somebody else's.
@@ -212,7 +241,7 @@ mod tests {
         Arc::new(Creation {
             id: Uuid::from_u128(number),
             owner: owner.clone(),
-            name: "web1".to_owned(),
+            name: format!("web{number}"),
             steps: vec![Step::Define],
             progress: watch::Sender::new(progress),
             form: Params::default(),
@@ -225,6 +254,29 @@ mod tests {
         Principal::User(Arc::new(User::new(account)))
     }
 
+    /// Adds a creation of a domain that does not exist. Whether the same form has begun one.
+    fn add(creations: &Creations, creation: Arc<Creation>) -> Result<bool, NotBegun> {
+        creations.add(creation, || false).map(|same| same.is_some())
+    }
+
+    #[test]
+    fn a_form_that_is_sent_twice_makes_one_domain() {
+        let creations = Creations::default();
+        let owner = Principal::Operator;
+        let of = |form: &str, progress| {
+            let creation = creation(1, &owner, progress);
+            let form = Params::from_form(form.as_bytes());
+            Arc::new(Creation { form, ..Arc::into_inner(creation).unwrap() })
+        };
+        assert_eq!(add(&creations, of("size=1", Progress::At(0))), Ok(false));
+        assert_eq!(add(&creations, of("size=1", Progress::At(0))), Ok(true));
+        assert_eq!(add(&creations, of("size=2", Progress::At(0))), Err(NotBegun::NameTaken));
+        creations.0.lock().unwrap()[0].progress.send_replace(Progress::Done);
+        let again = creations.add(of("size=1", Progress::At(0)), || true).map(|_| ());
+        assert_eq!(again, Err(NotBegun::NameTaken), "it exists now");
+        assert_eq!(add(&creations, of("size=2", Progress::At(0))), Ok(false), "it was removed");
+    }
+
     #[test]
     fn ended_creations_make_room() {
         let creations = Creations::default();
@@ -232,12 +284,13 @@ mod tests {
         let caller = Caller::operator(Via::Internal);
         for number in 0..MOST as u128 {
             let progress = if number == 5 { Progress::Done } else { Progress::At(0) };
-            assert!(creations.add(creation(number, &owner, progress)).is_some());
+            assert_eq!(add(&creations, creation(number, &owner, progress)), Ok(false));
         }
-        assert!(creations.add(creation(99, &owner, Progress::At(0))).is_some());
+        assert_eq!(add(&creations, creation(99, &owner, Progress::At(0))), Ok(false));
         assert!(creations.get(Uuid::from_u128(5), &caller).is_none());
         assert!(creations.get(Uuid::from_u128(0), &caller).is_some());
-        assert!(creations.add(creation(100, &owner, Progress::At(0))).is_none());
+        let late = creation(100, &owner, Progress::At(0));
+        assert_eq!(add(&creations, late), Err(NotBegun::TooMany));
     }
 
     #[test]
@@ -246,10 +299,11 @@ mod tests {
         let ann = user("ann");
         let bob = user("bob");
         for number in 0..MOST_OF_USER as u128 {
-            assert!(creations.add(creation(number, &ann, Progress::At(0))).is_some());
+            assert_eq!(add(&creations, creation(number, &ann, Progress::At(0))), Ok(false));
         }
-        assert!(creations.add(creation(50, &ann, Progress::At(0))).is_none());
-        assert!(creations.add(creation(51, &bob, Progress::At(0))).is_some());
+        let late = creation(50, &ann, Progress::At(0));
+        assert_eq!(add(&creations, late), Err(NotBegun::TooMany));
+        assert_eq!(add(&creations, creation(51, &bob, Progress::At(0))), Ok(false));
         let seen = |owner: &Principal, number| {
             let caller = Caller { via: Via::Internal, principal: owner.clone() };
             creations.get(Uuid::from_u128(number), &caller).is_some()

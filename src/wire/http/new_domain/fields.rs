@@ -4,6 +4,7 @@ use super::choices::Choices;
 use crate::core::model::{DomName, Invalid, Uuid, parse_uuid};
 use crate::sxp::{Sxp, pretty};
 use crate::wire::http::params::{Params, bad_value};
+use bstr::ByteSlice as _;
 use xend_templates::NewDomain;
 
 /// The path of the form. The progress of a creation is on a page below it.
@@ -98,6 +99,12 @@ impl Fields {
         Ok(Self { typed, new_image })
     }
 
+    /// Gives the image that is made another UUID.
+    pub(super) fn set_new_image(&mut self, uuid: Uuid) {
+        self.new_image = uuid;
+        self.typed.new_image = uuid.to_string();
+    }
+
     fn of(&self) -> &'static GuestType {
         TYPES.iter().find(|one| one.key == self.typed.kind).unwrap_or(&TYPES[1])
     }
@@ -174,13 +181,13 @@ impl Fields {
 
     /// The image that has to be made for a domain with this configuration: its UUID, and its size
     /// in bytes.
-    pub(super) fn image_to_make(&self, choices: &Choices, text: &str) -> Option<(Uuid, u64)> {
+    pub(super) fn image_to_make(&self, choices: &Choices, text: &[u8]) -> Option<(Uuid, u64)> {
         if self.typed.disk != "new" {
             return None;
         }
         let path = choices.new_image.as_ref()?;
         // The text may have been edited since.
-        let is_used = text.contains(&*path.to_string_lossy());
+        let is_used = text.contains_str(path.as_os_str().as_encoded_bytes());
         let size: u64 = self.typed.size.parse().ok().filter(|size| *size <= MOST_GIB)?;
         is_used.then_some((self.new_image, size << 30))
     }

@@ -9,13 +9,15 @@ pub(super) mod creation;
 pub(super) mod fields;
 
 use super::body::{Form, read_form};
+use super::config_text;
 use super::context::Http;
-use super::errors::{busy, failed_phrase, hint, no_operations, not_found, operation_failed};
+use super::errors::{busy, no_operations, not_found, operation_failed, phrase_of};
+use super::hints::hint;
 use super::html;
 use super::params::{Params, bad_value};
+use super::path::domain_path;
 use super::request::RequestInfo;
 use super::response::{Content, ok, respond, see_other};
-use super::{config_text, path};
 use crate::core::error::Error;
 use crate::core::model::{DomainConfig, Invalid, parse_uuid};
 use crate::core::rights::OpKind;
@@ -24,9 +26,11 @@ use crate::memory_budget::Reservation;
 use crate::shape;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use bstr::ByteSlice as _;
 use choices::Choices;
-use creation::{Creation, Plan, Progress};
+use creation::{Creation, NotBegun, Plan, Progress};
 use fields::{Fields, PATH, TYPE_KEYS};
+use std::path::Path;
 use std::time::Duration;
 
 /// The size limit of the form in bytes. A creation keeps it for a while.
@@ -72,12 +76,25 @@ struct Sent {
 
 impl Sent {
     async fn read(http: &Http, view: &View, params: Params) -> Result<Self, Invalid> {
-        let fields = Fields::parse(&params, http.engine().new_uuid())?;
+        let fresh = http.engine().new_uuid();
+        let mut fields = Fields::parse(&params, fresh)?;
+        // The form was sent before, and somebody went back to it.
+        let taken = Some(fields.new_image).filter(|image| view.is_image_taken(image));
+        if taken.is_some() {
+            fields.set_new_image(fresh);
+        }
         let choices = Choices::read(view, fields.new_image).await;
         let made = fields.text(&choices);
         let sent =
             |name| params.optional_bytes(name).map(|text| without_cr(&text.unwrap_or_default()));
-        let text = sent("config")?;
+        let mut text = sent("config")?;
+        let is_made = fields.typed.disk == "new";
+        if let Some(taken) = taken.and_then(|image| view.image_path(image).ok()).filter(|_| is_made)
+            && let Some(image) = &choices.new_image
+        {
+            // Else the new domain would have the disk of the one before.
+            text = text.replace(path_bytes(&taken), path_bytes(image));
+        }
         let before = sent("made")?;
         let is_edited = !text.trim_ascii().is_empty() && text.trim_ascii() != before.trim_ascii();
         let text = if is_edited { text } else { made.clone().into_bytes() };
@@ -92,7 +109,8 @@ impl Sent {
     }
 
     fn failed(&self, request: &RequestInfo, failure: &html::create::Failure) -> Response {
-        respond(500, &failed_phrase("create"), Content::Html(self.page(request, Some(failure))))
+        let page = Content::Html(self.page(request, Some(failure)));
+        respond(failure.status(), phrase_of(failure.status()), page)
     }
 
     /// The domain that is asked for, or what is wrong with it.
@@ -107,14 +125,19 @@ impl Sent {
         // Defining it would replace the definition, which a form for new domains must not.
         let is_taken = view.snapshot().by_name(&config.name).is_some();
         if is_taken {
-            let refusal = bad_value(
-                "name",
-                format!("there is a domain {}, choose another name", config.name),
-            );
-            return Err(html::create::Failure::in_field(&refusal));
+            return Err(name_taken(config.name.as_str()));
         }
         Ok(config)
     }
+}
+
+fn name_taken(name: &str) -> html::create::Failure {
+    let reason = format!("there is a domain {name}, choose another name");
+    html::create::Failure::in_field(&bad_value("name", reason).taken())
+}
+
+fn path_bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_encoded_bytes()
 }
 
 /// Browsers end the lines of a text area in CR LF.
@@ -156,16 +179,20 @@ async fn create(
     config: DomainConfig,
     memory: Reservation,
 ) -> Result<Response, Response> {
-    let Sent { params, fields, choices, text, .. } = sent;
     let plan = Plan {
-        image: fields.image_to_make(&choices, &String::from_utf8_lossy(&text)),
-        start: fields.typed.start,
-        managed: fields.typed.managed,
+        image: sent.fields.image_to_make(&sent.choices, &sent.text),
+        start: sent.fields.typed.start,
+        managed: sent.fields.typed.managed,
         config,
     };
-    let begun = http.creations().begin(http.engine(), &request.caller, plan, params, memory);
-    let creation = begun
-        .ok_or_else(|| busy(request, "Many domains are being created, wait for one of them"))?;
+    let name = plan.config.name.to_string();
+    let form = sent.params.clone();
+    let begun = http.creations().begin(http.engine(), &request.caller, plan, form, memory);
+    let creation = begun.map_err(|refusal| match refusal {
+        NotBegun::TooMany => busy(request, "Many domains are being created, wait for one of them"),
+        NotBegun::NameTaken => sent.failed(request, &name_taken(&name)),
+    })?;
+    drop(sent);
     match creation.wait(AT_ONCE).await {
         Progress::At(_) => Ok(see_other(&format!("{PATH}/{}", creation.id))),
         Progress::Done => Ok(see_other(&domain_path(&creation.name))),
@@ -173,10 +200,6 @@ async fn create(
             failed_page(http, request, &creation, &error, has_domain).await
         }
     }
-}
-
-fn domain_path(name: &str) -> String {
-    format!("/xend/domain/{}", path::encode_segment(name))
 }
 
 /// `GET /xend/new/ID`: how far a creation is. When it is done, the domain's page.
@@ -211,7 +234,7 @@ async fn failed_page(
     if has_domain {
         let failure = html::create::Failure::of(error, hint);
         let page = html::create::progress(request, creation, Some(&failure));
-        return Ok(respond(500, &failed_phrase("start"), Content::Html(page)));
+        return Ok(respond(failure.status(), phrase_of(failure.status()), Content::Html(page)));
     }
     let view = http.view(&request.caller);
     let sent = Sent::read(http, &view, creation.form.clone()).await;

@@ -18,7 +18,7 @@ pub(super) mod power;
 mod rename;
 mod reset_network;
 pub(super) mod save;
-mod saved;
+pub(super) mod saved;
 mod sedf;
 pub(crate) mod storage;
 mod sysrq;

@@ -4,7 +4,7 @@ use crate::core::op::Change;
 use crate::core::rights::OpKind;
 use crate::wire::http::operation::{Operation, ParamKind, Success, required};
 
-pub(super) static DELETE: Operation = Operation {
+pub(crate) static DELETE: Operation = Operation {
     name: "delete",
     label: "Delete",
     about: "Deletes the file of a saved domain, which cannot be restored any more.",

@@ -77,7 +77,7 @@ pub(super) static RESIZE: Operation = Operation {
     },
 };
 
-pub(super) static DELETE: Operation = Operation {
+pub(crate) static DELETE: Operation = Operation {
     name: "delete",
     label: "Delete",
     about: "Removes an image that no domain has, and its file if xend made it.",

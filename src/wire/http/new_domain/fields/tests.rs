@@ -39,8 +39,11 @@ fn each_type_makes_a_valid_configuration() {
     assert_eq!(made.devices.len(), 2);
     let text = pvh.text(&choices());
     assert!(text.contains("(uname file:/storage/7.img)"), "{text}");
-    assert_eq!(pvh.image_to_make(&choices(), &text), Some((Uuid::from_u128(7), 10 << 30)),);
-    assert_eq!(pvh.image_to_make(&choices(), "(vm (name edited))"), None);
+    assert_eq!(
+        pvh.image_to_make(&choices(), text.as_bytes()),
+        Some((Uuid::from_u128(7), 10 << 30)),
+    );
+    assert_eq!(pvh.image_to_make(&choices(), b"(vm (name edited))"), None);
 
     let pv = fields("type=pv&name=pv1&memory=64&vcpus=1&disk=path&path=/dev/vg0/a");
     pv.check(&choices()).unwrap();
