@@ -87,6 +87,12 @@ impl Atom {
         }
     }
 
+    /// The text if it is printed without quotes.
+    #[inline]
+    pub(super) fn bare(&self) -> Option<&[u8]> {
+        self.is_bare().then(|| self.as_bytes())
+    }
+
     /// Appends the text, in quotes if it needs them.
     pub(super) fn print(&self, out: &mut Vec<u8>) {
         let text = self.as_bytes();

@@ -33,6 +33,7 @@ mod bytes;
 mod canonical;
 mod error;
 mod memory;
+mod number;
 mod pretty;
 pub mod printer;
 mod reader;

@@ -127,8 +127,8 @@ pub struct List {
     height: u32,
 }
 
-/// Height up to which a list may be dropped by recursion.
-const MAX_RECURSIVE_DROP: u32 = 64;
+/// Height up to which a list may be dropped and printed by recursion.
+pub(super) const MAX_RECURSION: u32 = 64;
 
 impl List {
     fn new(items: Box<[Sxp]>) -> Self {
@@ -143,6 +143,11 @@ impl List {
     /// A list of elements that have up to `height` levels of lists.
     pub(super) fn from_parts(items: Box<[Sxp]>, offset: u32, height: u32) -> Self {
         Self { items, offset, height }
+    }
+
+    /// Levels of lists below this one.
+    pub(super) fn height(&self) -> u32 {
+        self.height
     }
 
     /// The elements in order.
@@ -172,14 +177,14 @@ impl Drop for List {
     fn drop(&mut self) {
         // The compiler drops the elements after this, by recursion: the fastest way for a list that
         // is shallow enough.
-        if self.height <= MAX_RECURSIVE_DROP {
+        if self.height <= MAX_RECURSION {
             return;
         }
         let mut pending = vec![mem::take(&mut self.items)];
         while let Some(mut items) = pending.pop() {
             for item in &mut items {
                 if let Sxp::List(list) = item {
-                    if list.height > MAX_RECURSIVE_DROP {
+                    if list.height > MAX_RECURSION {
                         pending.push(mem::take(&mut list.items));
                         list.height = 0;
                     }
