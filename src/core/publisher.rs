@@ -3,7 +3,7 @@
 use super::journal::Journal;
 use super::lifecycle::State;
 use super::model::{CompleteConfig, DomId, DomainFacts, GuestReport, HostFigures, Uuid};
-use super::snapshot::{DomainView, Snapshot};
+use super::snapshot::{DomainView, KeptTexts, Snapshot};
 use super::transfer::Progress;
 use arc_swap::ArcSwap;
 use std::collections::HashSet;
@@ -91,6 +91,7 @@ impl Publisher {
             suspended,
             progress,
             epoch: *epoch,
+            texts: KeptTexts::default(),
         });
         self.update(|snapshot| snapshot.insert(view.clone()));
         self.journal.record_changes(old.as_deref(), Some(&view));
@@ -194,7 +195,7 @@ impl Publisher {
         }
         let is_renamed = old.facts.as_ref().is_none_or(|known| known.name != facts.name);
         let has_changed = is_renamed || old.state() != State::from_flags(&facts.flags);
-        let view = DomainView { facts: Some(facts), epoch, ..DomainView::clone(old) };
+        let view = old.with_facts(facts, epoch);
         self.journal.record_changes(Some(old), Some(&view));
         // UUID and domid are the same, and the published name is that of the configuration.
         snapshot.replace(Arc::new(view));

@@ -6,9 +6,13 @@
 mod by_scope;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod kept_texts;
 mod visible;
 
 pub use by_scope::ByScope;
+#[cfg(test)]
+pub(crate) use kept_texts::take_printed;
+pub use kept_texts::{GappedText, TextForm};
 
 use super::change_log::ChangeLog;
 use super::content_size::{content_size, with_replaced};
@@ -20,6 +24,7 @@ use super::model::{
 #[cfg(test)]
 use super::model::{DomainConfig, completed};
 use super::transfer::Progress;
+pub(super) use kept_texts::KeptTexts;
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
 use std::ptr;
 use std::sync::{Arc, Weak};
@@ -48,6 +53,8 @@ pub struct DomainView {
     /// The publisher's counter when the view was published. A sweep that began at an earlier count
     /// is older than the view.
     pub(super) epoch: u64,
+    /// What was printed of the domain, figures apart. A changed copy of the view begins anew.
+    pub(super) texts: KeptTexts,
 }
 
 impl DomainView {
@@ -65,6 +72,7 @@ impl DomainView {
             suspended: false,
             progress: None,
             epoch: 0,
+            texts: KeptTexts::default(),
         }
     }
 
@@ -98,6 +106,31 @@ impl DomainView {
     pub fn configs(&self) -> impl Iterator<Item = &Arc<CompleteConfig>> {
         let stored = self.definition.iter().filter(|stored| !Arc::ptr_eq(stored, &self.config));
         std::iter::once(&self.config).chain(stored)
+    }
+
+    /// What was printed of the domain in a form, without its figures: its CPU time, memory and
+    /// VCPUs in use, and whether it is on a CPU. Everything else may be in the text. It is printed
+    /// if nobody has done so since it changed.
+    pub fn text(&self, form: TextForm, print: impl FnOnce() -> GappedText) -> &GappedText {
+        self.texts.get(form, print)
+    }
+
+    /// This domain with other facts. What was printed of it serves on, unless more than figures is
+    /// new.
+    pub(super) fn with_facts(&self, facts: DomainFacts, epoch: u64) -> Self {
+        let same = self.facts.as_ref().is_some_and(|old| old.is_same_beside_figures(&facts));
+        let texts = if same { self.texts.share() } else { KeptTexts::default() };
+        Self {
+            uuid: self.uuid,
+            config: self.config.clone(),
+            facts: Some(facts),
+            report: self.report.clone(),
+            definition: self.definition.clone(),
+            suspended: self.suspended,
+            progress: self.progress,
+            epoch,
+            texts,
+        }
     }
 
     /// About how many bytes its configurations and its report take.

@@ -8,6 +8,7 @@
 
 mod boot_disk;
 mod device;
+mod domain_text;
 mod error;
 mod event;
 mod fields;
@@ -28,6 +29,7 @@ mod write;
 mod zero_byte;
 
 pub use boot_disk::BootDisk;
+pub use domain_text::kept_domain;
 pub use error::ShapeError;
 pub use event::{event, event_kind, figures, stream_event};
 pub use guest::{agent_answer, agent_message, agent_version, used_mib};

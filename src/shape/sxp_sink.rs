@@ -16,6 +16,17 @@ impl SxpSink {
         Self { out }
     }
 
+    /// The length of the text up to here.
+    pub(super) fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Appends an expression that is printed already.
+    pub(super) fn append(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
+        self.separate();
+        append(&mut self.out);
+    }
+
     /// The text.
     pub fn into_bytes(self) -> Vec<u8> {
         self.out

@@ -82,19 +82,39 @@ fn status(flags: RunFlags) -> u32 {
 }
 
 fn running(sink: &mut impl Sink, config: &DomainConfig, facts: &DomainFacts) {
-    let privileged = facts.domid.0 == 0;
+    before_use(sink, config, facts);
+    use_figures(sink, facts);
+    before_state(sink, config, facts);
+    state(sink, facts);
+    after_state(sink, config, facts);
+}
+
+fn kind_of_running(config: &DomainConfig) -> RecordKind {
     let pv = config.image.as_ref().is_none_or(|image| image.kind == GuestKind::Pv);
-    let kind = RecordKind::Running { pv };
+    RecordKind::Running { pv }
+}
+
+/// Begins the record of a domain on the host: all that stands before its use of the host.
+pub(super) fn before_use(sink: &mut impl Sink, config: &DomainConfig, facts: &DomainFacts) {
     sink.begin_record("domain");
     sink.uint_field("domid", facts.domid.0);
-    keys(sink, config, !privileged);
+    keys(sink, config, facts.domid.0 != 0);
     if let Some(start) = facts.start_time {
         sink.float_field("start_time", seconds_since_1970(start));
     }
+}
+
+/// The domain's use of the host, which changes all the time.
+pub(super) fn use_figures(sink: &mut impl Sink, facts: &DomainFacts) {
     sink.float_field("cpu_time", seconds(facts.cpu_time));
     sink.uint_field("online_vcpus", facts.online_vcpus);
+}
+
+/// What stands between a domain's use of the host and its state.
+pub(super) fn before_state(sink: &mut impl Sink, config: &DomainConfig, facts: &DomainFacts) {
     if let Some(image) = &config.image {
-        begin_image(sink, image, config, kind, privileged);
+        let privileged = facts.domid.0 == 0;
+        begin_image(sink, image, config, kind_of_running(config), privileged);
         if !facts.notes.is_empty() {
             sink.begin_section("notes");
             sink.properties(facts.notes.iter());
@@ -102,8 +122,17 @@ fn running(sink: &mut impl Sink, config: &DomainConfig, facts: &DomainFacts) {
         }
         end_image(sink);
     }
+}
+
+/// The domain's state, of which some flags change all the time.
+pub(super) fn state(sink: &mut impl Sink, facts: &DomainFacts) {
     sink.uint_field("status", status(facts.flags));
     sink.text_field("state", &state_letters(&facts.flags));
+}
+
+/// All that stands after a domain's state.
+pub(super) fn after_state(sink: &mut impl Sink, config: &DomainConfig, facts: &DomainFacts) {
+    let kind = kind_of_running(config);
     for (key, mfn) in [("store_mfn", facts.store_mfn), ("console_mfn", facts.console_mfn)] {
         if let Some(mfn) = mfn {
             sink.uint_field(key, mfn);

@@ -101,7 +101,7 @@ async fn json_has_room_until_it_is_read_or_done() {
     let mut large = config("web2");
     large["settings"] = json!({"note": log()});
     assert_eq!(post("", json!({"op": "new", "config": large})).await.status(), 204);
-    for path in ["/xend/domain/web2", "/xend/domain?detail=1&state=all"] {
+    for path in ["/xend/domain/web2", "/xend/domain?detail=1&state=all&sort=memory"] {
         let unread = get(path).await;
         assert_eq!(unread.status(), StatusCode::OK);
         assert!(budgets.answers.reserved() > LOG, "{path}");
@@ -112,6 +112,14 @@ async fn json_has_room_until_it_is_read_or_done() {
         assert!(text(unread).await.contains(&log()));
         assert_eq!(budgets.answers.reserved(), 0);
     }
+    // A list that is kept is sent to all from the same memory.
+    let list = "/xend/domain?detail=1&state=all";
+    let [first, second] = [get(list).await, get(list).await];
+    for unread in [first, second] {
+        assert_eq!(unread.status(), StatusCode::OK);
+        assert!(text(unread).await.contains(&log()));
+    }
+    assert_eq!(budgets.answers.reserved(), 0);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// A running domain's facts; `number` is its domid and its UUID.
-pub(in crate::core) fn facts(number: u32, cpu_time: Duration) -> DomainFacts {
+pub(crate) fn facts(number: u32, cpu_time: Duration) -> DomainFacts {
     DomainFacts {
         domid: DomId(number),
         uuid: Uuid::from_u128(number.into()),
@@ -43,6 +43,11 @@ pub(crate) fn running(number: u32, config: DomainConfig) -> Arc<DomainView> {
     let facts = Some(facts(number, Duration::ZERO));
     let view = DomainView::defined(Uuid::from_u128(number.into()), config);
     Arc::new(DomainView { facts, ..view })
+}
+
+/// The domain with other facts, as a sweep makes it.
+pub(crate) fn with_figures(view: &DomainView, facts: DomainFacts) -> DomainView {
+    view.with_facts(facts, view.epoch)
 }
 
 /// `base` with these domains added or replaced.

@@ -6,11 +6,9 @@ use super::new_domain::creation::Creations;
 use super::sessions::Sessions;
 use super::stream_permits::{StreamLimits, StreamPermits};
 use super::tasks::Tasks;
-use crate::answer_memory::SharedText;
 use crate::call_reference::CallReference;
 use crate::core::caller::Caller;
 use crate::core::engine::Engine;
-use crate::core::snapshot::Snapshot;
 use crate::core::view::View;
 use crate::memory_budget::{MemoryBudget, MemoryBudgets};
 use std::sync::{Arc, LazyLock};
@@ -118,14 +116,9 @@ impl Http {
         (self.inner.log)()
     }
 
-    /// The names of the domains on the host, printed.
-    pub(super) async fn domain_names(&self, snapshot: &Snapshot) -> SharedText {
-        self.inner.domain_lists.names(self.inner.engine.places(), snapshot).await
-    }
-
-    /// The domains on the host in full, printed.
-    pub(super) async fn domain_details(&self, snapshot: &Snapshot) -> SharedText {
-        self.inner.domain_lists.details(self.inner.engine.places(), snapshot).await
+    /// The printed lists of domains.
+    pub(super) fn domain_lists(&self) -> &DomainListCache {
+        &self.inner.domain_lists
     }
 
     pub(super) fn event_permits(&self) -> &StreamPermits {

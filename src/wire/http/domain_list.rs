@@ -7,18 +7,17 @@ use super::etag::TaggedJson;
 use super::events;
 use super::format::Format;
 use super::html;
-use super::json::domain::{Domain, DomainSummary};
+use super::json::domain::DomainSummary;
 use super::list_query::{ListQuery, ROWS};
 use super::params::Params;
 use super::request::RequestInfo;
 use super::response::{Content, ok};
 use crate::core::error::Error;
-use crate::core::snapshot::{DomainView, Snapshot};
+use crate::core::snapshot::Snapshot;
 use crate::core::view::View;
-use crate::shape::{self, Sink, SxpSink};
+use crate::shape;
 use axum::extract::State;
 use axum::response::Response;
-use std::sync::Arc;
 
 /// The most domains whose figures a page of the list follows. On a larger host its script reads the
 /// page again: the figures of all domains would be many times as large.
@@ -54,21 +53,29 @@ pub(super) async fn get(
             if let Err(invalid) = query.filter {
                 return Err(operation_failed(&request, "list", &invalid.into()));
             }
+            let has_tags = request.has_tags.as_deref();
+            if detailed && query.is_plain() {
+                let places = http.engine().places();
+                let json = http.domain_lists().json(places, &snapshot, query.state).await;
+                return Ok(json.respond(has_tags));
+            }
             let now = http.engine().now();
             let print = || {
                 let domains = query.select(&snapshot, &view.last_samples(), now);
                 if detailed {
-                    let domains = domains.into_iter().map(|view| Domain::of(view));
-                    return TaggedJson::list_without_figures(domains);
+                    return TaggedJson::domains(domains.into_iter().map(AsRef::as_ref), 0);
                 }
                 let lines = domains.into_iter().map(|view| DomainSummary::of(view));
                 TaggedJson::new(answer::print_list(lines))
             };
             let json = http.engine().print(list_size(&snapshot, true), print).await;
-            return Ok(json.respond(request.has_tags.as_deref()));
+            return Ok(json.respond(has_tags));
         }
         Some(query) => page(&http, &view, &request, follow, &query, &snapshot).await,
-        None => sxp_list(&http, &request.query, detailed, &snapshot).await,
+        None => {
+            let states = request.query.values("state");
+            sxp_list(&http, states.last().map(AsRef::as_ref), detailed, &snapshot).await
+        }
     }))
 }
 
@@ -82,14 +89,14 @@ pub(super) async fn perform(
 ) -> Result<Content, Error> {
     let snapshot = view.domains().await?;
     Ok(match request.format {
-        Format::Sxp => Content::SharedSxp(http.domain_details(&snapshot).await),
+        Format::Sxp => sxp_list(http, None, true, &snapshot).await,
         Format::Html { .. } => {
             page(http, view, request, follow, &ListQuery::parse(params)?, &snapshot).await
         }
         Format::Json => {
-            let on_host = snapshot.domains().filter(|domain| domain.facts.is_some());
-            let print = || answer::print_list(on_host.map(|view| Domain::of(view)));
-            Content::Json(http.engine().print(list_size(&snapshot, true), print).await.into())
+            let places = http.engine().places();
+            let json = http.domain_lists().json(places, &snapshot, None).await;
+            Content::SharedJson(json.into_text())
         }
     })
 }
@@ -119,37 +126,22 @@ fn list_size(snapshot: &Snapshot, detailed: bool) -> usize {
 }
 
 /// xend's list. An unknown state lists no domains.
-async fn sxp_list(http: &Http, query: &Params, detailed: bool, snapshot: &Snapshot) -> Content {
-    let states = query.values("state");
-    let Some(state) = states.last() else {
-        return Content::SharedSxp(if detailed {
-            http.domain_details(snapshot).await
-        } else {
-            http.domain_names(snapshot).await
-        });
-    };
-    let state = String::from_utf8_lossy(state).to_ascii_lowercase();
-    let print = || {
-        let domains = snapshot.domains().filter(|view| shape::is_in_state(view, Some(&state)));
-        let mut sink = SxpSink::default();
-        write_list(&mut sink, domains, detailed);
-        sink.into_bytes()
-    };
-    Content::Sxp(http.engine().print(list_size(snapshot, detailed), print).await.into())
-}
-
-fn write_list<'a>(
-    sink: &mut impl Sink,
-    domains: impl Iterator<Item = &'a Arc<DomainView>>,
+async fn sxp_list(
+    http: &Http,
+    state: Option<&[u8]>,
     detailed: bool,
-) {
-    sink.begin_list();
-    for view in domains {
-        if detailed {
-            shape::domain(sink, view);
-        } else {
-            sink.text(view.name().as_str().as_bytes());
-        }
+    snapshot: &Snapshot,
+) -> Content {
+    let is = |known: &&str, state: &[u8]| known.as_bytes().eq_ignore_ascii_case(state);
+    let known = state.and_then(|state| shape::STATES.into_iter().find(|known| is(known, state)));
+    if state.is_some() && known.is_none() {
+        return Content::Sxp("()".into());
     }
-    sink.end_list();
+    let lists = http.domain_lists();
+    let places = http.engine().places();
+    Content::SharedSxp(if detailed {
+        lists.details(places, snapshot, known).await
+    } else {
+        lists.names(places, snapshot, known).await
+    })
 }

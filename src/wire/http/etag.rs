@@ -6,7 +6,10 @@
 //! weak.
 
 use super::json::figures::WithFigures;
+use super::json::kept_domain;
 use super::response::{Content, ok, respond};
+use crate::answer_memory::SharedText;
+use crate::core::snapshot::DomainView;
 use axum::http::header::{CONTENT_LENGTH, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
@@ -25,7 +28,7 @@ static KEYS: LazyLock<[RandomState; 2]> =
 /// that serve others.
 #[derive(Clone)]
 pub(super) struct TaggedJson {
-    json: Bytes,
+    json: SharedText,
     tag: String,
 }
 
@@ -35,6 +38,15 @@ struct TagHasher([DefaultHasher; 2]);
 impl TagHasher {
     fn new() -> Self {
         Self([KEYS[0].build_hasher(), KEYS[1].build_hasher()])
+    }
+
+    /// Both hashes of a text.
+    fn digest(text: &[u8]) -> [u64; 2] {
+        let mut hashers = Self::new().0;
+        hashers.each_mut().map(|hasher| {
+            hasher.write(text);
+            hasher.finish()
+        })
     }
 
     /// The tag in its quotation marks.
@@ -61,7 +73,7 @@ impl TaggedJson {
         let json = json.into();
         let mut hasher = TagHasher::new();
         hasher.0.iter_mut().for_each(|one| one.write(&json));
-        Self { json, tag: hasher.finish() }
+        Self { json: SharedText::new(json), tag: hasher.finish() }
     }
 
     /// A value whose tag does not depend on its figures.
@@ -71,23 +83,32 @@ impl TaggedJson {
         print(&value, &mut json);
         value.blank_figures();
         print(&value, &mut hasher);
-        Self { json: json.into(), tag: format!("W/{}", hasher.finish()) }
+        Self { json: SharedText::new(json), tag: format!("W/{}", hasher.finish()) }
     }
 
-    /// The same of a list. Each value is printed before the next one is made.
-    pub(super) fn list_without_figures(values: impl Iterator<Item = impl WithFigures>) -> Self {
+    /// A list of domains with all keys, whose tag does not depend on their figures.
+    pub(super) fn domains<'a>(domains: impl Iterator<Item = &'a DomainView>, size: usize) -> Self {
         let mut hasher = TagHasher::new();
-        let mut json = b"[".to_vec();
-        for (index, mut value) in values.enumerate() {
+        let mut json = Vec::with_capacity(size);
+        json.push(b'[');
+        for (index, view) in domains.enumerate() {
             if index > 0 {
                 json.push(b',');
             }
-            print(&value, &mut json);
-            value.blank_figures();
-            print(&value, &mut hasher);
+            kept_domain::append(&mut json, &mut hasher, view, TagHasher::digest);
         }
         json.push(b']');
-        Self { json: json.into(), tag: format!("W/{}", hasher.finish()) }
+        Self { json: SharedText::new(json), tag: format!("W/{}", hasher.finish()) }
+    }
+
+    /// The JSON.
+    pub(super) fn into_text(self) -> SharedText {
+        self.json
+    }
+
+    /// The length of the JSON in bytes.
+    pub(super) fn len(&self) -> usize {
+        self.json.len()
     }
 
     /// The response with it, or `304` if the client has it: `has` are the tags of what it has.
@@ -98,7 +119,7 @@ impl TaggedJson {
             response.headers_mut().remove(CONTENT_LENGTH);
             response
         } else {
-            ok(Content::Json(json))
+            ok(Content::SharedJson(json))
         };
         if let Ok(tag) = HeaderValue::from_str(&tag) {
             response.headers_mut().insert(ETAG, tag);
@@ -133,6 +154,9 @@ fn has_tag(list: &str, tag: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::model::{DomName, DomainConfig, DomainFacts};
+    use crate::core::snapshot::fixtures::{facts, running, with_figures};
+    use std::time::Duration;
 
     fn ask(has: Option<&str>, text: &'static str) -> (u16, String) {
         let response = TaggedJson::new(text).respond(has);
@@ -167,17 +191,28 @@ mod tests {
     #[test]
     fn figures_make_no_difference_to_a_tag() {
         let tag = |name, seconds| TaggedJson::without_figures(Counter { name, seconds });
-        let list = |values: &[Counter]| TaggedJson::list_without_figures(values.iter().cloned());
         let one = tag("a", 1);
         let later = tag("a", 2);
         assert_eq!(one.tag, later.tag);
         assert!(one.tag.starts_with("W/\"") && one.json != later.json, "{}", one.tag);
         assert_ne!(one.tag, tag("b", 1).tag);
         assert_eq!(one.clone().respond(Some(&later.tag)).status(), 304);
-        let [a, b] = ["a", "b"].map(|name| Counter { name, seconds: 7 });
-        let both = list(&[a.clone(), b.clone()]);
-        assert_eq!(both.json, r#"[{"name":"a","seconds":7},{"name":"b","seconds":7}]"#);
-        assert_ne!(both.tag, list(&[b, a]).tag);
-        assert_eq!(list(&[]).json, "[]");
+    }
+
+    #[test]
+    fn a_list_of_domains_has_a_tag_of_its_own() {
+        let domain = |number, name| running(number, DomainConfig::new(DomName::adopted(name), 64));
+        let list = |views: &[&DomainView]| TaggedJson::domains(views.iter().copied(), 0);
+        let [a, b] = [domain(1, "a"), domain(2, "b")];
+        let facts = DomainFacts { memory_kib: 7, ..facts(1, Duration::from_secs(9)) };
+        let later = with_figures(&a, facts);
+        let one = list(&[&a, &b]);
+        assert_eq!(one.tag, list(&[&later, &b]).tag);
+        assert!(one.tag.starts_with("W/\""), "{}", one.tag);
+        assert_ne!(one.tag, list(&[&b, &a]).tag);
+        assert_ne!(one.tag, list(&[&a]).tag);
+        let text: serde_json::Value = serde_json::from_slice(one.json.text()).unwrap();
+        assert_eq!((&text[0]["name"], &text[1]["name"]), (&"a".into(), &"b".into()));
+        assert_eq!(list(&[]).json.text(), "[]");
     }
 }

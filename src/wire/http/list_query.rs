@@ -107,6 +107,12 @@ impl ListQuery {
         })
     }
 
+    /// Whether the list is that of a state in the order of names, as programs ask for it.
+    pub(super) fn is_plain(&self) -> bool {
+        let by_name = self.sort == Sorting { by: Column::Name, descending: false };
+        by_name && self.q.trim().is_empty() && self.name.is_none()
+    }
+
     /// The domains that match, in order; names are sorted by their bytes, as programs expect it.
     /// `round` has their CPU use.
     pub(super) fn select<'a>(

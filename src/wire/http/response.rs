@@ -65,6 +65,8 @@ pub(super) enum Content {
     SharedSxp(SharedText),
     Html(String),
     Json(Bytes),
+    /// JSON that other clients are sent, too.
+    SharedJson(SharedText),
     /// A failure, for clients that ask for JSON (RFC 9457).
     Problem(Bytes),
     Text(Bytes),
@@ -107,13 +109,10 @@ pub(super) fn respond(code: u16, phrase: &str, content: Content) -> Response {
     let (media, body) = match content {
         Content::Empty => (None, Bytes::new()),
         Content::Sxp(body) => (Some(SXP), body),
-        Content::SharedSxp(text) => {
-            let body = text.text().clone();
-            shared = Some(text);
-            (Some(SXP), body)
-        }
+        Content::SharedSxp(text) => (Some(SXP), shared.insert(text).text().clone()),
         Content::Html(page) => (Some(HTML), page.into()),
         Content::Json(body) => (Some(JSON), body),
+        Content::SharedJson(text) => (Some(JSON), shared.insert(text).text().clone()),
         Content::Problem(body) => (Some(PROBLEM), body),
         Content::Text(body) => (Some(TEXT), body),
         Content::Csv(text) => (Some(CSV), text.into()),

@@ -12,6 +12,7 @@ pub(super) mod domain;
 mod fields;
 pub(super) mod figures;
 pub(super) mod host;
+pub(super) mod kept_domain;
 mod limits;
 pub(super) mod names;
 mod pci_device;
