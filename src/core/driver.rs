@@ -37,11 +37,13 @@ impl Driver {
 
     /// Serves requests and changes until the domain is gone or the engine stops. Domains outlive
     /// the daemon: a driver that stops does nothing to its domain.
+    ///
+    /// What it does has boxes of its own: the task of an idle domain stays small.
     pub(super) async fn run(mut self) {
         let stopping = self.core.stopping.clone();
         // A guest can have stopped while no daemon was running.
         if self.domid.is_some() && !stopping.is_cancelled() {
-            self.observe().await;
+            Box::pin(self.observe()).await;
         }
         while self.state != State::Gone {
             if stopping.is_cancelled() {
@@ -51,10 +53,11 @@ impl Driver {
             tokio::select! {
                 () = stopping.cancelled() => {}
                 message = self.inbox.next() => match message {
-                    Some(Message::Changed) => self.observe().await,
-                    Some(Message::Request(Request { op, answer })) => {
+                    Some(Message::Changed) => Box::pin(self.observe()).await,
+                    Some(Message::Request(request)) => {
+                        let Request { op, answer } = *request;
                         let _operation = self.operation(op.name());
-                        let outcome = self.perform(op).await;
+                        let outcome = Box::pin(self.perform(op)).await;
                         // The caller may have gone. The operation counts all the same.
                         let _ = answer.send(outcome);
                     }
@@ -63,7 +66,7 @@ impl Driver {
                 () = tokio::time::sleep(migrate::RETRY_INTERVAL), if self.in_doubt.is_some() => {
                     let _operation = self.operation("migrate");
                     // Without an answer the question is repeated.
-                    let _ = self.ask_destination().await;
+                    let _ = Box::pin(self.ask_destination()).await;
                 }
             }
         }

@@ -12,6 +12,8 @@ const QUEUE_LIMIT: usize = 64;
 
 /// A new mailbox. The inbox goes to the driver, the handle to the registry.
 pub(super) fn mailbox() -> (Handle, Inbox) {
+    // A channel has room for 32 messages from the beginning on, and most domains are idle: boxes
+    // take a word each.
     let (sender, requests) = mpsc::channel(QUEUE_LIMIT);
     let shared = Arc::new(Shared::default());
     (Handle { requests: sender, shared: shared.clone() }, Inbox { requests, shared })
@@ -27,7 +29,7 @@ pub(super) struct Request {
 pub(super) enum Message {
     /// The domain may have changed on the hypervisor.
     Changed,
-    Request(Request),
+    Request(Box<Request>),
 }
 
 /// State of the driver that its handles can see.
@@ -45,7 +47,7 @@ struct Shared {
 /// The sending side of a mailbox.
 #[derive(Clone)]
 pub(super) struct Handle {
-    requests: mpsc::Sender<Request>,
+    requests: mpsc::Sender<Box<Request>>,
     shared: Arc<Shared>,
 }
 
@@ -54,7 +56,8 @@ impl Handle {
     /// carried out even if this future is dropped.
     pub(super) async fn request(&self, name: &str, op: DomainOp) -> Result<Outcome, Error> {
         let (answer, answered) = oneshot::channel();
-        self.requests.try_send(Request { op, answer }).map_err(|refused| match refused {
+        let request = Box::new(Request { op, answer });
+        self.requests.try_send(request).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => Error::Busy(name.to_owned()),
             mpsc::error::TrySendError::Closed(_) => self.closed(name),
         })?;
@@ -95,7 +98,7 @@ impl Handle {
 
 /// The receiving side of a mailbox.
 pub(super) struct Inbox {
-    requests: mpsc::Receiver<Request>,
+    requests: mpsc::Receiver<Box<Request>>,
     shared: Arc<Shared>,
 }
 
@@ -124,8 +127,8 @@ impl Inbox {
     pub(super) async fn refuse_all(&mut self) {
         self.shared.stopped.store(true, Ordering::Release);
         self.requests.close();
-        while let Some(Request { answer, .. }) = self.requests.recv().await {
-            let _ = answer.send(Err(Error::Stopping));
+        while let Some(request) = self.requests.recv().await {
+            let _ = request.answer.send(Err(Error::Stopping));
         }
     }
 }

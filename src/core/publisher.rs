@@ -76,26 +76,27 @@ impl Publisher {
     pub(super) fn publish(&self, uuid: Uuid, update: DomainUpdate) -> Arc<DomainView> {
         let mut epoch = self.lock();
         *epoch += 1;
-        let DomainUpdate { config, facts, definition, suspended, progress } = update;
         let old = self.current.load().by_uuid(&uuid).cloned();
-        // A report is about the guest that made it.
-        let domid = facts.as_ref().map(|facts| facts.domid);
-        let same_guest = old.as_ref().filter(|old| domid.is_some() && old.domid() == domid);
-        let report = same_guest.and_then(|old| old.report.clone());
-        let view = Arc::new(DomainView {
-            uuid,
-            config,
-            facts,
-            report,
-            definition,
-            suspended,
-            progress,
-            epoch: *epoch,
-            texts: KeptTexts::default(),
-        });
+        let view = Arc::new(view(uuid, update, old.as_deref(), *epoch));
         self.update(|snapshot| snapshot.insert(view.clone()));
         self.journal.record_changes(old.as_deref(), Some(&view));
         view
+    }
+
+    /// Publishes domains that were not there before, in one step: each step copies parts of the
+    /// snapshot.
+    pub(super) fn publish_new(&self, updates: impl Iterator<Item = (Uuid, DomainUpdate)>) {
+        let mut epoch = self.lock();
+        let views: Vec<_> = updates
+            .map(|(uuid, update)| {
+                *epoch += 1;
+                Arc::new(view(uuid, update, None, *epoch))
+            })
+            .collect();
+        self.update(|snapshot| views.iter().for_each(|view| snapshot.insert(view.clone())));
+        for view in &views {
+            self.journal.record_changes(None, Some(view));
+        }
     }
 
     /// Publishes what the guest of a domain reports. Whether the domain is published.
@@ -220,4 +221,15 @@ impl Publisher {
     fn lock(&self) -> MutexGuard<'_, u64> {
         self.epoch.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is published of a domain, whose view was `old`.
+fn view(uuid: Uuid, update: DomainUpdate, old: Option<&DomainView>, epoch: u64) -> DomainView {
+    let DomainUpdate { config, facts, definition, suspended, progress } = update;
+    // A report is about the guest that made it.
+    let domid = facts.as_ref().map(|facts| facts.domid);
+    let same_guest = old.filter(|old| domid.is_some() && old.domid() == domid);
+    let report = same_guest.and_then(|old| old.report.clone());
+    let texts = KeptTexts::default();
+    DomainView { uuid, config, facts, report, definition, suspended, progress, epoch, texts }
 }

@@ -11,6 +11,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
 use tracing::warn;
 
 /// The name of a definition's file.
@@ -18,6 +19,9 @@ pub(super) const CONFIG: &str = "config.sxp";
 
 /// xend's name for the file with the memory of a suspended domain.
 const CHECKPOINT: &str = "checkpoint.chk";
+
+/// How many definitions a thread reads at least.
+const SMALLEST_PART: usize = 64;
 
 /// The directory of a domain.
 fn domain_dir(domains: &Path, uuid: Uuid) -> PathBuf {
@@ -29,18 +33,32 @@ pub(super) fn checkpoint(domains: &Path, uuid: Uuid) -> PathBuf {
     domain_dir(domains, uuid).join(CHECKPOINT)
 }
 
-/// Reads all definitions but Domain-0's.
+/// Reads all definitions but Domain-0's, on as many threads as there are CPUs.
 pub(super) fn load_all(domains: &Path, entropy: &dyn Entropy) -> io::Result<Vec<Definition>> {
-    let mut definitions = Vec::new();
+    let mut dirs = Vec::new();
     for dir in state_file::entries(domains)? {
         // The whole name: the rest of one that was set aside begins with a UUID, too.
         let name = dir.file_name().and_then(OsStr::to_str);
         let uuid = name.and_then(|name| parse_uuid(name).ok());
-        if let Some(uuid) = uuid.filter(|uuid| !uuid.is_nil()) {
-            definitions.extend(load(&dir, uuid, entropy)?);
-        }
+        dirs.extend(uuid.filter(|uuid| !uuid.is_nil()).map(|uuid| (dir, uuid)));
     }
-    Ok(definitions)
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let part = dirs.len().div_ceil(threads).max(SMALLEST_PART);
+    let load_part = |part: &[(PathBuf, Uuid)]| -> io::Result<Vec<Definition>> {
+        let loaded = part.iter().map(|(dir, uuid)| load(dir, *uuid, entropy));
+        loaded.filter_map(Result::transpose).collect()
+    };
+    thread::scope(|scope| {
+        let mut parts = dirs.chunks(part);
+        let first = parts.next().unwrap_or_default();
+        let others: Vec<_> = parts.map(|part| scope.spawn(move || load_part(part))).collect();
+        let mut definitions = load_part(first)?;
+        for other in others {
+            let loaded = other.join().map_err(|_| io::Error::other("a thread panicked"))?;
+            definitions.extend(loaded?);
+        }
+        Ok(definitions)
+    })
 }
 
 /// Reads the definition in a directory; `None` if it is missing or damaged.

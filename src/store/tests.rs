@@ -7,6 +7,7 @@ use crate::core::model::{
 };
 use crate::core::ports::{Definition, Objects, Store};
 use crate::durable;
+use crate::shape::stored_config;
 use crate::state_file;
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -48,6 +49,28 @@ async fn definitions_are_stored_in_xends_layout_and_read_back() {
     assert!(!path.parent().unwrap().exists());
     let again = open(dir.path()).load().await.unwrap();
     assert_eq!(again, [Definition { config: b, suspended: false }]);
+}
+
+/// They are read on several threads, each of which sets aside what is damaged.
+#[tokio::test]
+async fn all_of_many_definitions_are_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let mut expected = Vec::new();
+    for number in 1..=300 {
+        let name = format!("d{number:03}");
+        let domain = dir.path().join("domains").join(Uuid::from_u128(number).to_string());
+        fs::create_dir(&domain).unwrap();
+        let text = if number % 100 == 0 {
+            "(domain".to_owned()
+        } else {
+            stored_config(&config(&name, number)).to_string()
+        };
+        fs::write(domain.join(CONFIG), text).unwrap();
+        expected.extend((number % 100 != 0).then_some(name));
+    }
+    assert_eq!(loaded(&store).await, expected);
+    assert_eq!(loaded(&store).await, expected);
 }
 
 #[tokio::test]

@@ -63,13 +63,12 @@ impl Driver {
         driver
     }
 
-    /// The driver of a domain that is stored and not on the host.
+    /// The driver of a domain that is stored and not on the host. [`update`](Self::update) is to
+    /// be published before it starts.
     pub(in crate::core) fn halted(core: Arc<Core>, inbox: Inbox, definition: Definition) -> Self {
         let state = if definition.suspended { State::Suspended } else { State::Halted };
         let config = Arc::new(definition.config);
-        let driver = Self::off_host(core, inbox, state, config.clone(), Some(config));
-        driver.publish(None, None);
-        driver
+        Self::off_host(core, inbox, state, config.clone(), Some(config))
     }
 
     fn off_host(
@@ -123,14 +122,19 @@ impl Driver {
         facts: Option<DomainFacts>,
         progress: Option<Progress>,
     ) -> Arc<DomainView> {
-        let update = DomainUpdate {
+        let update = DomainUpdate { facts, progress, ..self.update() };
+        self.core.publisher.publish(self.uuid, update)
+    }
+
+    /// What is published of the domain while it is off the host.
+    pub(in crate::core) fn update(&self) -> DomainUpdate {
+        DomainUpdate {
             config: self.config.clone(),
-            facts,
+            facts: None,
             definition: self.definition.clone(),
             suspended: self.state == State::Suspended,
-            progress,
-        };
-        self.core.publisher.publish(self.uuid, update)
+            progress: None,
+        }
     }
 
     /// Reads the domain from the hypervisor and publishes it.

@@ -34,9 +34,18 @@ impl Core {
             let uuid = facts.uuid;
             self.adopt_running(facts, definitions.remove(&uuid), records.remove(&uuid)).await;
         }
-        for definition in definitions.into_values() {
-            let record = records.remove(&definition.config.uuid());
-            self.adopt_stored(definition, record).await;
+        let stored = definitions.into_values().filter_map(|definition| {
+            let uuid = definition.config.uuid();
+            Some((uuid, self.adopt_stored(definition)?))
+        });
+        let stored: Vec<_> = stored.collect();
+        let updates = stored.iter().map(|(uuid, driver)| (*uuid, driver.update()));
+        self.publisher.publish_new(updates);
+        for (uuid, mut driver) in stored {
+            if let Some(record) = records.remove(&uuid) {
+                driver.recover(Some(record)).await;
+            }
+            driver.start();
         }
         for uuid in records.into_keys() {
             // Records of domains that are not here any more.
@@ -131,12 +140,9 @@ impl Core {
         })
     }
 
-    /// Adopts a domain that is in the store and not on the host.
-    async fn adopt_stored(
-        self: &Arc<Self>,
-        definition: Definition,
-        record: Option<TransferRecord>,
-    ) {
+    /// The driver of a domain that is in the store and not on the host; `None` if its name is
+    /// taken.
+    fn adopt_stored(self: &Arc<Self>, definition: Definition) -> Option<Driver> {
         let config = &definition.config;
         let uuid = config.uuid();
         let (handle, inbox) = mailbox();
@@ -146,13 +152,9 @@ impl Core {
                 domain = %config.name, %uuid,
                 "A stored domain is left out: another one has its name"
             );
-            return;
+            return None;
         }
-        let mut driver = Driver::halted(self.clone(), inbox, definition);
-        if record.is_some() {
-            driver.recover(record).await;
-        }
-        driver.start();
+        Some(Driver::halted(self.clone(), inbox, definition))
     }
 
     /// Adopts a domain that has no driver, if it is still there.
