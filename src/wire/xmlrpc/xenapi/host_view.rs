@@ -245,9 +245,11 @@ impl HostView {
         places.clone()
     }
 
-    /// The VM that these are the metrics or the guest metrics of.
-    pub(crate) fn vm_of_metrics(&self, metrics: Uuid) -> Option<&Arc<DomainView>> {
-        self.vm(self.index.vm_of_metrics(metrics)?)
+    /// The VM that these are the metrics of this kind of: [`METRICS`](super::index::METRICS) or
+    /// [`GUEST_METRICS`](super::index::GUEST_METRICS).
+    pub(crate) fn vm_of_metrics(&self, metrics: Uuid, kind: &str) -> Option<&Arc<DomainView>> {
+        let (vm, known) = self.index.vm_of_metrics(metrics)?;
+        self.vm(vm).filter(|_| known == kind)
     }
 
     /// The VM that an object belongs to; `None` if it belongs to none.

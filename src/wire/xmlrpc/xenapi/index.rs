@@ -62,8 +62,8 @@ pub(crate) struct VmIndex {
     generation: u64,
     /// The configurations that are in the index, by VM.
     indexed: HashTrieMapSync<Uuid, Vec<Arc<CompleteConfig>>>,
-    /// The VMs of metrics and of guest metrics.
-    metrics: HashTrieMapSync<Uuid, Uuid>,
+    /// The VMs of metrics and of guest metrics, with which of both it is.
+    metrics: HashTrieMapSync<Uuid, (Uuid, &'static str)>,
     devices: Users<Uuid>,
     /// By the VDI that a disk's configuration names.
     vdis: Users<Uuid>,
@@ -91,8 +91,8 @@ impl VmIndex {
         }
     }
 
-    /// The VM that these are the metrics or the guest metrics of.
-    pub(crate) fn vm_of_metrics(&self, metrics: Uuid) -> Option<Uuid> {
+    /// The VM that these are the metrics or the guest metrics of, and the name of which of both.
+    pub(crate) fn vm_of_metrics(&self, metrics: Uuid) -> Option<(Uuid, &'static str)> {
         self.metrics.get(&metrics).copied()
     }
 
@@ -107,7 +107,9 @@ impl VmIndex {
             });
             devices.any(|device| device == Some(object))
         };
-        self.vm_of_metrics(object)
+        let metrics = self.vm_of_metrics(object);
+        metrics
+            .map(|(vm, _)| vm)
             .filter(|vm| vms.by_uuid(vm).is_some())
             .or_else(|| self.vms_with_device(object).find(has_it))
     }
@@ -187,7 +189,7 @@ impl VmIndex {
         };
         if !self.indexed.contains_key(&vm) {
             for name in [METRICS, GUEST_METRICS] {
-                self.metrics.insert_mut(derived_uuid(vm, name), vm);
+                self.metrics.insert_mut(derived_uuid(vm, name), (vm, name));
             }
         }
         let configs: Vec<Arc<CompleteConfig>> = view.configs().cloned().collect();
@@ -289,7 +291,7 @@ mod tests {
         assert_eq!(index.update(&vms), 2);
         let second = Uuid::from_u128(2);
         assert_eq!(index.vms_with_device(device(2)).collect::<Vec<_>>(), [second]);
-        assert_eq!(index.vm_of_metrics(derived_uuid(second, METRICS)), Some(second));
+        assert_eq!(index.vm_of_metrics(derived_uuid(second, METRICS)), Some((second, METRICS)));
     }
 
     #[test]

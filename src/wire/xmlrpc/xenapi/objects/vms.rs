@@ -39,7 +39,7 @@ pub(crate) fn guest_metrics_uuid(vm: Uuid) -> Uuid {
 
 /// The VM of these metrics.
 pub(crate) fn vm_of_metrics(host: &HostView, metrics: Uuid) -> Result<&Arc<DomainView>, Failure> {
-    let vm = host.vm_of_metrics(metrics).filter(|vm| metrics_uuid(vm.uuid) == metrics);
+    let vm = host.vm_of_metrics(metrics, METRICS);
     vm.ok_or_else(|| Failure::no_object("VM_metrics", &metrics))
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn vm_of_guest_metrics(
     host: &HostView,
     metrics: Uuid,
 ) -> Result<&Arc<DomainView>, Failure> {
-    let vm = host.vm_of_metrics(metrics).filter(|vm| guest_metrics_uuid(vm.uuid) == metrics);
+    let vm = host.vm_of_metrics(metrics, GUEST_METRICS);
     vm.ok_or_else(|| Failure::no_object("VM_guest_metrics", &metrics))
 }
 
