@@ -21,8 +21,7 @@ use bytes::Bytes;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use support::client::{Client, median, once, percentile, rate};
 use xend::backend::sim::SimSettings;
 use xend::core::caller::Caller;
 use xend::core::engine::Engine;
@@ -31,9 +30,6 @@ use xend::core::op::{Change, DomainOp};
 use xend::shape::read_config;
 use xend::sxp::{Limits, read_one};
 use xend::wire::http::Http;
-
-/// The number of concurrent connections.
-const CONNECTIONS: usize = 4;
 
 fn main() {
     let quick = std::env::args().any(|arg| arg == "--test");
@@ -70,8 +66,8 @@ async fn throughput(domains: u32, quick: bool) {
         let mut ours = Vec::new();
         let mut theirs = Vec::new();
         for _ in 0..if quick { 2 } else { 12 } {
-            let a = requests_per_second(host.ours, &request, block).await;
-            let b = requests_per_second(bare, &request, block).await;
+            let a = rate(host.ours, &request, block).await;
+            let b = rate(bare, &request, block).await;
             ratios.push(a / b);
             ours.push(a);
             theirs.push(b);
@@ -185,25 +181,6 @@ fn bare(body: Bytes) -> Router {
     Router::new().route("/xend/domain", get(answer))
 }
 
-async fn requests_per_second(address: SocketAddr, request: &Arc<Vec<u8>>, time: Duration) -> f64 {
-    let started = Instant::now();
-    let mut clients = tokio::task::JoinSet::new();
-    for _ in 0..CONNECTIONS {
-        let request = Arc::clone(request);
-        clients.spawn(async move {
-            let mut client = Client::connect(address).await;
-            let mut done = 0_u32;
-            while started.elapsed() < time {
-                client.ask(&request).await;
-                done += 1;
-            }
-            done
-        });
-    }
-    let done: u32 = clients.join_all().await.into_iter().sum();
-    f64::from(done) / started.elapsed().as_secs_f64()
-}
-
 async fn latencies(address: SocketAddr, request: &[u8], count: usize) -> Vec<Duration> {
     let mut client = Client::connect(address).await;
     let mut all = Vec::with_capacity(count);
@@ -215,69 +192,4 @@ async fn latencies(address: SocketAddr, request: &[u8], count: usize) -> Vec<Dur
         tokio::time::sleep(Duration::from_micros(100)).await;
     }
     all
-}
-
-async fn once(address: SocketAddr, request: &[u8]) -> Bytes {
-    let mut client = Client::connect(address).await;
-    let (head, length) = client.ask(request).await;
-    Bytes::copy_from_slice(&client.buffer[head..head + length])
-}
-
-/// A persistent connection.
-struct Client {
-    stream: TcpStream,
-    buffer: Vec<u8>,
-}
-
-impl Client {
-    async fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        Self { stream, buffer: vec![0; 1 << 20] }
-    }
-
-    /// Sends a request and reads the answer. Returns the offset and the length of its body.
-    async fn ask(&mut self, request: &[u8]) -> (usize, usize) {
-        self.stream.write_all(request).await.unwrap();
-        let mut filled = 0;
-        loop {
-            let n = self.stream.read(&mut self.buffer[filled..]).await.unwrap();
-            assert!(n > 0, "the server closed the connection");
-            filled += n;
-            let Some(end) =
-                self.buffer[..filled.min(1024)].windows(4).position(|w| w == b"\r\n\r\n")
-            else {
-                continue;
-            };
-            let head = String::from_utf8_lossy(&self.buffer[..end]).to_ascii_lowercase();
-            assert!(head.starts_with("http/1.1 200"), "{head}");
-            let length: usize = head
-                .lines()
-                .find_map(|line| line.strip_prefix("content-length: "))
-                .unwrap()
-                .trim()
-                .parse()
-                .unwrap();
-            let whole = end + 4 + length;
-            if self.buffer.len() < whole {
-                self.buffer.resize(whole, 0);
-            }
-            while filled < whole {
-                let n = self.stream.read(&mut self.buffer[filled..whole]).await.unwrap();
-                assert!(n > 0, "the server closed the connection");
-                filled += n;
-            }
-            return (end + 4, length);
-        }
-    }
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-fn percentile(mut values: Vec<Duration>, percent: usize) -> Duration {
-    values.sort();
-    values[(values.len() * percent / 100).min(values.len() - 1)]
 }

@@ -1,6 +1,9 @@
 //! What benchmarks share: the gateway on a simulated host, and the daemon's server.
 #![allow(dead_code, reason = "not every benchmark uses all of it")]
 
+pub(crate) mod client;
+pub(crate) mod nginx;
+
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use std::net::SocketAddr;
