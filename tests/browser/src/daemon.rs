@@ -59,7 +59,9 @@ impl Daemon {
             .arg("--state-dir")
             .arg(dir.path().join("state"))
             .arg("--unix")
-            .arg(dir.path().join("xend.sock"));
+            .arg(dir.path().join("xend.sock"))
+            .arg("--xen-api")
+            .arg(dir.path().join("xen-api.sock"));
         let log = std::fs::File::create(dir.path().join("log"))?;
         let child = command.stdout(log.try_clone()?).stderr(log).kill_on_drop(true).spawn()?;
         let daemon = Self { _child: child, xend: xend.to_owned(), dir, address };

@@ -39,10 +39,10 @@ async fn shows(browser: &Browser, names: &[&str]) -> Result<()> {
 /// With scripts.
 pub async fn use_list(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.open(&daemon.url("/xend/domain?state=halted")).await?;
-    browser.says(".pages", "1–100 of 127").await?;
+    browser.says(".pager", "1–100 of 127").await?;
     browser.until(&format!("{NAMES}[0] === 'build4' && {NAMES}[6] === 'build10'")).await?;
-    browser.click(".pages a[rel=next]").await?;
-    browser.says(".pages", "101–127 of 127").await?;
+    browser.click(".pager a[rel=next]").await?;
+    browser.says(".pager", "101–127 of 127").await?;
 
     filters(browser, daemon).await?;
     keys(browser, daemon).await?;
@@ -73,7 +73,7 @@ async fn filters(browser: &Browser, daemon: &Daemon) -> Result<()> {
 
 async fn keys(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.open(&daemon.url("/xend/domain?state=halted")).await?;
-    browser.says(".pages", "1–100 of 127").await?;
+    browser.says(".pager", "1–100 of 127").await?;
     let focused = |name: &str| {
         format!("document.activeElement.closest('tr[data-name]')?.dataset.name === '{name}'")
     };

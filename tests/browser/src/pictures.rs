@@ -72,8 +72,8 @@ pub async fn of_page(browser: &Browser, name: &str) -> Result<()> {
     browser.no_errors().await
 }
 
-/// Takes pictures of the page that is open in all windows and both themes: what is in sight, and the
-/// whole.
+/// Takes pictures of the page that is open in all windows and both themes: what is in sight, and
+/// the whole.
 pub async fn in_all_windows(browser: &Browser, name: &str) -> Result<()> {
     for theme in ["light", "dark"] {
         browser.theme(theme).await?;
