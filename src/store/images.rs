@@ -86,12 +86,12 @@ fn create(
 ) -> io::Result<()> {
     let part = part_path(dir, uuid);
     let mut options = OpenOptions::new();
-    let file = options.write(true).create_new(true).mode(0o600).open(&part)?;
-    let filled = fill(&file).and_then(|()| file.set_len(size)).and_then(|()| file.sync_all());
-    if filled.is_err() {
+    let image = options.write(true).create_new(true).mode(0o600).open(&part)?;
+    let outcome = fill(&image).and_then(|()| image.set_len(size)).and_then(|()| image.sync_all());
+    if outcome.is_err() {
         let _ = fs::remove_file(&part);
     }
-    filled
+    outcome
 }
 
 /// Writes a part of an unfinished image, unless it is all zeros: these are a hole in the file.

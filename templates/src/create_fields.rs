@@ -285,6 +285,7 @@ mod tests {
     fn choices() -> CreateChoices {
         CreateChoices {
             bridges: vec!["xenbr0".into(), "xenbr1".into()],
+            are_bridges_limited: false,
             images: vec![("file:/a.img".into(), "a (1 GiB)".into())],
             storage: Some("/storage".into()),
         }

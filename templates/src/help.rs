@@ -42,6 +42,8 @@ pub enum HelpContent {
         login: Option<String>,
         sections: Vec<HelpCalls>,
     },
+    /// Nothing listens for the calls of this part: what a reader can do.
+    NotServed(String),
 }
 
 /// An operation in the index.
@@ -114,6 +116,7 @@ impl HelpPage {
                     }
                     @for section in sections { (section.markup()) }
                 }
+                HelpContent::NotServed(advice) => { p { (advice) } }
             }
         };
         Layout::new("Reference", &self.frame, body).render()
@@ -154,13 +157,7 @@ impl HelpPage {
 
     fn nothing_found(&self, is_empty: bool) -> Markup {
         html! {
-            @if is_empty {
-                @if self.search.is_empty() {
-                    p { "This server does not offer these calls." }
-                } @else {
-                    p { "Nothing here has the words " q { (self.search) } "." }
-                }
-            }
+            @if is_empty { p { "Nothing here has the words " q { (self.search) } "." } }
         }
     }
 }
@@ -314,11 +311,11 @@ mod tests {
 
     #[test]
     fn the_index_leads_to_each_operation() {
-        let link = |name: &str, path: &str| OperationLink { name: name.into(), path: path.into() };
+        let entry = |name: &str, path: &str| OperationLink { name: name.into(), path: path.into() };
         let index = vec![
-            link("create", "/xend/domain"),
-            link("create", "/xend/vnet"),
-            link("pause", "/xend/domain/{domain}"),
+            entry("create", "/xend/domain"),
+            entry("create", "/xend/vnet"),
+            entry("pause", "/xend/domain/{domain}"),
         ];
         let operation = HelpOperation {
             name: "pause".into(),
@@ -339,8 +336,8 @@ mod tests {
         assert!(text.contains(link), "{text}");
         assert!(text.contains(r#"<h3 id="xend-domain--domain--pause">"#), "{text}");
         assert!(text.contains("create <small>/xend/vnet</small>"), "{text}");
-        let line = r#"data-copy="xend-domain--domain--pause-line""#;
-        assert!(text.contains(line), "{text}");
+        let copied = r#"data-copy="xend-domain--domain--pause-line""#;
+        assert!(text.contains(copied), "{text}");
     }
 
     #[test]
@@ -350,6 +347,7 @@ mod tests {
         assert_document(&text);
         assert!(text.contains(r#"href="?part=xen-api&amp;q=a%26b%20c""#), "{text}");
         assert!(text.contains("Nothing here has the words"), "{text}");
-        assert!(page("", empty()).contains("does not offer these calls"));
+        let text = page("a", HelpContent::NotServed("See <xen-api-server>.".into()));
+        assert!(text.contains("<p>See &lt;xen-api-server&gt;.</p>"), "{text}");
     }
 }

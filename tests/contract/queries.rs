@@ -27,6 +27,7 @@ pub(crate) enum Query {
     Scheduler,
     Vnets,
     SavedConfig,
+    SavedDomain,
     Hardware,
     Interfaces,
     Pools,
@@ -44,7 +45,7 @@ pub(crate) enum Query {
     StoreTree,
 }
 
-pub(crate) const QUERIES: [Query; 31] = [
+pub(crate) const QUERIES: [Query; 32] = [
     Query::Domains,
     Query::Domain,
     Query::DomainsWith,
@@ -61,6 +62,7 @@ pub(crate) const QUERIES: [Query; 31] = [
     Query::Scheduler,
     Query::Vnets,
     Query::SavedConfig,
+    Query::SavedDomain,
     Query::Hardware,
     Query::Interfaces,
     Query::Pools,
@@ -102,6 +104,7 @@ impl Query {
             Query::Scheduler => view.scheduler(domain).await.map(drop),
             Query::Vnets => view.vnets().await.map(drop),
             Query::SavedConfig => view.saved_config(Path::new("/nonexistent")).await.map(drop),
+            Query::SavedDomain => view.saved_domain(Path::new("/nonexistent")).await.map(drop),
             Query::Hardware => view.hardware().await.map(drop),
             Query::Interfaces => view.interfaces().await.map(drop),
             Query::Pools => view.pools().await.map(drop),
@@ -140,7 +143,7 @@ impl Query {
             | Query::Load => Ok(()),
             Query::Vnet => Err(ErrorKind::NotFound),
             // No such file.
-            Query::SavedConfig => Err(ErrorKind::Invalid),
+            Query::SavedConfig | Query::SavedDomain => Err(ErrorKind::Invalid),
             Query::Domain
             | Query::Devices
             | Query::Vcpus

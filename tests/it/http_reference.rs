@@ -80,8 +80,11 @@ fn the_reference_finds_operations_and_calls() {
         [
             "xend.domain.getpauseflag",
             "xend.domain.pause",
+            "xend.domain.restore",
+            "xend.domain.resume",
             "xend.domain.setpauseflag",
-            "xend.domain.unpause"
+            "xend.domain.start",
+            "xend.domain.unpause",
         ]
     );
     assert_eq!(calls("?part=xen-api&q=VM.pause"), ["VM.pause"]);

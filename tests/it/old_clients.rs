@@ -375,7 +375,7 @@ fn invalid_queries_are_errors_for_pages_and_json() {
     assert_eq!(json("q=we"), ["web"]);
     let template = get_as(&daemon, "/xend/new?template=foo", "text/html");
     assert!(
-        template.code == 500 && template.text().contains("is not one of pv, pvh, hvm"),
+        template.code == 422 && template.text().contains("is not one of pv, pvh, hvm"),
         "{}",
         template.text()
     );

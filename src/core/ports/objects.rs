@@ -54,8 +54,9 @@ pub struct DiskFacts {
 ///
 /// A change survives a crash of the machine from the moment that the method returns. An image
 /// exists if its object exists: the image is [begun](Self::begin_image) or
-/// [copied](Self::copy_image) before its object is stored, and [finished](Self::finish_image) afterwards; it is [withdrawn](Self::withdraw_image)
-/// before its object is removed, and [dropped](Self::drop_image) afterwards.
+/// [copied](Self::copy_image) before its object is stored, and [finished](Self::finish_image)
+/// afterwards; it is [withdrawn](Self::withdraw_image) before its object is removed, and
+/// [dropped](Self::drop_image) afterwards.
 #[async_trait]
 pub trait Objects: Send + Sync + 'static {
     /// All objects. A damaged one is set aside and logged, and is no error.

@@ -11,6 +11,7 @@ use super::json::request::Arguments;
 use super::operation::asking;
 use super::operations::by_page::DOMAIN_OPERATIONS;
 use super::operations::vcpus::VCPUINFO;
+use super::query_by_get::no_json;
 use super::request::RequestInfo;
 use super::response::{self, Content, download, ok};
 use super::screen_socket::ScreenViewer;
@@ -118,6 +119,9 @@ pub(super) async fn confirm(State(http): State<Http>, request: RequestInfo) -> A
             for kind in operation.kinds {
                 view.require_on(*kind, operation.name, &domain)
                     .map_err(failed(&request, operation.name))?;
+            }
+            if request.format == Format::Json {
+                return Err(no_json());
             }
             ok(Content::Html(html::confirm::page(&request, &domain, operation, data_loss)))
         }

@@ -31,6 +31,7 @@ mod config_text;
 mod console_socket;
 mod context;
 mod domain_list;
+mod encoded_pairs;
 mod engine_request;
 mod errors;
 mod etag;

@@ -118,8 +118,7 @@ pub(super) static PAGES: [Page; 33] = [
     },
     Page {
         path: "/xend/domain/{domain}/screen",
-        about: "The address of the guest's VNC server, as text. Over a WebSocket, the screen itself: \
-                RFB without a password.",
+        about: "The guest's VNC address, as text. Over a WebSocket, RFB without a password.",
         kind: OpKind::UseScreen,
         query: &[],
         operations: &[],

@@ -1,5 +1,6 @@
 //! The parameters of a request, from its query and its form, and how operations read them.
 
+use super::encoded_pairs::{EncodedPair, decoded, encoded_pairs, joined};
 use super::struct_fields::struct_fields;
 use crate::core::model::{DomainConfig, Invalid, SedfParams, Unit, WholeNumber, is_whole_number};
 use bstr::ByteSlice as _;
@@ -236,39 +237,6 @@ impl Default for Params {
     fn default() -> Self {
         Self::Encoded(Vec::new())
     }
-}
-
-/// A pair of an urlencoded text, still encoded.
-struct EncodedPair<'a> {
-    /// `name=value`, or a name alone.
-    text: &'a [u8],
-    name: &'a [u8],
-    value: &'a [u8],
-}
-
-impl EncodedPair<'_> {
-    fn decoded_name(&self) -> String {
-        String::from_utf8_lossy(&decoded(self.name)).into_owned()
-    }
-}
-
-fn encoded_pairs(text: &[u8]) -> impl Iterator<Item = EncodedPair<'_>> {
-    let pairs = text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
-    pairs.map(|text| {
-        let equals = text.iter().position(|byte| *byte == b'=');
-        let (name, value) = equals.map_or((text, &[][..]), |at| (&text[..at], &text[at + 1..]));
-        EncodedPair { text, name, value }
-    })
-}
-
-fn joined<'a>(pairs: impl Iterator<Item = EncodedPair<'a>>) -> Vec<u8> {
-    pairs.map(|pair| pair.text).collect::<Vec<_>>().join(&b'&')
-}
-
-fn decoded(text: &[u8]) -> Vec<u8> {
-    let spaced: Vec<u8> =
-        text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
-    percent_encoding::percent_decode(&spaced).collect()
 }
 
 fn parse_pairs<'de, T, D>(pairs: D) -> Result<T, Invalid>

@@ -27,13 +27,19 @@ pub(super) fn refusal(page: &Page, request: &Request) -> Option<Response> {
         return None;
     }
     if page.is_form() {
-        let text = "The page is a form for people, and has no JSON: operations are sent by POST to \
-                    the pages that have them, see /xend/openapi.json";
-        return Some(problem(&Problem::new(ProblemKind::NOT_ACCEPTABLE, text)));
+        // Whether there is the domain or image of a form comes first, and whether it may be seen.
+        return (!page.path.contains('{')).then(no_json);
     }
     let query = request.uri().query()?;
     let query = Params::from_query(query);
     operation(page, &query).or_else(|| unknown_parameter(page, &query))
+}
+
+/// The refusal of a request for JSON that goes to a form for people.
+pub(super) fn no_json() -> Response {
+    let text = "The page is a form for people, and has no JSON: operations are sent by POST to the \
+                pages that have them, see /xend/openapi.json";
+    problem(&Problem::new(ProblemKind::NOT_ACCEPTABLE, text))
 }
 
 fn unknown_parameter(page: &Page, query: &Params) -> Option<Response> {

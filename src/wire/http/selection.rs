@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn the_status_is_that_of_the_failures() {
         let failed = |kind: &&'static ProblemKind| {
-            ("web1".to_owned(), Err(NotDone { reason: String::new(), kind: *kind }))
+            ("web1".to_owned(), Err(NotDone { reason: String::new(), kind }))
         };
         let denied = ProblemKind::NOT_PERMITTED;
         for (kinds, code) in [

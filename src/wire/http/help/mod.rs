@@ -213,6 +213,11 @@ fn help_page(
             Part::XmlRpc => {
                 HelpContent::Calls { login: None, sections: found(Part::XmlRpc).sections(true) }
             }
+            Part::XenApi if calls.xen_api.is_none() => HelpContent::NotServed(
+                "The Xen-API is not served on this host: xen-api-server in xend-config.sxp, or \
+                 --xen-api, has its listeners."
+                    .to_owned(),
+            ),
             Part::XenApi => HelpContent::Calls {
                 login: calls::login(calls),
                 sections: found(Part::XenApi).sections(is_search),

@@ -12,6 +12,7 @@ use crate::core::view::View;
 use crate::shape;
 use crate::wire::http::context::Http;
 use crate::wire::http::errors::{invalid_request, operation_failed};
+use crate::wire::http::format::Format;
 use crate::wire::http::html::parts::{action, domain_link, frame};
 use crate::wire::http::html::plain_form::form_of;
 use crate::wire::http::html::units::bytes;
@@ -20,6 +21,7 @@ use crate::wire::http::operation::asking;
 use crate::wire::http::operation::{Param, ParamKind, optional};
 use crate::wire::http::operations::by_page::{IMAGE_OPERATIONS, STORAGE_OPERATIONS};
 use crate::wire::http::operations::storage::DELETE;
+use crate::wire::http::query_by_get::no_json;
 use crate::wire::http::request::RequestInfo;
 use crate::wire::http::response::{Content, ok};
 use axum::extract::State;
@@ -140,6 +142,9 @@ pub(crate) async fn confirm(
     };
     for kind in operation.kinds {
         view.require(*kind, operation.name).map_err(failed)?;
+    }
+    if request.format == Format::Json {
+        return Err(no_json());
     }
     let page = ConfirmPage {
         frame: frame(&request),

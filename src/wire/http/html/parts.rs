@@ -103,8 +103,8 @@ pub(crate) fn domain_link(view: &DomainView) -> Link {
     Link::new(view.name().to_string(), domain_path(view))
 }
 
-/// A link to the page that the request is for. Questions, the targets of forms, and what may have no
-/// answer lead to the page that they belong to.
+/// A link to the page that the request is for. Questions, the targets of forms, and what may have
+/// no answer lead to the page that they belong to.
 pub(super) fn page_link(request: &RequestInfo) -> Link {
     let path = request.path.as_str();
     if path == selected::PATH {

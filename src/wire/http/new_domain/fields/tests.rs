@@ -9,6 +9,7 @@ use crate::wire::http::new_domain::choices::DiskImage;
 fn choices() -> Choices {
     Choices {
         bridges: vec!["xenbr0".to_owned()],
+        are_bridges_limited: false,
         images: vec![DiskImage { uname: "file:/images/a.img".to_owned(), label: "a".to_owned() }],
         new_image: Some("/storage/7.img".into()),
     }
