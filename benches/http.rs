@@ -22,13 +22,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use support::client::{Client, median, once, percentile, rate};
-use xend::backend::sim::SimSettings;
 use xend::core::caller::Caller;
 use xend::core::engine::Engine;
 use xend::core::model::DomainRef;
 use xend::core::op::{Change, DomainOp};
-use xend::shape::read_config;
-use xend::sxp::{Limits, read_one};
 use xend::wire::http::Http;
 
 fn main() {
@@ -93,17 +90,17 @@ async fn latency(creates: usize, quick: bool) {
     let mut busy_p99 = Vec::new();
     for round in 0..if quick { 1 } else { 5 } {
         let count = if quick { 50 } else { 4_000 };
-        let idle = percentile(latencies(host.ours, &request, count).await, 99);
+        let idle = percentile(&mut latencies(host.ours, &request, count).await, 99);
         let mut waiting = tokio::task::JoinSet::new();
         for n in 0..creates {
             let engine = host.engine.clone();
-            let config = config(&format!("slow{round}-{n}"), "/dev/hotplugslow");
+            let config = support::config(&format!("slow{round}-{n}"), "/dev/hotplugslow");
             waiting.spawn(async move {
                 engine.execute(&Caller::internal(), Change::Create(Box::new(config))).await
             });
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
-        let busy = percentile(latencies(host.ours, &request, count).await, 99);
+        let busy = percentile(&mut latencies(host.ours, &request, count).await, 99);
         assert!(
             waiting.try_join_next().is_none(),
             "creates were done before the measurement, which is invalid"
@@ -133,17 +130,12 @@ struct Host {
 impl Host {
     async fn with(domains: u32) -> (Self, tempfile::TempDir) {
         let dir = tempfile::tempdir().unwrap();
-        let settings = SimSettings {
-            memory_mib: 1 << 24,
-            slow_create: Duration::from_secs(6),
-            ..SimSettings::default()
-        };
-        let engine = support::engine(dir.path(), settings).await;
+        let engine = support::engine(dir.path(), support::large_host()).await;
         let caller = Caller::internal();
         for n in 0..domains {
             let name = format!("d{n}");
             engine
-                .execute(&caller, Change::Create(Box::new(config(&name, "/dev/vg0/d"))))
+                .execute(&caller, Change::Create(Box::new(support::config(&name, "/dev/vg0/d"))))
                 .await
                 .unwrap();
             if n % 2 == 0 {
@@ -159,17 +151,6 @@ impl Host {
         );
         (Self { engine, ours: support::serve(wire.router()).await }, dir)
     }
-}
-
-fn config(name: &str, disk: &str) -> xend::core::model::DomainConfig {
-    let text = format!(
-        "(vm (name {name}) (memory 128) (maxmem 256) (vcpus 2) \
-         (on_poweroff destroy) (on_reboot restart) (on_crash restart) (image (linux \
-         (kernel /boot/vmlinuz-2.6-xenU) (root '/dev/sda1 ro') (args 'console=hvc0'))) \
-         (device (vbd (uname phy:{disk}) (dev sda1) (mode w))) \
-         (device (vif (bridge xenbr0) (ip 10.0.0.5))))"
-    );
-    read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap()
 }
 
 /// A handler with its answer in memory.

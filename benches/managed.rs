@@ -14,14 +14,14 @@ mod support;
 
 use axum::body::Body;
 use http_body_util::BodyExt as _;
-use std::path::Path;
 use std::time::Instant;
+use support::client::{median, resident};
 use tower::ServiceExt as _;
 use xend::backend::sim::SimSettings;
 use xend::core::caller::Caller;
 use xend::core::model::{DomainConfig, Uuid};
-use xend::shape::{read_config, stored_config};
-use xend::sxp::{Limits, pretty, read_one};
+use xend::shape::read_config;
+use xend::sxp::{Limits, read_one};
 use xend::wire::http::Http;
 
 /// The cost of a number of domains: times in seconds, memory in bytes.
@@ -70,7 +70,7 @@ fn main() {
 fn measure(domains: u32) -> Cost {
     let dir = tempfile::tempdir().unwrap();
     for n in 0..domains {
-        store(dir.path(), &config(n));
+        support::store_definition(dir.path(), &config(n));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -79,7 +79,7 @@ fn measure(domains: u32) -> Cost {
         let started = Instant::now();
         let engine = support::engine_on(host, dir.path()).await;
         let start = started.elapsed().as_secs_f64();
-        let memory = resident() - before;
+        let memory = (resident() - before) as f64;
         let router = Http::new(
             engine.clone(),
             || 1 << 20,
@@ -100,8 +100,7 @@ fn measure(domains: u32) -> Cost {
                 assert!(size > domains as usize * 3);
                 times.push(started.elapsed().as_secs_f64());
             }
-            times.sort_by(f64::total_cmp);
-            times[times.len() / 2]
+            median(&mut times)
         };
         let list = ask("/xend/domain?state=halted").await;
         let detail = ask("/xend/domain?state=halted&detail=1").await;
@@ -119,18 +118,4 @@ fn config(n: u32) -> DomainConfig {
     let mut config = read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap();
     config.uuid = Some(Uuid::from_u128(u128::from(n) + 1));
     config
-}
-
-/// Writes a definition like the daemon, without syncing each file.
-fn store(dir: &Path, config: &DomainConfig) {
-    let dir = dir.join("domains").join(config.uuid.unwrap().to_string());
-    std::fs::create_dir_all(&dir).unwrap();
-    std::fs::write(dir.join("config.sxp"), pretty(&stored_config(config), 100)).unwrap();
-}
-
-/// Resident memory of this process, in bytes.
-fn resident() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() * 1024.0
 }

@@ -18,6 +18,7 @@ mod support;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+use support::client::median;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
@@ -82,8 +83,8 @@ async fn measure(domains: u32, quick: bool) {
     println!(
         "scrape of {domains} domains: {:.1} ms, {:.1} ms if it is printed already; {:.2} MB, {:.0} \
          bytes a domain",
-        median(printed) * 1e3,
-        median(sent) * 1e3,
+        median(&mut printed) * 1e3,
+        median(&mut sent) * 1e3,
         bytes as f64 / 1e6,
         bytes as f64 / f64::from(domains)
     );
@@ -118,9 +119,4 @@ async fn scrape(address: SocketAddr) -> (f64, usize) {
     assert!(answer.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&answer[..200]));
     assert!(answer.ends_with(b"# EOF\n"));
     (time, answer.len())
-}
-
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
 }

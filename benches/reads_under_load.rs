@@ -20,6 +20,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+use support::client::percentile;
 use xend::backend::sim::SimSettings;
 use xend::core::caller::Caller;
 use xend::core::op::Change;
@@ -182,9 +183,4 @@ fn length(answer: &[u8]) -> Option<usize> {
     let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
     let body = head.lines().find_map(|line| line.strip_prefix("content-length: "));
     Some(end + 4 + body.map_or(0, |length| length.trim().parse().unwrap()))
-}
-
-fn percentile(values: &mut [Duration], percent: usize) -> Duration {
-    values.sort();
-    values[(values.len() * percent / 100).min(values.len() - 1)]
 }

@@ -19,6 +19,7 @@ use axum::http::header::CONTENT_TYPE;
 use bytes::Bytes;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+use support::client::{median, resident};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
@@ -54,11 +55,6 @@ fn main() {
         host.tasks(quick).await;
         host.sessions(if quick { 100 } else { 10_000 }).await;
     });
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// Calls about one object among few and among many VMs.
@@ -347,12 +343,6 @@ impl Host {
             grown / count as u64
         );
     }
-}
-
-/// Bytes of this process's memory.
-fn resident() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
-    text.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 4096
 }
 
 async fn exchange(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>) -> usize {

@@ -2,8 +2,9 @@
 //! simulated devices.
 
 use crate::Effort;
-use crate::host::{Host, config};
+use crate::host::Host;
 use crate::support::client::median;
+use crate::support::config;
 use crate::table::Aim::AtMost;
 use crate::table::Table;
 use std::time::Instant;

@@ -61,7 +61,7 @@ async fn run(host: &Host, address: SocketAddr, followers: usize, effort: Effort)
     let expected = followers * changes as usize;
     Outcome {
         share: received as f64 / expected as f64,
-        p99: percentile(late, 99),
+        p99: percentile(&mut late, 99),
         cpu: cpu_time() - before,
     }
 }

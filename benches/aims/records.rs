@@ -117,7 +117,8 @@ impl XenApi {
         let mut same_time = 0.0;
         for list in &lists {
             let other = bare(once(self.address, list).await).await;
-            let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+            let mut ours = Vec::new();
+            let mut theirs = Vec::new();
             for _ in 0..effort.rounds(7) {
                 let time = effort.time(500);
                 ours.push(1.0 / calls_a_second(self.address, list, time).await);
@@ -153,7 +154,8 @@ impl XenApi {
         let mut client = Client::connect(self.address).await;
         for class in ["VBD", "VIF", "VDI", "VM_metrics"] {
             let list = self.call(&format!("{class}.get_all_records"), &[]);
-            let (mut first, mut rest) = (Vec::new(), Vec::new());
+            let mut first = Vec::new();
+            let mut rest = Vec::new();
             for _ in 0..effort.rounds(9) {
                 tokio::time::sleep(SWEEP).await;
                 let started = Instant::now();

@@ -1,7 +1,6 @@
 //! A start with many definitions: its time, and the memory of each.
 
 use crate::Effort;
-use crate::host::config;
 use crate::support;
 use crate::support::client::{median, resident};
 use crate::table::Aim::AtMost;
@@ -9,15 +8,12 @@ use crate::table::Table;
 use axum::body::Body;
 use axum::http::Request;
 use http_body_util::BodyExt as _;
-use std::path::Path;
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use xend::backend::sim::SimSettings;
 use xend::core::caller::Caller;
 use xend::core::model::Uuid;
-use xend::shape::stored_config;
-use xend::sxp::pretty;
 use xend::wire::http::Http;
 
 /// Times in seconds, memory in bytes.
@@ -51,7 +47,9 @@ pub(crate) fn measure(effort: Effort, table: &mut Table) {
 fn cost(domains: u32) -> Cost {
     let dir = tempfile::tempdir().unwrap();
     for n in 0..domains {
-        store(dir.path(), n);
+        let mut config = support::config(&format!("d{n}"), &format!("/dev/vg0/d{n}"));
+        config.uuid = Some(Uuid::from_u128(u128::from(n) + 1));
+        support::store_definition(dir.path(), &config);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -78,13 +76,4 @@ fn cost(domains: u32) -> Cost {
         }
         Cost { start, memory, names: [first, median(&mut again)] }
     })
-}
-
-/// Writes a definition like the daemon, without syncing each file.
-fn store(dir: &Path, n: u32) {
-    let mut config = config(&format!("d{n}"), &format!("/dev/vg0/d{n}"));
-    config.uuid = Some(Uuid::from_u128(u128::from(n) + 1));
-    let dir = dir.join("domains").join(config.uuid.unwrap().to_string());
-    std::fs::create_dir_all(&dir).unwrap();
-    std::fs::write(dir.join("config.sxp"), pretty(&stored_config(&config), 100)).unwrap();
 }

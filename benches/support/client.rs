@@ -100,7 +100,7 @@ pub(crate) fn median(values: &mut [f64]) -> f64 {
     values[values.len() / 2]
 }
 
-pub(crate) fn percentile(mut values: Vec<Duration>, percent: usize) -> Duration {
+pub(crate) fn percentile(values: &mut [Duration], percent: usize) -> Duration {
     values.sort();
     values[(values.len() * percent / 100).min(values.len() - 1)]
 }

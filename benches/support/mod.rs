@@ -13,14 +13,46 @@ use std::time::Duration;
 use xend::backend::sim::{Sim, SimSettings};
 use xend::config::{Config, Environment, RunOptions, Switch};
 use xend::core::engine::{Engine, EnginePorts, Settings};
+use xend::core::model::DomainConfig;
 use xend::os::{OsEntropy, SystemClock};
 use xend::server::{Guard, Inherited, Listener, Server, listen};
+use xend::shape::{read_config, stored_config};
 use xend::store::DirStore;
+use xend::sxp::{Limits, pretty, read_one};
 use xend::wire::relocation::TcpTransport;
 
 /// The engine on a new simulated host, whose files are below `dir`, too.
 pub(crate) async fn engine(dir: &Path, settings: SimSettings) -> Engine {
     engine_on(simulated_host(dir, settings), dir).await
+}
+
+/// A host with room for many domains. One whose disk is at `hotplugslow` is built for longer than is
+/// measured.
+pub(crate) fn large_host() -> SimSettings {
+    SimSettings {
+        memory_mib: 1 << 24,
+        slow_create: Duration::from_secs(6),
+        ..SimSettings::default()
+    }
+}
+
+/// A domain as old hosts had it.
+pub(crate) fn config(name: &str, disk: &str) -> DomainConfig {
+    let text = format!(
+        "(vm (name {name}) (memory 128) (maxmem 256) (vcpus 2) \
+         (on_poweroff destroy) (on_reboot restart) (on_crash restart) (image (linux \
+         (kernel /boot/vmlinuz-2.6-xenU) (root '/dev/sda1 ro') (args 'console=hvc0'))) \
+         (device (vbd (uname phy:{disk}) (dev sda1) (mode w))) \
+         (device (vif (bridge xenbr0) (ip 10.0.0.5))))"
+    );
+    read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap()
+}
+
+/// Writes a definition like the daemon, without syncing each file.
+pub(crate) fn store_definition(dir: &Path, config: &DomainConfig) {
+    let dir = dir.join("domains").join(config.uuid.unwrap().to_string());
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::write(dir.join("config.sxp"), pretty(&stored_config(config), 100)).unwrap();
 }
 
 /// A simulated host with its records below `dir`.
