@@ -49,7 +49,8 @@ mod tests {
     #[test]
     fn an_image_is_claimed_once_at_a_time() {
         let claims = ImageClaims::default();
-        let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let one = Uuid::from_u128(1);
+        let two = Uuid::from_u128(2);
         let first = claims.claim(one).unwrap();
         assert!(claims.claim(one).is_err() && claims.claim(two).is_ok());
         assert!(claims.has(&one) && !claims.has(&two));

@@ -11,7 +11,7 @@ const SEGMENT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':').remove(b'+');
 
 /// The last segments of a domain's pages.
-const DOMAIN_PAGES: [&str; 5] = ["console", "screen", "config", "confirm", "history"];
+pub(super) const DOMAIN_PAGES: [&str; 5] = ["console", "screen", "config", "confirm", "history"];
 
 /// The page on which users log in.
 pub(super) const LOGIN_PATH: &str = "/xend/login";

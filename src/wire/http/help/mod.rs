@@ -189,9 +189,12 @@ fn help_page(
     wanted: &Wanted,
 ) -> HelpPage {
     let found = |part| FoundCalls::new(calls, part, &request.origin, &wanted.search);
+    let xml_rpc = found(Part::XmlRpc);
+    let xen_api = found(Part::XenApi);
     let count = |part| match part {
         Part::Http => sections.iter().map(|section| section.operations.len()).sum(),
-        Part::XmlRpc | Part::XenApi => found(part).count(),
+        Part::XmlRpc => xml_rpc.count(),
+        Part::XenApi => xen_api.count(),
     };
     let tab = |part: Part| HelpTab {
         part: part.word().to_owned(),
@@ -210,9 +213,7 @@ fn help_page(
                 index: index(sections),
                 sections: sections.iter().map(|one| help_section(request, one)).collect(),
             },
-            Part::XmlRpc => {
-                HelpContent::Calls { login: None, sections: found(Part::XmlRpc).sections(true) }
-            }
+            Part::XmlRpc => HelpContent::Calls { login: None, sections: xml_rpc.sections(true) },
             Part::XenApi if calls.xen_api.is_none() => HelpContent::NotServed(
                 "The Xen-API is not served on this host: xen-api-server in xend-config.sxp, or \
                  --xen-api, has its listeners."
@@ -220,7 +221,7 @@ fn help_page(
             ),
             Part::XenApi => HelpContent::Calls {
                 login: calls::login(calls),
-                sections: found(Part::XenApi).sections(is_search),
+                sections: xen_api.sections(is_search),
             },
         },
     }

@@ -8,7 +8,7 @@ use crate::core::snapshot::DomainView;
 use crate::shape::{self, TreeSink};
 use crate::sxp::Sxp;
 use crate::wire::http::operation::Operation;
-use crate::wire::http::path::{self, LOGOUT_PATH, decode, encode_segment};
+use crate::wire::http::path::{self, DOMAIN_PAGES, LOGOUT_PATH, decode, encode_segment};
 use crate::wire::http::request::RequestInfo;
 use crate::wire::http::selected;
 use std::borrow::Cow;
@@ -41,9 +41,6 @@ const HOST_MENU: Entries<9> = [
     ("Log", "/xend/node/log", OpKind::ReadLog),
     ("Xen messages", "/xend/node/dmesg", OpKind::ReadDmesg),
 ];
-
-/// The last segments of paths to which no link leads back.
-const BELOW_PAGES: [&str; 6] = ["upload", "confirm", "console", "screen", "config", "history"];
 
 /// The menu, the user and the breadcrumbs of a page. For somebody who has not logged in, there are
 /// no other pages.
@@ -110,7 +107,8 @@ pub(super) fn page_link(request: &RequestInfo) -> Link {
     if path == selected::PATH {
         return Link::new("the domains", "/xend/domain");
     }
-    let parent = path.rsplit_once('/').filter(|(_, last)| BELOW_PAGES.contains(last));
+    let is_below = |last: &str| last == "upload" || DOMAIN_PAGES.contains(&last);
+    let parent = path.rsplit_once('/').filter(|(_, last)| is_below(last));
     // A domain can have such a name.
     let path = parent.filter(|_| !request.is_of_xend()).map_or(path, |(parent, _)| parent);
     Link::new(request.name.as_deref().unwrap_or(path), path)
