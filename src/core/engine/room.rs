@@ -15,7 +15,7 @@ impl Core {
         // First, so that what others write meanwhile counts twice rather than never.
         let (room, wanted) = self.storage_reservations.reserve(bytes);
         let free = self.storage_question("Reading the storage", self.store.storage()).await?.free;
-        if free >= wanted.saturating_add(RESERVE) {
+        if fits(bytes, wanted, free) {
             return Ok(room);
         }
         let others = match wanted - bytes {
@@ -26,5 +26,30 @@ impl Core {
             "The image has {bytes} bytes and the local storage {free} free ones{others}, and \
              {RESERVE} stay free: remove other images, or change xend-storage-path"
         )))
+    }
+}
+
+/// Whether an image of `bytes` has room in a storage with `free` bytes, of which all images that are
+/// being written, this one included, want `wanted`. The copy of a sparse image may need none.
+const fn fits(bytes: u64, wanted: u64, free: u64) -> bool {
+    bytes == 0 || free.saturating_sub(RESERVE) >= wanted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_leaves_a_reserve_unless_it_needs_nothing() {
+        for (bytes, wanted, free, expected) in [
+            (1, 1, RESERVE, false),
+            (1, 1, RESERVE + 1, true),
+            (1, 3, RESERVE + 2, false),
+            (u64::MAX, u64::MAX, u64::MAX, false),
+            (0, 0, 0, true),
+            (0, 5, RESERVE, true),
+        ] {
+            assert_eq!(fits(bytes, wanted, free), expected, "{bytes} {wanted} {free}");
+        }
     }
 }
