@@ -100,6 +100,9 @@ fn read_config(
     let config = converted(text, file_name, warnings)?;
     let domain =
         shape::read_config(&config).map_err(|error| Diagnostic::from_shape_error(&error, text))?;
+    domain.check_shared().map_err(|reason| {
+        Diagnostic::new(position(text, config.offset() as usize), reason.to_string())
+    })?;
     warnings
         .extend(shape::lint(&config).iter().map(|error| Diagnostic::from_shape_error(error, text)));
     warnings.sort_by_key(|warning| (warning.line, warning.column));
@@ -225,6 +228,13 @@ mod tests {
         );
         let wrong = "<domain type='xen'>\n<name>a b</name><memory>65536</memory></domain>";
         assert!(refused(wrong).starts_with("2:1: name: "), "{}", refused(wrong));
+    }
+
+    #[test]
+    fn what_the_daemon_refuses_to_create_is_refused() {
+        let vif = "(device (vif (mac 00:16:3e:00:00:01)))";
+        let said = refused(&format!("\n(vm (name a) (memory 64) {vif} {vif})"));
+        assert!(said.starts_with("2:1: ") && said.ends_with("is already defined"), "{said}");
     }
 
     #[test]

@@ -134,6 +134,25 @@ fn devices_go_by_their_names_too() {
 }
 
 #[test]
+fn a_new_domain_does_not_write_one_image_twice_or_have_one_address_twice() {
+    let daemon = Daemon::start(&[]);
+    let disk = |dev: &str| format!("(device (vbd (uname phy:/dev/vg0/data) (dev {dev}) (mode w)))");
+    let disks = disk("xvdy") + &disk("xvdz");
+    let vifs = "(device (vif (mac 00:16:3e:00:00:01)))".repeat(2);
+    for (devices, reason) in [
+        (disks.as_str(), "The file \"/dev/vg0/data\" is already used"),
+        (&vifs, "The device \"00:16:3e:00:00:01\" is already defined"),
+    ] {
+        for op in ["create", "new"] {
+            let config = encoded(&guest("web", devices));
+            let said = message(&daemon.post("/xend/domain", &format!("op={op}&config={config}")));
+            assert!(said.ends_with(reason), "{op}: {said}");
+        }
+    }
+    assert_eq!(daemon.create(&guest("web", "")).code, 201);
+}
+
+#[test]
 fn pages_name_devices() {
     let daemon = Daemon::start(&[]);
     assert_eq!(daemon.create(&guest("web", "")).code, 201);

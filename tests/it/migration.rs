@@ -144,7 +144,11 @@ fn a_refused_domain_stays_where_it_is() {
     assert!(migrate(&a, "web", a.relocation.unwrap(), false).text().contains("already exists"));
     // To a closed port.
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    assert!(migrate(&a, "web", closed, false).text().contains("cannot be reached"));
+    let said = migrate(&a, "web", closed, false).text();
+    assert!(
+        said.contains("cannot be reached") && said.contains("see xend-relocation-server"),
+        "{said}"
+    );
     // To a port with another service.
     assert_eq!(migrate(&a, "web", b.tcp, false).code, 500);
     for form in [

@@ -22,6 +22,7 @@ impl Core {
         caller: &Caller,
         mut config: DomainConfig,
     ) -> Result<Outcome, Error> {
+        config.check_shared()?;
         let _claim = self.authorize_config(caller, &mut config)?;
         if let Some(view) = self.halted_domain(&config) {
             config.uuid = Some(view.uuid);
@@ -58,6 +59,7 @@ impl Core {
         caller: &Caller,
         mut config: DomainConfig,
     ) -> Result<Outcome, Error> {
+        config.check_shared()?;
         let _claim = self.authorize_config(caller, &mut config)?;
         let known = config.uuid.and_then(|uuid| self.snapshot().by_uuid(&uuid).cloned());
         let config = Arc::new(self.complete_definition(config)?);
@@ -77,6 +79,7 @@ impl Core {
         self: &Arc<Self>,
         config: DomainConfig,
     ) -> Result<Outcome, Error> {
+        config.check_shared()?;
         let config = Arc::new(self.complete_for_build(config)?);
         self.check_new_name(config.uuid(), &config.name)?;
         self.start_driver("start", config.clone(), |mut driver| async move {

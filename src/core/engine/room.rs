@@ -29,8 +29,8 @@ impl Core {
     }
 }
 
-/// Whether an image of `bytes` has room in a storage with `free` bytes, of which all images that are
-/// being written, this one included, want `wanted`. The copy of a sparse image may need none.
+/// Whether an image of `bytes` has room in a storage with `free` bytes, of which all images that
+/// are being written, this one included, want `wanted`. The copy of a sparse image may need none.
 const fn fits(bytes: u64, wanted: u64, free: u64) -> bool {
     bytes == 0 || free.saturating_sub(RESERVE) >= wanted
 }

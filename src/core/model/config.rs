@@ -1,7 +1,6 @@
 //! A domain's configuration.
 
 use super::actions::{ActionOnShutdown, OnXendStart, OnXendStop};
-use super::block::{Block, BlockMode};
 use super::client_data::ClientData;
 use super::cpu_set::CpuSet;
 use super::device::{Device, Vfb};
@@ -15,7 +14,6 @@ use super::property::Property;
 use super::sched::SedfParams;
 use super::text::Text;
 use super::xenstore_data::XenstoreData;
-use bstr::BStr;
 use std::collections::{HashMap, HashSet};
 
 /// The largest number of VCPUs of a domain: the width of `vcpu_avail`, and Xen's own limit for HVM
@@ -260,14 +258,8 @@ impl DomainConfig {
                     if new.number == old.number {
                         return Err(defined_already(&new.dev).taken());
                     }
-                    let shared = |block: &Block| block.mode != BlockMode::ReadWrite;
-                    if !new.uname.is_empty()
-                        && new.uname == old.uname
-                        && !(shared(new) && shared(old))
-                    {
-                        let path = BStr::new(new.path());
-                        let reason = format!("The file \"{path}\" is already used");
-                        return Err(Invalid::new(reason).taken());
+                    if devices::collide(new, old) {
+                        return Err(devices::used_already(new).taken());
                     }
                 }
                 (Device::Vif(new), Device::Vif(old)) => {
@@ -284,6 +276,13 @@ impl DomainConfig {
             }
         }
         if let Device::Pci(pci) = device { pci.check() } else { Ok(()) }
+    }
+
+    /// Refuses what two devices would spoil for each other: an image that one of two disks writes,
+    /// and a MAC address. [`check`](Self::check) does not: a domain of another toolstack, or one
+    /// that was defined before, may have them.
+    pub fn check_shared(&self) -> Result<(), Invalid> {
+        devices::check_shared(&self.devices)
     }
 
     /// Assigns a number within its class to each device that has none.

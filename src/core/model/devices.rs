@@ -2,9 +2,13 @@
 //!
 //! Clients send as many as they like, so everything here looks at each device once.
 
+use super::block::{Block, BlockMode};
 use super::device::Device;
 use super::invalid::Invalid;
 use super::pci::PciDevice;
+use super::text::Text;
+use bstr::BStr;
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
@@ -23,6 +27,37 @@ pub(super) fn check(devices: &[Device]) -> Result<(), Invalid> {
         Some(block) => Err(defined_already(&block.dev)),
         None => Ok(()),
     }
+}
+
+/// Refuses what two devices of a domain would spoil for each other: an image that one of two disks
+/// writes, and a MAC address. The error names it.
+pub(super) fn check_shared(devices: &[Device]) -> Result<(), Invalid> {
+    let mut images: HashMap<&Text, &Block> = HashMap::new();
+    for block in devices.iter().filter_map(Device::as_block) {
+        match images.entry(&block.uname) {
+            Entry::Vacant(image) => {
+                image.insert(block);
+            }
+            Entry::Occupied(image) if collide(block, image.get()) => {
+                return Err(used_already(block));
+            }
+            Entry::Occupied(_) => {}
+        }
+    }
+    let macs = devices.iter().filter_map(Device::as_vif).filter_map(|vif| vif.mac);
+    first_repeated(macs, |mac| *mac).map_or(Ok(()), |mac| Err(defined_already(&mac)))
+}
+
+/// Whether two disks have one image, and one of them writes it. Disks without an image, and those
+/// that are shared by the mode `w!`, have nothing to spoil.
+pub(super) fn collide(one: &Block, other: &Block) -> bool {
+    let writes = [one, other].iter().any(|block| block.mode == BlockMode::ReadWrite);
+    writes && !one.uname.is_empty() && one.uname == other.uname
+}
+
+/// The error for a disk whose image another disk has.
+pub(super) fn used_already(block: &Block) -> Invalid {
+    Invalid::new(format!("The file \"{}\" is already used", BStr::new(block.path())))
 }
 
 /// The error for a device that the configuration has already.
@@ -79,6 +114,7 @@ pub(super) fn first_repeated<T, K: Eq + Hash>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::model::{Mac, Vif};
     use std::cell::Cell;
     use std::hash::Hasher;
 
@@ -122,6 +158,35 @@ mod tests {
         let twice = work_of(1024);
         assert!((512..4 * 512).contains(&once), "{once}");
         assert!(twice <= 2 * once + once / 4, "{once}, {twice}");
+    }
+
+    #[test]
+    fn two_disks_do_not_write_one_image_and_no_two_interfaces_have_one_address() {
+        let disk =
+            |dev: &str, uname: &str, mode| Device::Block(Block { mode, ..Block::disk(dev, uname) });
+        let refusal = |devices: &[Device]| check_shared(devices).map_err(|error| error.to_string());
+        let used = Err("The file \"/dev/a\" is already used".to_owned());
+        let (w, r, shared) = (BlockMode::ReadWrite, BlockMode::ReadOnly, BlockMode::Shared);
+        for (modes, expected) in [
+            ([w, w], &used),
+            ([w, r], &used),
+            ([r, w], &used),
+            ([w, shared], &used),
+            ([r, r], &Ok(())),
+            ([shared, r], &Ok(())),
+        ] {
+            let disks =
+                [disk("xvda", "phy:/dev/a", modes[0]), disk("xvdb", "phy:/dev/a", modes[1])];
+            assert_eq!(&refusal(&disks), expected, "{modes:?}");
+        }
+        assert_eq!(refusal(&[disk("hdc", "", w), disk("hdd", "", w)]), Ok(()));
+        assert_eq!(refusal(&[disk("xvda", "phy:/a", w), disk("xvdb", "phy:/b", w)]), Ok(()));
+        let vif = |mac: Option<Mac>| Device::Vif(Vif { mac, ..Vif::default() });
+        let mac: Mac = "00:16:3e:00:00:01".parse().unwrap();
+        let other: Mac = "00:16:3e:00:00:02".parse().unwrap();
+        let twice = "The device \"00:16:3e:00:00:01\" is already defined".to_owned();
+        assert_eq!(refusal(&[vif(Some(mac)), vif(None), vif(Some(mac))]), Err(twice));
+        assert_eq!(refusal(&[vif(Some(mac)), vif(None), vif(None), vif(Some(other))]), Ok(()));
     }
 
     #[test]

@@ -67,10 +67,25 @@ impl TcpTransport {
             (Ok(stream), Some(tls)) => encrypt(tls, stream, to, self.timeout).await,
         };
         connection.map_err(|error| {
-            let reason = tunnel::reason(&error);
+            let reason = reason(&error);
             let message = format!("destination: {to} cannot be reached: {reason}");
             Error::Unreachable { message, source: None }
         })
+    }
+}
+
+/// Why another host cannot be reached, and what to look at.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            "nothing listens there, see xend-relocation-server and xend-relocation-port of that host"
+                .to_owned()
+        }
+        io::ErrorKind::TimedOut => "it does not answer".to_owned(),
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            "there is no route to it".to_owned()
+        }
+        _ => tunnel::reason(error),
     }
 }
 
