@@ -23,6 +23,7 @@ pub mod call_reference;
 pub mod check;
 pub mod dir_lock;
 pub mod durable;
+pub mod fleet;
 pub mod held_dir;
 mod host_file;
 pub mod long_body;

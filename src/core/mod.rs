@@ -11,6 +11,7 @@ pub mod consoles;
 pub mod device_io;
 pub mod engine;
 pub mod error;
+pub mod fleet;
 mod error_text;
 pub mod inventory;
 pub mod journal;

@@ -1,9 +1,10 @@
-//! The interfaces between the core and the outside: a hypervisor, a store, other hosts, callers,
-//! passwords, a clock, randomness.
+//! The interfaces between the core and the outside: a hypervisor, a store, other hosts, a fleet,
+//! callers, passwords, a clock, randomness.
 
 mod authenticator;
 mod clock;
 pub(in crate::core) mod entropy;
+mod fleet;
 mod guest_store;
 mod guest_stream;
 mod histories;
@@ -18,6 +19,7 @@ mod store;
 pub use authenticator::{Authenticator, LoginError, Logins, fits_a_login};
 pub use clock::Clock;
 pub use entropy::Entropy;
+pub use fleet::Fleet;
 pub use guest_store::{GuestStore, TreeLimits};
 pub use guest_stream::{GuestStream, OpenConsole};
 pub use histories::Histories;

@@ -1,6 +1,7 @@
 //! Settings of the engine.
 
 use super::model::Policy;
+use super::ports::Fleet;
 use super::rights::Accounts;
 use arc_swap::ArcSwap;
 use std::path::PathBuf;
@@ -21,6 +22,8 @@ pub struct Settings {
     pub policy: Arc<ArcSwap<Policy>>,
     /// The accounts of users, which can change while the engine runs.
     pub accounts: Arc<Accounts>,
+    /// The fleet that this host has joined, if any.
+    pub fleet: Option<Arc<dyn Fleet>>,
 }
 
 impl Default for Settings {
@@ -31,6 +34,7 @@ impl Default for Settings {
             dump_dir: std::env::temp_dir(),
             policy: Arc::default(),
             accounts: Arc::default(),
+            fleet: None,
         }
     }
 }

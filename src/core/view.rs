@@ -2,6 +2,7 @@
 
 mod consoles;
 mod disks;
+mod fleet;
 mod guest;
 mod histories;
 mod host;

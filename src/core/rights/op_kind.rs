@@ -124,6 +124,7 @@ op_kinds! {
     ReadGuestStore: Operator,
     ReadInventory: Anyone,
     ShowHost: Need::HostFacts,
+    ShowFleet: Need::HostFacts,
     ShowLoad: Need::HostFacts,
     ShowHardware: Need::HostFacts,
     ShowInterfaces: Need::HostFacts,

@@ -1,0 +1,135 @@
+//! The hosts of a fleet and their domains, as this host knows them.
+
+use super::lifecycle::State;
+use super::model::{DomId, DomName, Invalid, Uuid};
+use rpds::RedBlackTreeMapSync;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::SystemTime;
+use tokio::time::Instant;
+
+/// A host's name in its fleet, of which there is one host. It is a segment of paths and keys.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HostName(Arc<str>);
+
+impl HostName {
+    /// The longest name in bytes, as of a host in DNS.
+    pub const MAX_LEN: usize = 253;
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for HostName {
+    type Err = Invalid;
+
+    fn from_str(name: &str) -> Result<Self, Invalid> {
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+        let begins_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+        if name.len() > Self::MAX_LEN || !begins_well || !name.chars().all(is_allowed) {
+            return Err(Invalid::new(format!(
+                "{name:?} is no name of a host: it has letters, digits and - . _, begins with a \
+                 letter or a digit, and has {} bytes at most",
+                Self::MAX_LEN
+            )));
+        }
+        Ok(Self(name.into()))
+    }
+}
+
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Whether a host is heard of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It renews its lease.
+    Alive,
+    /// Its lease is gone: it is off, or cut off, or etcd has lost the lease. Its domains may run.
+    Silent {
+        /// When this host noticed; `None` if it was so when this host looked first.
+        since: Option<Instant>,
+    },
+}
+
+/// A host that has joined the fleet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The host's own UUID, which never changes.
+    pub uuid: Uuid,
+    /// `HOST:PORT` of the listener for domains from other hosts; `None` if there is none.
+    pub relocation: Option<String>,
+    /// The version of its xend.
+    pub version: String,
+    /// The word for its hypervisor, `xen` or `sim`.
+    pub hypervisor: String,
+    pub cpus: u32,
+    /// Its memory in MiB.
+    pub memory_mib: u64,
+    /// The names of the storages that it shares with other hosts, sorted.
+    pub storages: Vec<String>,
+    /// Grows when the machine boots.
+    pub epoch: u64,
+    pub presence: Presence,
+}
+
+/// What a fleet shows of a domain. Figures are at the host that has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DomainSummary {
+    pub name: DomName,
+    /// `None` while the domain is not on its host.
+    pub domid: Option<DomId>,
+    pub state: State,
+    /// Memory of the configuration in MiB.
+    pub memory_mib: u64,
+    pub vcpus: u32,
+    /// When it was built; `None` if it is not on its host, and for Domain-0.
+    pub started: Option<SystemTime>,
+}
+
+/// All hosts of a fleet and their domains at one moment, this host and its own domains among them.
+#[derive(Debug, Clone)]
+pub struct FleetView {
+    /// The fleet's name.
+    pub name: Arc<str>,
+    /// This host.
+    pub own: HostName,
+    pub members: BTreeMap<HostName, Member>,
+    /// The domains by host and UUID, as their hosts have written them.
+    pub domains: RedBlackTreeMapSync<(HostName, Uuid), Arc<DomainSummary>>,
+    /// When etcd was last heard of: what is shown is as old as that at least.
+    pub heard: Instant,
+}
+
+impl FleetView {
+    /// The domains of a host, in the order of their UUIDs.
+    pub fn domains_of(&self, host: &HostName) -> impl Iterator<Item = (Uuid, &Arc<DomainSummary>)> {
+        let begin = (host.clone(), Uuid::nil());
+        self.domains
+            .range(begin..)
+            .take_while(move |((of, _), _)| of == host)
+            .map(|((_, uuid), domain)| (*uuid, domain))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_has_a_name_that_is_a_segment_of_a_path() {
+        for name in ["xen1", "xen1.example.org", "r2-d2_x", &"a".repeat(253)] {
+            assert_eq!(name.parse::<HostName>().unwrap().as_str(), name);
+        }
+        for name in ["", ".", "..", "-a", "a/b", "a b", "é", "a%2f", &"a".repeat(254)] {
+            let error = name.parse::<HostName>().unwrap_err().to_string();
+            assert!(error.contains("name of a host"), "{error}");
+        }
+    }
+}
