@@ -27,9 +27,7 @@ impl FromStr for HostName {
     type Err = Invalid;
 
     fn from_str(name: &str) -> Result<Self, Invalid> {
-        let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-        let begins_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
-        if name.len() > Self::MAX_LEN || !begins_well || !name.chars().all(is_allowed) {
+        if name.len() > Self::MAX_LEN || !is_segment(name) {
             return Err(Invalid::new(format!(
                 "{name:?} is no name of a host: it has letters, digits and - . _, begins with a \
                  letter or a digit, and has {} bytes at most",
@@ -44,6 +42,12 @@ impl fmt::Display for HostName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// Whether a name can be a segment of a path and of a key, and needs no quotes in a shell.
+pub(crate) fn is_segment(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'))
 }
 
 /// Whether a host is heard of.

@@ -45,11 +45,19 @@ pub enum Compare {
 /// What a transaction does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Op {
-    Put { key: String, value: Vec<u8>, lease: Option<Lease> },
+    Put {
+        key: String,
+        value: Vec<u8>,
+        lease: Option<Lease>,
+    },
     /// A key that does not exist is no error.
-    Delete { key: String },
+    Delete {
+        key: String,
+    },
     /// Deletes all keys below a prefix.
-    DeleteBelow { prefix: String },
+    DeleteBelow {
+        prefix: String,
+    },
 }
 
 /// A transaction: all operations, if all comparisons hold, or none.

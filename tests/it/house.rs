@@ -15,6 +15,7 @@ use std::process::Command;
 const RULES: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("shape", &["core", "sxp"]),
+    ("fleet", &["core"]),
     ("xm_file", &["core", "shape", "xmconfig"]),
     ("store", &["core", "durable", "held_dir", "host_file", "shape", "state_file", "sxp"]),
     (
@@ -134,7 +135,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tokio_rustls", &["peer_tls", "peer_tls.rs", "pem.rs", "server", "wire/relocation"]),
     ("argon2", &["auth"]),
     ("base64ct", &["server", "wire/http", "wire/xmlrpc/codec"]),
-    ("blake2", &["auth"]),
+    ("blake2", &["auth", "fleet/keys.rs"]),
     ("nonstick", &["auth"]),
     ("schemars", &["wire/http/json"]),
     ("serde_urlencoded", &["wire/http"]),

@@ -1,0 +1,242 @@
+//! The keys of a fleet in etcd.
+//!
+//! ```text
+//! /xend/1/CLUSTER/schema        what all members must understand
+//! /xend/1/CLUSTER/host/H        a host that has joined
+//! /xend/1/CLUSTER/alive/H       its lease
+//! /xend/1/CLUSTER/view/H/U      a summary of its domain U
+//! /xend/1/CLUSTER/token/DIGEST  a token by which one host may join
+//! ```
+
+use crate::core::fleet::{HostName, is_segment};
+use crate::core::model::{Invalid, Uuid};
+use blake2::{Blake2b256, Digest};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// Under which all fleets have their keys: another layout of keys has another number.
+const ROOT: &str = "/xend/1/";
+
+/// The name of a fleet. It is a segment of keys.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ClusterName(Arc<str>);
+
+impl ClusterName {
+    /// The longest name in bytes.
+    pub const MAX_LEN: usize = 63;
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The same text, shared.
+    pub fn shared(&self) -> Arc<str> {
+        self.0.clone()
+    }
+}
+
+impl FromStr for ClusterName {
+    type Err = Invalid;
+
+    fn from_str(name: &str) -> Result<Self, Invalid> {
+        if name.len() > Self::MAX_LEN || !is_segment(name) {
+            return Err(Invalid::new(format!(
+                "{name:?} is no name of a fleet: it has letters, digits and - . _, begins with a \
+                 letter or a digit, and has {} bytes at most",
+                Self::MAX_LEN
+            )));
+        }
+        Ok(Self(name.into()))
+    }
+}
+
+impl fmt::Display for ClusterName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What etcd knows of a token: it cannot be used by who reads it there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenDigest(String);
+
+impl TokenDigest {
+    /// The digest of a token, which is random and long: no salt is needed.
+    pub fn of(token: &str) -> Self {
+        let digest = Blake2b256::digest(token.as_bytes());
+        let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+        Self(digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect())
+    }
+}
+
+/// The keys of one fleet.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    cluster: ClusterName,
+    /// `/xend/1/CLUSTER/`
+    root: String,
+}
+
+/// A key of a host, as it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostKey {
+    /// `host/H`
+    Host(HostName),
+    /// `alive/H`
+    Alive(HostName),
+    /// `view/H/U`
+    View(HostName, Uuid),
+}
+
+impl Keys {
+    /// The keys of the fleet of this name.
+    pub fn new(cluster: ClusterName) -> Self {
+        let root = format!("{ROOT}{cluster}/");
+        Self { cluster, root }
+    }
+
+    /// The fleet's name.
+    pub fn cluster(&self) -> &ClusterName {
+        &self.cluster
+    }
+
+    /// What all keys of the fleet begin with.
+    pub fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// The number of the fleet's schema.
+    pub fn schema(&self) -> String {
+        format!("{}schema", self.root)
+    }
+
+    /// What all records of hosts begin with.
+    pub fn hosts(&self) -> String {
+        format!("{}host/", self.root)
+    }
+
+    /// The record of a host.
+    pub fn host(&self, host: &HostName) -> String {
+        format!("{}host/{host}", self.root)
+    }
+
+    /// What all signs of life begin with.
+    pub fn alives(&self) -> String {
+        format!("{}alive/", self.root)
+    }
+
+    /// A host's sign of life, which has a lease.
+    pub fn alive(&self, host: &HostName) -> String {
+        format!("{}alive/{host}", self.root)
+    }
+
+    /// What all summaries of domains begin with.
+    pub fn views(&self) -> String {
+        format!("{}view/", self.root)
+    }
+
+    /// What all summaries of a host's domains begin with.
+    pub fn views_of(&self, host: &HostName) -> String {
+        format!("{}view/{host}/", self.root)
+    }
+
+    /// The summary of a host's domain.
+    pub fn view(&self, host: &HostName, domain: Uuid) -> String {
+        format!("{}view/{host}/{domain}", self.root)
+    }
+
+    /// What all tokens begin with.
+    pub fn tokens(&self) -> String {
+        format!("{}token/", self.root)
+    }
+
+    /// A token by which one host may join.
+    pub fn token(&self, digest: &TokenDigest) -> String {
+        format!("{}token/{}", self.root, digest.0)
+    }
+
+    /// Which key of a host this is; `None` for any other, such as one that a later version wrote.
+    pub fn parse(&self, key: &str) -> Option<HostKey> {
+        let (class, name) = key.strip_prefix(&self.root)?.split_once('/')?;
+        match class {
+            "host" => name.parse().ok().map(HostKey::Host),
+            "alive" => name.parse().ok().map(HostKey::Alive),
+            "view" => {
+                let (host, domain) = name.split_once('/')?;
+                let uuid = Uuid::try_parse(domain).ok()?;
+                // A domain has one key: another way to write its UUID is strange.
+                let is_ours = uuid.hyphenated().to_string() == domain;
+                is_ours.then_some(HostKey::View(host.parse().ok()?, uuid))
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys() -> Keys {
+        Keys::new("lab".parse().unwrap())
+    }
+
+    #[test]
+    fn a_fleet_has_a_name_that_is_a_segment_of_a_key() {
+        for name in ["lab", "lab.example.org", "1", &"a".repeat(63)] {
+            assert_eq!(name.parse::<ClusterName>().unwrap().as_str(), name);
+        }
+        for name in ["", ".", "..", "-a", "a/b", "a b", "é", &"a".repeat(64)] {
+            let error = name.parse::<ClusterName>().unwrap_err().to_string();
+            assert!(error.contains("name of a fleet"), "{error}");
+        }
+    }
+
+    #[test]
+    fn keys_are_read_as_they_are_written() {
+        let keys = keys();
+        let host: HostName = "xen1.example.org".parse().unwrap();
+        let uuid = Uuid::from_u128(0xabc);
+        let view = keys.view(&host, uuid);
+        assert_eq!(view, "/xend/1/lab/view/xen1.example.org/00000000-0000-0000-0000-000000000abc");
+        assert!(view.starts_with(&keys.views_of(&host)));
+        assert_eq!(keys.parse(&view), Some(HostKey::View(host.clone(), uuid)));
+        assert_eq!(keys.parse(&keys.host(&host)), Some(HostKey::Host(host.clone())));
+        assert_eq!(keys.parse(&keys.alive(&host)), Some(HostKey::Alive(host)));
+    }
+
+    #[test]
+    fn strange_keys_are_no_keys_of_hosts() {
+        for key in [
+            "",
+            "/xend/1/lab",
+            "/xend/1/lab/",
+            "/xend/1/lab/host/",
+            "/xend/1/lab/host/a/b",
+            "/xend/1/lab/alive/..",
+            "/xend/1/lab/schema",
+            "/xend/1/lab/own/00000000-0000-0000-0000-000000000abc",
+            "/xend/1/lab/view/a",
+            "/xend/1/lab/view/a/",
+            "/xend/1/lab/view/a/b",
+            "/xend/1/lab/view/a/00000000000000000000000000000abc",
+            "/xend/1/lab/view/a/00000000-0000-0000-0000-000000000ABC",
+            "/xend/1/lab/view/a/00000000-0000-0000-0000-000000000abc/b",
+            "/xend/1/lab2/host/a",
+            "/xend/2/lab/host/a",
+        ] {
+            assert_eq!(keys().parse(key), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_known_by_its_digest() {
+        let key = keys().token(&TokenDigest::of("secret"));
+        let digest = key.strip_prefix("/xend/1/lab/token/").unwrap();
+        assert_eq!(digest.len(), 64);
+        assert!(digest.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        assert_ne!(key, keys().token(&TokenDigest::of("Secret")));
+    }
+}
