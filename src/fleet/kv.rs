@@ -60,7 +60,8 @@ pub enum Op {
     },
 }
 
-/// A transaction: all operations, if all comparisons hold, or none.
+/// A transaction: all operations, if all comparisons hold, or none. Without operations it is a read,
+/// which only compares.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Txn {
     pub compares: Vec<Compare>,
@@ -89,6 +90,15 @@ pub enum KvEvent {
     Deleted { key: String, revision: Revision },
 }
 
+impl KvEvent {
+    /// The key that has changed.
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Put(Entry { key, .. }) | Self::Deleted { key, .. } => key,
+        }
+    }
+}
+
 /// What a watch receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Watched {
@@ -101,16 +111,14 @@ pub enum Watched {
 /// The servers of etcd, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KvStatus {
-    /// The version of the server that answered: `3.5.16`
-    pub version: String,
-    /// The endpoints that answer, and for each other one the reason.
-    pub endpoints: Vec<(String, Result<(), String>)>,
+    /// Each endpoint with the version of its server, or the reason why it is of no use.
+    pub endpoints: Vec<(String, Result<String, String>)>,
 }
 
 /// Why etcd did not do it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KvError {
-    /// A read did not happen.
+    /// A read did not happen, or a write was never sent.
     #[error("etcd cannot be reached: {0}")]
     Unreachable(String),
     /// A write did not happen, has happened, or happens later.

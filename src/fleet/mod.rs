@@ -1,7 +1,13 @@
 //! Many hosts on one etcd. `docs/fleet-model.md` has the protocol.
+//!
+//! ```text
+//! keys, records          the keys of a fleet, and their values
+//! kv                     what is needed of etcd; memory: a store with faults, for tests
+//! ```
 
 mod keys;
 mod kv;
+mod memory;
 mod records;
 
 pub use keys::{ClusterName, HostKey, Keys, TokenDigest};
@@ -9,6 +15,7 @@ pub use kv::{
     CALL_LIMIT, Committed, Compare, Entry, Kv, KvError, KvEvent, KvStatus, Lease, Listing, Op,
     Revision, Txn, Watched,
 };
+pub use memory::{Link, Lost, MemoryKv};
 pub use records::{
     AliveRecord, HOST_FORMAT, HostFacts, HostRecord, SCHEMAS, SchemaRecord, Schemas, Unreadable,
     ViewRecord,
