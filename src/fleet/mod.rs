@@ -3,11 +3,15 @@
 //! ```text
 //! keys, records          the keys of a fleet, and their values
 //! kv                     what is needed of etcd; memory: a store with faults, for tests
+//! reader, gathered       all hosts and domains, followed while somebody reads them
 //! ```
 
+mod backoff;
+mod gathered;
 mod keys;
 mod kv;
 mod memory;
+mod reader;
 mod records;
 
 pub use keys::{ClusterName, HostKey, Keys, TokenDigest};
@@ -16,6 +20,7 @@ pub use kv::{
     Revision, Txn, Watched,
 };
 pub use memory::{Link, Lost, MemoryKv};
+pub use reader::FleetReader;
 pub use records::{
     AliveRecord, HOST_FORMAT, HostFacts, HostRecord, SCHEMAS, SchemaRecord, Schemas, Unreadable,
     ViewRecord,

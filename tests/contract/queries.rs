@@ -43,9 +43,10 @@ pub(crate) enum Query {
     Load,
     StoreNode,
     StoreTree,
+    Fleet,
 }
 
-pub(crate) const QUERIES: [Query; 32] = [
+pub(crate) const QUERIES: [Query; 33] = [
     Query::Domains,
     Query::Domain,
     Query::DomainsWith,
@@ -78,6 +79,7 @@ pub(crate) const QUERIES: [Query; 32] = [
     Query::Load,
     Query::StoreNode,
     Query::StoreTree,
+    Query::Fleet,
 ];
 
 impl Query {
@@ -120,6 +122,7 @@ impl Query {
             Query::Load => view.load().await.map(drop),
             Query::StoreNode => view.store_node(domain, &node).await.map(drop),
             Query::StoreTree => view.store_tree(domain, &node).await.map(drop),
+            Query::Fleet => view.fleet().await.map(drop),
         }
     }
 
@@ -140,7 +143,8 @@ impl Query {
             | Query::DiskFacts
             | Query::SavedFiles
             | Query::HostUsage
-            | Query::Load => Ok(()),
+            | Query::Load
+            | Query::Fleet => Ok(()),
             Query::Vnet => Err(ErrorKind::NotFound),
             // No such file.
             Query::SavedConfig | Query::SavedDomain => Err(ErrorKind::Invalid),
@@ -180,6 +184,7 @@ fn every_query_is_in_the_contract() {
         include_str!("../../src/core/view.rs"),
         include_str!("../../src/core/view/consoles.rs"),
         include_str!("../../src/core/view/disks.rs"),
+        include_str!("../../src/core/view/fleet.rs"),
         include_str!("../../src/core/view/guest.rs"),
         include_str!("../../src/core/view/histories.rs"),
         include_str!("../../src/core/view/host.rs"),

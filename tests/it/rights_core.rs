@@ -258,6 +258,10 @@ async fn ask(
             assert_eq!(history.span, Span::Day);
             return shown(view.host().await);
         }
+        OpKind::ShowFleet => {
+            assert!(!view.has_fleet());
+            return shown(view.fleet().await);
+        }
         OpKind::ShowLoad => return shown(view.load().await.map(|load| load.cpus)),
         OpKind::ShowHardware => return shown(view.hardware().await),
         OpKind::ShowInterfaces => return shown(view.interfaces().await),
