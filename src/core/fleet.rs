@@ -18,6 +18,7 @@ impl HostName {
     /// The longest name in bytes, as of a host in DNS.
     pub const MAX_LEN: usize = 253;
 
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,6 +1,7 @@
 //! The hosts of a fleet and their domains, put together from keys, one change at a time.
 //!
-//! A domain takes about 250 bytes: its row in the tree, which views share, its summary and its name.
+//! A domain takes about 250 bytes: its row in the tree, which views share, its summary and its
+//! name.
 
 use super::keys::{HostKey, Keys};
 use super::kv::{Entry, KvEvent};

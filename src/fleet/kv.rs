@@ -60,8 +60,8 @@ pub enum Op {
     },
 }
 
-/// A transaction: all operations, if all comparisons hold, or none. Without operations it is a read,
-/// which only compares.
+/// A transaction: all operations, if all comparisons hold, or none. Without operations it only
+/// compares.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Txn {
     pub compares: Vec<Compare>,
@@ -137,8 +137,8 @@ pub enum KvError {
 
 /// A linearizable store of keys with transactions, leases and watches, as etcd is.
 ///
-/// Each call ends within [`CALL_LIMIT`]. None is tried again: whoever writes reads first what came of
-/// a write in doubt.
+/// Each call ends within [`CALL_LIMIT`]. None is tried again: whoever writes reads first what came
+/// of a write in doubt.
 #[async_trait]
 pub trait Kv: Send + Sync + 'static {
     /// The value of a key, as it is when the call was sent or later.

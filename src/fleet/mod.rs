@@ -3,6 +3,7 @@
 //! ```text
 //! keys, records          the keys of a fleet, and their values
 //! kv                     what is needed of etcd; memory: a store with faults, for tests
+//! member                 a host's part: its record, its lease, the summaries of its domains
 //! reader, gathered       all hosts and domains, followed while somebody reads them
 //! ```
 
@@ -10,7 +11,10 @@ mod backoff;
 mod gathered;
 mod keys;
 mod kv;
+mod member;
 mod memory;
+mod noted;
+mod own_host;
 mod reader;
 mod records;
 
@@ -19,7 +23,9 @@ pub use kv::{
     CALL_LIMIT, Committed, Compare, Entry, Kv, KvError, KvEvent, KvStatus, Lease, Listing, Op,
     Revision, Txn, Watched,
 };
+pub use member::take_part;
 pub use memory::{Link, Lost, MemoryKv};
+pub use own_host::OwnHost;
 pub use reader::FleetReader;
 pub use records::{
     AliveRecord, HOST_FORMAT, HostFacts, HostRecord, SCHEMAS, SchemaRecord, Schemas, Unreadable,

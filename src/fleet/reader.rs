@@ -66,11 +66,12 @@ enum Progress {
     Failed(KvError),
 }
 
-/// What a watch tells, with its number among [`Watches`].
+/// What the three watches tell, each with its number.
 type Watches = BoxStream<'static, (usize, Result<Watched, KvError>)>;
 
 impl FleetReader {
-    /// A reader of the fleet with these keys on the host `own`. Nothing is read until somebody asks.
+    /// A reader of the fleet with these keys, on the host `own`. Nothing is read until somebody
+    /// asks.
     pub fn new(kv: Arc<dyn Kv>, keys: Keys, own: HostName) -> Arc<Self> {
         let stopped = CancellationToken::new();
         let at_rest = Some(Gathered::new(keys.clone()));

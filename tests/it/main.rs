@@ -29,6 +29,8 @@ mod engine_storage;
 mod engine_support;
 #[path = "../contract/failing_sender.rs"]
 mod failing_sender;
+mod fleet_members;
+mod fleet_support;
 mod full_disk;
 mod hostile_answers;
 mod hostile_memory;

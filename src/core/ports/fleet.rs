@@ -12,7 +12,7 @@ pub trait Fleet: Debug + Send + Sync + 'static {
     /// All hosts and their domains. Whoever asks first for some time waits until etcd has listed
     /// them, a few seconds at most; then the answer follows etcd and is at hand.
     ///
-    /// While etcd does not answer, the answer is what it said last, and tells how old that is. There
-    /// is an error only if etcd has said nothing yet.
+    /// While etcd does not answer, the answer is what it said last, and tells how old that is.
+    /// There is an error only if etcd has said nothing yet.
     async fn view(&self) -> Result<Arc<FleetView>, Error>;
 }

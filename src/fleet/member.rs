@@ -1,0 +1,69 @@
+//! A host's part in its fleet.
+
+mod enter;
+mod presence;
+mod publisher;
+mod seat;
+
+use super::backoff::Backoff;
+use super::keys::Keys;
+use super::kv::Kv;
+use super::noted::Noted;
+use super::own_host::OwnHost;
+use crate::core::engine::Engine;
+use enter::{Before, enter};
+use presence::Presence;
+use publisher::publish;
+use seat::{Ended, Seat};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// A membership that lasted this long was no failure.
+const STABLE: Duration = Duration::from_secs(60);
+
+/// Keeps the host in its fleet until `stopping`: waits until the host has joined, takes its epoch,
+/// shows that it is alive, and publishes its domains. It is part of no operation: without etcd,
+/// domains go on as they are.
+///
+/// All that it writes compares the revision of `host/H`. A write whose answer is lost may happen
+/// later, when the domain is in another state or the host has left: so after one the record is
+/// written anew, which makes the late write fail.
+///
+/// At a stop of the daemon it ends its lease, so that others see at once that nobody publishes its
+/// domains. That says nothing about the domains, as no end of a lease does: they may run.
+pub async fn take_part(
+    kv: Arc<dyn Kv>,
+    keys: Keys,
+    own: OwnHost,
+    engine: Engine,
+    stopping: CancellationToken,
+) {
+    let kv = Noted::new(kv, keys.cluster().clone());
+    let seat = Seat { kv, keys, own };
+    let mut presence = Presence::default();
+    let part = stay(&seat, &mut presence, &engine);
+    stopping.run_until_cancelled(part).await;
+    presence.end(&seat).await;
+}
+
+async fn stay(seat: &Seat, presence: &mut Presence, engine: &Engine) -> Infallible {
+    // A write of an earlier run may be on its way.
+    let mut ended = Ended::InDoubt;
+    let mut before = Before::default();
+    let mut backoff = Backoff::default();
+    loop {
+        let membership = enter(seat, ended, &mut before).await;
+        let entered = Instant::now();
+        ended = tokio::select! {
+            ended = presence.keep(seat, membership) => ended,
+            ended = publish(seat, engine, membership) => ended,
+        };
+        if entered.elapsed() >= STABLE {
+            backoff.reset();
+        }
+        backoff.wait().await;
+    }
+}

@@ -1,0 +1,137 @@
+//! Taking the host's place in the fleet: its record, and its epoch.
+
+use super::seat::{Ended, Membership, Seat};
+use crate::core::model::Uuid;
+use crate::fleet::backoff::Backoff;
+use crate::fleet::kv::{Committed, Compare, Kv, KvError, Op, Txn};
+use crate::fleet::records::{HostRecord, SCHEMAS, SchemaRecord, Unreadable};
+use std::mem::{Discriminant, discriminant};
+use tracing::{error, info, warn};
+
+/// Why the host has no place in the fleet yet.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Obstacle {
+    #[error("there is no fleet of this name in etcd: type xend fleet init on its first host")]
+    NoFleet,
+    #[error("the fleet has schema {0}, which this version of xend does not know")]
+    Schema(u32),
+    #[error("this host has not joined: type xend fleet join")]
+    NotJoined,
+    #[error(
+        "the fleet has another host of this name, with UUID {0}: type xend fleet leave there, or \
+         give this host another name"
+    )]
+    OtherHost(Uuid),
+    #[error(
+        "another machine takes part as this host, with the same name and UUID: remove host-uuid \
+         from the state directory of the copy, let it join by a name of its own, and start xend \
+         here again"
+    )]
+    Copied,
+    #[error("the value of {key} is strange: {reason}")]
+    Unreadable { key: String, reason: Unreadable },
+    /// Its record has been changed while it was read.
+    #[error("the record of this host changes")]
+    Changed,
+    #[error(transparent)]
+    Etcd(#[from] KvError),
+}
+
+/// What was before, in this run of the daemon.
+#[derive(Debug, Default)]
+pub(super) struct Before {
+    /// What the log has said last, which it does not repeat.
+    told: Option<Told>,
+    has_entered: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Told {
+    Member,
+    Obstacle(Discriminant<Obstacle>),
+}
+
+/// Waits until the host has joined, and takes its epoch. If a write was in doubt, the record has
+/// another revision then.
+pub(super) async fn enter(seat: &Seat, ended: Ended, before: &mut Before) -> Membership {
+    let mut backoff = Backoff::default();
+    loop {
+        match try_to_enter(seat, ended, before.has_entered).await {
+            Ok(membership) => {
+                before.has_entered = true;
+                if before.told.replace(Told::Member) != Some(Told::Member) {
+                    let (fleet, host) = (seat.keys.cluster(), &seat.own.name);
+                    let epoch = membership.epoch;
+                    info!(%fleet, %host, epoch, "This host takes part in the fleet");
+                }
+                return membership;
+            }
+            Err(obstacle) if obstacle.is_passing() => {}
+            Err(obstacle) => {
+                let kind = discriminant(&obstacle);
+                if before.told.replace(Told::Obstacle(kind)) != Some(Told::Obstacle(kind)) {
+                    obstacle.log(seat);
+                }
+            }
+        }
+        backoff.wait().await;
+    }
+}
+
+async fn try_to_enter(
+    seat: &Seat,
+    ended: Ended,
+    has_entered: bool,
+) -> Result<Membership, Obstacle> {
+    let unreadable = |key: &str, reason| Obstacle::Unreadable { key: key.to_owned(), reason };
+    let key = seat.keys.schema();
+    let schema = seat.kv.get(&key).await?.ok_or(Obstacle::NoFleet)?;
+    let schema = SchemaRecord::decode(&schema.value).map_err(|reason| unreadable(&key, reason))?;
+    if !SCHEMAS.contains(schema.schema) {
+        return Err(Obstacle::Schema(schema.schema));
+    }
+    let key = seat.keys.host(&seat.own.name);
+    let found = seat.kv.get(&key).await?.ok_or(Obstacle::NotJoined)?;
+    let record = HostRecord::decode(&found.value).map_err(|reason| unreadable(&key, reason))?;
+    if record.uuid != seat.own.uuid {
+        return Err(Obstacle::OtherHost(record.uuid));
+    }
+    let is_same_boot = record.boot_id == Some(seat.own.boot_id);
+    // The machine has not booted since. A record without a boot is that of a host that joins anew.
+    if has_entered && !is_same_boot && record.boot_id.is_some() {
+        return Err(Obstacle::Copied);
+    }
+    let epoch = record.epoch.saturating_add(u64::from(!is_same_boot));
+    let boot_id = Some(seat.own.boot_id);
+    let renewed = HostRecord { epoch, boot_id, facts: seat.own.facts(), ..record.clone() };
+    if renewed == record && ended == Ended::Changed {
+        return Ok(Membership { epoch, revision: found.modified });
+    }
+    let compares = vec![Compare::Modified(key.clone(), found.modified)];
+    let ops = vec![Op::Put { key, value: renewed.encode(), lease: None }];
+    // In doubt it is read and written again: of two writes that compare the same revision, one
+    // happens at most.
+    match seat.kv.commit(Txn { compares, ops }).await? {
+        Committed::Yes(revision) => Ok(Membership { epoch, revision }),
+        Committed::No => Err(Obstacle::Changed),
+    }
+}
+
+impl Obstacle {
+    /// Whether it needs nobody's attention, or the log has it already.
+    fn is_passing(&self) -> bool {
+        matches!(self, Self::Changed | Self::Etcd(KvError::Unreachable(_) | KvError::InDoubt(_)))
+    }
+
+    fn log(&self, seat: &Seat) {
+        let (fleet, host) = (seat.keys.cluster(), &seat.own.name);
+        match self {
+            Self::NotJoined => {
+                warn!(%host, "This host has not joined fleet {fleet}: type xend fleet join");
+            }
+            obstacle => {
+                error!(%fleet, %host, "This host cannot take part in the fleet: {obstacle}");
+            }
+        }
+    }
+}

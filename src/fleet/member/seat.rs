@@ -1,0 +1,65 @@
+//! What the parts of a membership share.
+
+use crate::fleet::keys::Keys;
+use crate::fleet::kv::{Committed, Compare, Kv, KvError, Op, Revision, Txn};
+use crate::fleet::noted::Noted;
+use crate::fleet::own_host::OwnHost;
+
+/// This host in its fleet.
+pub(super) struct Seat {
+    pub(super) kv: Noted,
+    pub(super) keys: Keys,
+    pub(super) own: OwnHost,
+}
+
+/// A membership, as long as the host's record is that of this revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Membership {
+    pub(super) epoch: u64,
+    pub(super) revision: Revision,
+}
+
+/// Why a membership has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The record has changed or gone.
+    Changed,
+    /// A write may have happened, or may happen as long as the record is the same.
+    InDoubt,
+}
+
+/// Why something was not written.
+pub(super) enum Unwritten {
+    /// The membership has ended.
+    Ended(Ended),
+    /// It has not happened, and can be tried again.
+    Failed(KvError),
+}
+
+impl From<KvError> for Unwritten {
+    fn from(error: KvError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Seat {
+    /// What each write of a membership compares.
+    pub(super) fn compare(&self, membership: Membership) -> Compare {
+        Compare::Modified(self.keys.host(&self.own.name), membership.revision)
+    }
+
+    /// Writes, as long as the membership lasts.
+    pub(super) async fn write(
+        &self,
+        membership: Membership,
+        ops: Vec<Op>,
+    ) -> Result<Revision, Unwritten> {
+        let compares = vec![self.compare(membership)];
+        match self.kv.commit(Txn { compares, ops }).await {
+            Ok(Committed::Yes(revision)) => Ok(revision),
+            Ok(Committed::No) => Err(Unwritten::Ended(Ended::Changed)),
+            Err(KvError::InDoubt(_)) => Err(Unwritten::Ended(Ended::InDoubt)),
+            Err(error) => Err(Unwritten::Failed(error)),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Hosts of a fleet: engines on simulated hosts, and a store of keys in memory.
+
+use crate::sim_support::{TestClock, config, engine_ports};
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use xend::core::caller::Caller;
+use xend::core::engine::{Engine, Settings};
+use xend::core::fleet::HostName;
+use xend::core::model::{DomainRef, Uuid};
+use xend::core::op::{Change, DomainOp};
+use xend::fleet::{
+    FleetReader, HostRecord, Keys, Kv, MemoryKv, Op, OwnHost, SchemaRecord, Txn, ViewRecord,
+    take_part,
+};
+use xend::os::OsEntropy;
+
+/// Longer than changes are gathered.
+pub(crate) const SOON: Duration = Duration::from_secs(3);
+
+/// A fleet in memory.
+pub(crate) struct Lab {
+    /// A way to the store without faults.
+    pub(crate) kv: Arc<MemoryKv>,
+    pub(crate) keys: Keys,
+}
+
+/// A host of it.
+pub(crate) struct FleetHost {
+    pub(crate) engine: Engine,
+    /// Its own way to the store, with faults.
+    pub(crate) kv: Arc<MemoryKv>,
+    pub(crate) own: OwnHost,
+    keys: Keys,
+    part: Option<(CancellationToken, JoinHandle<()>)>,
+    _dir: TempDir,
+}
+
+impl Lab {
+    /// A new fleet.
+    pub(crate) async fn new() -> Self {
+        let kv = Arc::new(MemoryKv::default());
+        let keys = Keys::new("lab".parse().unwrap());
+        let lab = Self { kv, keys };
+        lab.put(lab.keys.schema(), SchemaRecord { schema: 1 }.encode()).await;
+        lab
+    }
+
+    pub(crate) async fn put(&self, key: String, value: Vec<u8>) {
+        self.commit(vec![Op::Put { key, value, lease: None }]).await;
+    }
+
+    pub(crate) async fn commit(&self, ops: Vec<Op>) {
+        self.kv.commit(Txn { compares: vec![], ops }).await.unwrap();
+    }
+
+    /// A host that has not joined yet. It knows the fleet.
+    pub(crate) async fn host(&self, name: &str, number: u128) -> FleetHost {
+        let dir = tempfile::tempdir().unwrap();
+        let ports = engine_ports(dir.path(), TestClock::new(), Arc::new(OsEntropy));
+        let kv = Arc::new(self.kv.another_client());
+        let name: HostName = name.parse().unwrap();
+        let fleet = FleetReader::new(kv.clone(), self.keys.clone(), name.clone());
+        let dump_dir = dir.path().to_owned();
+        let settings = Settings { dump_dir, fleet: Some(fleet), ..Settings::default() };
+        let engine = Engine::start(ports, settings).await.unwrap();
+        let own = OwnHost {
+            name,
+            uuid: Uuid::from_u128(number),
+            boot_id: Uuid::from_u128(0xb007),
+            relocation: Some("xen:8002".to_owned()),
+            fingerprint: None,
+            version: "0.1.0".to_owned(),
+            hypervisor: "sim".to_owned(),
+            cpus: 4,
+            memory_mib: 4096,
+            storages: vec!["nfs".to_owned(), "iscsi".to_owned(), "nfs".to_owned()],
+        };
+        FleetHost { engine, kv, own, keys: self.keys.clone(), part: None, _dir: dir }
+    }
+
+    /// What `xend fleet join` does.
+    pub(crate) async fn join(&self, host: &FleetHost) {
+        let record = HostRecord::joining(host.own.uuid, UNIX_EPOCH);
+        self.put(self.keys.host(&host.own.name), record.encode()).await;
+    }
+
+    /// What `xend fleet leave` does.
+    pub(crate) async fn leave(&self, host: &FleetHost) {
+        let name = &host.own.name;
+        self.commit(vec![
+            Op::Delete { key: self.keys.host(name) },
+            Op::Delete { key: self.keys.alive(name) },
+            Op::DeleteBelow { prefix: self.keys.views_of(name) },
+        ])
+        .await;
+    }
+
+    /// A host that has joined and takes part.
+    pub(crate) async fn member(&self, name: &str, number: u128) -> FleetHost {
+        let mut host = self.host(name, number).await;
+        self.join(&host).await;
+        host.begin();
+        sleep(SOON).await;
+        host
+    }
+
+    pub(crate) async fn record(&self, host: &FleetHost) -> HostRecord {
+        let entry = self.kv.get(&self.keys.host(&host.own.name)).await.unwrap().unwrap();
+        HostRecord::decode(&entry.value).unwrap()
+    }
+
+    pub(crate) async fn is_alive(&self, host: &FleetHost) -> bool {
+        self.kv.get(&self.keys.alive(&host.own.name)).await.unwrap().is_some()
+    }
+
+    /// The names and states of a host's domains as etcd has them, without Domain-0.
+    pub(crate) async fn published(&self, host: &FleetHost) -> Vec<String> {
+        let listing = self.kv.list(&self.keys.views_of(&host.own.name)).await.unwrap();
+        let read = |value: &[u8]| ViewRecord::decode(value).unwrap();
+        let domains = listing.entries.iter().map(|entry| read(&entry.value));
+        let guests = domains.filter(|domain| domain.name.as_str() != "Domain-0");
+        let mut shown: Vec<_> =
+            guests.map(|domain| format!("{} {}", domain.name, domain.state.name())).collect();
+        shown.sort_unstable();
+        shown
+    }
+}
+
+impl FleetHost {
+    /// The daemon takes part in the fleet.
+    pub(crate) fn begin(&mut self) {
+        let stopping = CancellationToken::new();
+        let (kv, keys) = (self.kv.clone(), self.keys.clone());
+        let part = take_part(kv, keys, self.own.clone(), self.engine.clone(), stopping.clone());
+        self.part = Some((stopping, tokio::spawn(part)));
+    }
+
+    /// The daemon stops.
+    pub(crate) async fn stop(&mut self) {
+        let (stopping, part) = self.part.take().unwrap();
+        stopping.cancel();
+        part.await.unwrap();
+    }
+
+    /// Creates a paused domain.
+    pub(crate) async fn create(&self, name: &str, number: u128) {
+        let mut config = config(name, 64);
+        config.uuid = Some(Uuid::from_u128(number));
+        self.execute(Change::Create(Box::new(config))).await;
+    }
+
+    pub(crate) async fn change(&self, domain: &str, op: DomainOp) {
+        self.execute(Change::Domain(DomainRef::new(domain), op)).await;
+    }
+
+    pub(crate) async fn execute(&self, change: Change) {
+        self.engine.execute(&Caller::internal(), change).await.unwrap();
+    }
+}
