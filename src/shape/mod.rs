@@ -39,7 +39,9 @@ pub use json_sink::JsonSink;
 pub use lint::lint;
 pub use read::{read_config, read_device, read_sedf, read_stored};
 pub use sink::Sink;
-pub use state::{STATE_NAMES, STATES, is_in_state, state_letters, state_name, state_word};
+pub use state::{
+    STATE_NAMES, STATES, is_in_state, is_state, state_letters, state_name, state_word,
+};
 pub use sxp_sink::SxpSink;
 pub use tree_sink::{NestedSink, Node, TreeSink};
 pub use vnet::{read_vnet, stored_vnet, vnet};

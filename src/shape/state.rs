@@ -59,9 +59,14 @@ pub const STATES: [&str; 6] = ["all", "running", "paused", "halted", "suspended"
 /// Whether a domain matches `?state=`. Without it, all domains with a domid match, as in xend 3.0;
 /// xend 3.0.4 to 4.4 left paused and crashed domains out, so that a new domain did not show.
 pub fn is_in_state(view: &DomainView, state: Option<&str>) -> bool {
-    match state {
-        None => view.facts.is_some(),
+    is_state(view.state(), view.facts.is_some(), state)
+}
+
+/// The same of a domain of any host in this state.
+pub fn is_state(state: State, is_on_host: bool, wanted: Option<&str>) -> bool {
+    match wanted {
+        None => is_on_host,
         Some("all") => true,
-        Some(state) => STATES.contains(&state) && state_word(view) == state,
+        Some(wanted) => STATES.contains(&wanted) && state_name(state) == wanted,
     }
 }

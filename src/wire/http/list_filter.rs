@@ -4,10 +4,9 @@
 //! the name. Other terms have a column, a comparison and a value: `:` and `=` for the same value,
 //! `~` for a part of it, `<`, `<=`, `>`, `>=` for numbers; `!` before a term reverses it.
 
-use super::list_values::{memory_mib, shown_state, type_word, vcpu_count};
+use super::list_values::Listed;
 use super::params::bad_value;
 use crate::core::model::Invalid;
-use crate::core::snapshot::DomainView;
 use crate::shape;
 use std::time::SystemTime;
 use xend_spelling::nearest;
@@ -201,12 +200,12 @@ impl Filter {
     }
 
     /// Whether a domain passes.
-    pub(super) fn matches(&self, view: &DomainView, moment: impl FnOnce() -> Moment) -> bool {
+    pub(super) fn matches(&self, domain: &impl Listed, moment: impl FnOnce() -> Moment) -> bool {
         if self.0.is_empty() {
             return true;
         }
         let moment = moment();
-        self.0.iter().all(|term| term.matches(view, &moment))
+        self.0.iter().all(|term| term.matches(domain, &moment))
     }
 }
 
@@ -289,27 +288,25 @@ impl Term {
         Ok(Self { field: *field, test, reversed })
     }
 
-    fn matches(&self, view: &DomainView, moment: &Moment) -> bool {
+    fn matches(&self, domain: &impl Listed, moment: &Moment) -> bool {
         let holds = match &self.test {
             Test::Number(comparison, than) => {
-                number(self.field, view, moment).is_some_and(|value| comparison.holds(value, *than))
+                let value = number(self.field, domain, moment);
+                value.is_some_and(|value| comparison.holds(value, *than))
             }
-            Test::Text { text, whole } => has_text(self.field, view, text, *whole),
+            Test::Text { text, whole } => has_text(self.field, domain, text, *whole),
         };
         holds != self.reversed
     }
 }
 
 /// A value of a numeric field in thousandths; `None` if the domain has none.
-fn number(field: Field, view: &DomainView, moment: &Moment) -> Option<u64> {
+fn number(field: Field, domain: &impl Listed, moment: &Moment) -> Option<u64> {
     let whole = match field {
-        Field::Id => u64::from(view.domid()?.0),
-        Field::Memory => memory_mib(view),
-        Field::Vcpus => u64::from(vcpu_count(view)),
-        Field::Uptime => {
-            let started = view.facts.as_ref()?.start_time?;
-            moment.now.duration_since(started).unwrap_or_default().as_secs()
-        }
+        Field::Id => u64::from(domain.domid()?.0),
+        Field::Memory => domain.memory_mib(),
+        Field::Vcpus => u64::from(domain.vcpus()),
+        Field::Uptime => moment.now.duration_since(domain.started()?).unwrap_or_default().as_secs(),
         Field::Cpu => return moment.cpu.map(percent_in_thousandths),
         _ => return None,
     };
@@ -325,21 +322,18 @@ fn percent_in_thousandths(percent: f64) -> u64 {
     (percent * 1000.0) as u64
 }
 
-fn has_text(field: Field, view: &DomainView, text: &str, whole: bool) -> bool {
+fn has_text(field: Field, domain: &impl Listed, text: &str, whole: bool) -> bool {
     let is_it = |value: &str| {
         let value = value.to_lowercase();
         if whole { value == text } else { value.contains(text) }
     };
     match field {
-        Field::Name => is_it(view.name().as_str()),
-        Field::State => is_it(&shown_state(view)) || is_it(shape::state_word(view)),
-        Field::Type => is_it(type_word(view)),
-        Field::Address => {
-            let addresses = view.report.iter().flat_map(|report| report.reachable());
-            addresses.into_iter().any(|address| is_it(&address.to_string()))
-        }
-        Field::Device => view.config.devices.iter().any(|device| is_it(device.class())),
-        Field::Uuid => is_it(&view.uuid.to_string()),
+        Field::Name => is_it(domain.name()),
+        Field::State => is_it(&domain.shown_state()) || is_it(shape::state_name(domain.state())),
+        Field::Type => domain.type_word().is_some_and(is_it),
+        Field::Address => domain.has_address(&is_it),
+        Field::Device => domain.has_device(&is_it),
+        Field::Uuid => is_it(&domain.uuid().to_string()),
         _ => false,
     }
 }
@@ -361,6 +355,7 @@ fn thousandths(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::core::model::{Device, DomName, DomainConfig, GuestKind, Image, Text, Vif};
+    use crate::core::snapshot::DomainView;
     use crate::core::snapshot::fixtures::running;
     use std::time::Duration;
 

@@ -5,7 +5,7 @@
 //! these parameters they know `state` alone, and an unknown state lists no domains.
 
 use super::list_filter::{Filter, Moment};
-use super::list_values::{cpu_percent, memory_mib, shown_state, type_word, vcpu_count};
+use super::list_values::{Listed, cpu_percent};
 use super::natural_order::natural_order;
 use super::operation::{Param, ParamKind, optional};
 use super::params::{Params, bad_value};
@@ -158,16 +158,20 @@ impl ListQuery {
         round: &SampleRound,
         now: SystemTime,
     ) -> Vec<&'a Arc<DomainView>> {
-        let Ok(filter) = &self.filter else { return Vec::new() };
-        let matches = |view: &&Arc<DomainView>| {
-            shape::is_in_state(view, self.state)
-                && self.name.as_deref().is_none_or(|wanted| wanted == view.name().as_str())
-                && filter.matches(view, || Moment { cpu: cpu_percent(round, view), now })
+        let passes = |view: &&Arc<DomainView>| {
+            self.passes(&***view, || Moment { cpu: cpu_percent(round, view), now })
         };
-        snapshot.domains().filter(matches).collect()
+        snapshot.domains().filter(passes).collect()
     }
 
-    /// A total order: domains with the same value are sorted by name.
+    /// Whether a domain matches.
+    pub(super) fn passes(&self, domain: &impl Listed, moment: impl FnOnce() -> Moment) -> bool {
+        let Ok(filter) = &self.filter else { return false };
+        shape::is_state(domain.state(), domain.domid().is_some(), self.state)
+            && self.name.as_deref().is_none_or(|wanted| wanted == domain.name())
+            && filter.matches(domain, moment)
+    }
+
     fn compare(
         &self,
         round: &SampleRound,
@@ -175,40 +179,45 @@ impl ListQuery {
         b: &DomainView,
         names: fn(&str, &str) -> Ordering,
     ) -> Ordering {
-        let by_name = names(a.name().as_str(), b.name().as_str());
+        self.order(a, b, |view| cpu_percent(round, view), names)
+    }
+
+    /// The order of two domains, of which those with the same value are sorted by name.
+    pub(super) fn order<D: Listed>(
+        &self,
+        a: &D,
+        b: &D,
+        cpu: impl Fn(&D) -> Option<f64>,
+        names: fn(&str, &str) -> Ordering,
+    ) -> Ordering {
+        let by_name = names(a.name(), b.name());
         match self.sort.by {
             Column::Name if self.sort.descending => by_name.reverse(),
             Column::Name => by_name,
-            _ => compare(self.sort, a, b, |view| cpu_percent(round, view)).then(by_name),
+            _ => compare(self.sort, a, b, cpu).then(by_name),
         }
     }
 }
 
 /// Domains without a value come last in both directions.
-fn compare(
-    sort: Sorting,
-    a: &DomainView,
-    b: &DomainView,
-    cpu: impl Fn(&DomainView) -> Option<f64>,
-) -> Ordering {
+fn compare<D: Listed>(sort: Sorting, a: &D, b: &D, cpu: impl Fn(&D) -> Option<f64>) -> Ordering {
     let directed = |order: Ordering| if sort.descending { order.reverse() } else { order };
     let by_number = |a: Option<u64>, b: Option<u64>| match (a, b) {
         (Some(a), Some(b)) => directed(a.cmp(&b)),
         (a, b) => b.is_some().cmp(&a.is_some()),
     };
     // The earlier a domain started, the longer is its uptime.
-    let uptime = |view: &DomainView| {
-        let started = view.facts.as_ref()?.start_time?;
-        let since = started.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let uptime = |domain: &D| {
+        let since = domain.started()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
         Some(u64::MAX - since.as_secs())
     };
     match sort.by {
         Column::Name => Ordering::Equal,
         Column::Id => by_number(a.domid().map(|id| id.0.into()), b.domid().map(|id| id.0.into())),
-        Column::State => directed(shown_state(a).cmp(&shown_state(b))),
-        Column::Type => directed(type_word(a).cmp(type_word(b))),
-        Column::Memory => directed(memory_mib(a).cmp(&memory_mib(b))),
-        Column::Vcpus => directed(vcpu_count(a).cmp(&vcpu_count(b))),
+        Column::State => directed(a.shown_state().cmp(&b.shown_state())),
+        Column::Type => directed(a.type_word().cmp(&b.type_word())),
+        Column::Memory => directed(a.memory_mib().cmp(&b.memory_mib())),
+        Column::Vcpus => directed(a.vcpus().cmp(&b.vcpus())),
         Column::Cpu => match (cpu(a), cpu(b)) {
             (Some(a), Some(b)) => directed(a.total_cmp(&b)),
             (a, b) => b.is_some().cmp(&a.is_some()),
