@@ -187,6 +187,8 @@ async fn everything(view: &View, busy: &Busy) -> Vec<(&'static str, String)> {
         ("last_samples", shown(view.last_samples())),
         ("samples", shown(view.samples(&busy.own.uuid))),
         ("usage", shown(view.usage(&own, Span::Day).await)),
+        // Domains of a fleet are looked at in `http_fleet.rs`.
+        ("fleet", shown(view.fleet().await)),
         ("host_usage", shown(view.host_usage(Span::Day).await)),
         ("host", shown(view.host().await)),
         ("load", shown(view.load().await)),
@@ -209,11 +211,12 @@ async fn everything(view: &View, busy: &Busy) -> Vec<(&'static str, String)> {
 
 /// Methods that show nothing of a domain: counters that only wake readers, and what wires need of
 /// the host and show to those who may see it.
-const PLAIN: [&str; 10] = [
+const PLAIN: [&str; 11] = [
     "access_changes",
     "domain_changes",
     "event_numbers",
     "generations",
+    "has_fleet",
     "host_info",
     "inventory_generations",
     "is_host_enabled",

@@ -53,11 +53,11 @@ const NO_HISTORY: Reach = Not("this wire shows the present; other programs keep 
 const PAGE: Reach = Not("a part of the domain's page: the tests of leaks read it");
 const NO_FILES: Reach = Not("clients of this wire read configuration files themselves");
 const OWN_PAGE: Reach = Not("this wire shows the devices, not what is on them");
-const ONE_HOST: Reach = Not("the wire shows one host");
 const NO_LOAD: Reach = Not("this wire shows the figures of domains");
 const NO_STORE: Reach = Not("plug-ins of the Xen-API read and write XenStore");
 const NO_AGENT: Reach = Not("xm knows no agents in guests");
 const METRICS: Reach = Not("metrics have paths of their own, see `metrics.rs`");
+const FLEET: Reach = Not("only a host in a fleet shows it, see `http_fleet.rs`");
 const NO_SAVED: Reach = Not("clients of this wire see the files themselves");
 const NO_ACCOUNTS: Reach = Not("the wire shows no accounts");
 const NO_KEYS: Reach = Not("the wire cannot press keys of the hypervisor");
@@ -746,7 +746,7 @@ pub(crate) const fn row(kind: OpKind) -> Row {
             ]),
             argo: OWNERS,
         },
-        OpKind::ShowFleet => nowhere(Running, ONE_HOST),
+        OpKind::ShowFleet => nowhere(Running, FLEET),
         OpKind::ShowLoad => Row {
             stage: Running,
             http: NO_LOAD,
