@@ -43,6 +43,8 @@ mod http_caller;
 mod http_console;
 mod http_conversation;
 mod http_events;
+mod http_fleet;
+mod http_fleet_support;
 mod http_guest;
 mod http_history;
 mod http_host_lists;

@@ -1,5 +1,6 @@
 //! The state that all handlers share.
 
+use super::etag::TaggedJson;
 use super::event_ids::EventIds;
 use super::list_cache::DomainListCache;
 use super::new_domain::creation::Creations;
@@ -11,7 +12,7 @@ use crate::core::caller::Caller;
 use crate::core::engine::Engine;
 use crate::core::view::View;
 use crate::memory_budget::{MemoryBudget, MemoryBudgets};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use tokio_util::sync::CancellationToken;
 
 /// xend's HTTP interface to an engine.
@@ -38,6 +39,7 @@ struct Inner {
     sessions: Sessions,
     tasks: Tasks,
     creations: Creations,
+    openapi: OnceLock<TaggedJson>,
     stopping: CancellationToken,
 }
 
@@ -64,6 +66,7 @@ impl Http {
             sessions: Sessions::default(),
             tasks: Tasks::default(),
             creations: Creations::default(),
+            openapi: OnceLock::new(),
             stopping,
         };
         let budgets = MemoryBudgets::default();
@@ -158,6 +161,11 @@ impl Http {
     /// Domains that are being created from the form.
     pub(super) fn creations(&self) -> &Creations {
         &self.inner.creations
+    }
+
+    /// The OpenAPI document, once it was asked for.
+    pub(super) fn openapi(&self) -> &OnceLock<TaggedJson> {
+        &self.inner.openapi
     }
 
     pub(super) fn stopping(&self) -> CancellationToken {

@@ -37,8 +37,12 @@ use xend_templates::{ASSETS, ASSETS_VERSION};
 type Answer = Result<Response, Response>;
 
 /// The entries of `/xend`, and what they need.
-const DIRECTORY: [(&str, OpKind); 3] =
-    [("node", OpKind::ShowHost), ("domain", OpKind::ListDomains), ("vnet", OpKind::ShowVnets)];
+const DIRECTORY: [(&str, OpKind); 4] = [
+    ("node", OpKind::ShowHost),
+    ("domain", OpKind::ListDomains),
+    ("vnet", OpKind::ShowVnets),
+    ("host", OpKind::ShowFleet),
+];
 
 /// Where a browser goes from the pages above it.
 const HOME: &str = "/xend/domain";
@@ -56,8 +60,7 @@ pub(super) async fn xend(request: RequestInfo) -> Response {
     if is_for_browser(&request) {
         return response::see_other(HOME);
     }
-    let access = request.access();
-    let entries = DIRECTORY.iter().filter(|(_, kind)| access.may(*kind));
+    let entries = DIRECTORY.iter().filter(|(_, kind)| request.may_open(*kind));
     let entries: Vec<_> = entries.map(|(name, _)| *name).collect();
     directory(&request, &entries)
 }

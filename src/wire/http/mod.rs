@@ -5,7 +5,7 @@
 //! ```text
 //! router       the route of each page; paths that old clients write in another way (path)
 //! admission    who is let in: operators, users, sessions (session_cookie, sessions); login
-//! pages, page  the table of pages: handler of GET, operations of POST
+//! pages, page  the table of pages: handler of GET, operations of POST; fleet_pages: of a fleet
 //! request      RequestInfo: caller, page, query, format of the answer (format)
 //! get          handlers of GET; also domain_list (list_query, list_filter), events, help, host,
 //!              new_domain, openapi, selection, task_pages and usage_pages
@@ -37,6 +37,7 @@ mod errors;
 mod etag;
 mod event_ids;
 mod events;
+mod fleet_pages;
 mod format;
 mod get;
 mod help;

@@ -3,11 +3,18 @@
 //! It is made from the table of pages, as the router and the reference are, and from the types of
 //! JSON (`json/`).
 
+use super::context::Http;
+use super::etag::TaggedJson;
 use super::host::storage::UPLOAD_PATH;
 use super::json::problem_kind::ProblemKind;
 use super::json::schemas::{PATH, Schemas};
 use super::operation::{Operation, Param, ParamKind, Success};
-use super::page::{Page, PageAnswer};
+use super::page::{HostPages, Page, PageAnswer};
+use super::request::RequestInfo;
+use crate::core::rights::OpKind;
+use axum::Extension;
+use axum::extract::State;
+use axum::response::Response;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
@@ -15,16 +22,29 @@ use std::borrow::Cow;
 const FIGURES_ASIDE: &str = "Tag of this answer. It is weak: what changes all the time while a domain \
      runs makes no difference to it: cpu_time_seconds, guest.memory and guest.updated_at";
 
+/// `GET /xend/openapi.json`
+pub(super) async fn get(
+    State(http): State<Http>,
+    Extension(pages): Extension<HostPages>,
+    request: RequestInfo,
+) -> Response {
+    let made = http.openapi().get_or_init(|| TaggedJson::new(document(&pages.0)));
+    made.clone().respond(request.has_tags.as_deref())
+}
+
 /// The text of the document.
-pub(super) fn document(pages: &[Page]) -> Vec<u8> {
+fn document(pages: &[&Page]) -> Vec<u8> {
     let mut document = Document { pages, schemas: Schemas::new(), requests: Map::new() };
     let mut paths: Map<String, Value> = pages
         .iter()
         .filter_map(|page| Some((page.path.to_owned(), document.path(page)?)))
         .collect();
     paths.insert(UPLOAD_PATH.to_owned(), json!({"post": document.upload()}));
+    let has_fleet = pages.iter().any(|page| page.kind == OpKind::ShowFleet);
+    let of_fleet = if has_fleet { ProblemKind::OF_FLEET } else { &[] };
     let problems = ProblemKind::ALL
         .iter()
+        .chain(of_fleet)
         .map(|kind| (kind.code.to_owned(), json!({"status": kind.status, "title": kind.title})));
     let problems: Map<String, Value> = problems.collect();
     let mut schemas = document.schemas.into_definitions();
@@ -60,7 +80,7 @@ pub(super) fn document(pages: &[Page]) -> Vec<u8> {
 
 /// A document that is being made.
 struct Document<'a> {
-    pages: &'a [Page],
+    pages: &'a [&'a Page],
     schemas: Schemas,
     /// The schemas of operations' bodies.
     requests: Map<String, Value>,
@@ -75,6 +95,7 @@ impl Document<'_> {
                 PageAnswer::Vnet => "The network's id",
                 PageAnswer::Task => "The task's id",
                 PageAnswer::Image => "The image's UUID",
+                PageAnswer::FleetHost => "The host's name",
                 _ => "The domain's name, domid or UUID",
             };
             path["parameters"] = json!([{
@@ -99,7 +120,10 @@ impl Document<'_> {
             "default": self.problem()
         });
         if page.has_tag() {
-            let has_figures = matches!(page.answer, PageAnswer::Domains | PageAnswer::Domain);
+            let has_figures = matches!(
+                page.answer,
+                PageAnswer::Domains | PageAnswer::FleetDomains | PageAnswer::Domain
+            );
             let about = if has_figures { FIGURES_ASIDE } else { "Tag of this answer" };
             let tag = json!({"description": about, "schema": {"type": "string"}});
             responses["200"]["headers"] = json!({"ETag": tag});
@@ -333,11 +357,22 @@ fn pascal(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::http::pages::PAGES;
+    use crate::wire::http::pages;
     use std::collections::HashSet;
 
+    /// The document of a host in a fleet, which has all pages.
     fn made() -> Value {
-        serde_json::from_slice(&document(&PAGES)).unwrap()
+        serde_json::from_slice(&document(&pages::of_host(true).0)).unwrap()
+    }
+
+    #[test]
+    fn a_host_in_no_fleet_has_nothing_about_one() {
+        let alone = document(&pages::of_host(false).0);
+        let alone = String::from_utf8(alone).unwrap().to_lowercase();
+        let all = made().to_string().to_lowercase();
+        for word in ["fleet", "/xend/host"] {
+            assert!(!alone.contains(word) && all.contains(word), "{word}");
+        }
     }
 
     fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
@@ -365,7 +400,7 @@ mod tests {
     fn each_page_and_each_operation_is_in_the_document() {
         let document = made();
         let mut ids = HashSet::new();
-        for page in &PAGES {
+        for page in pages::of_host(true).0.iter() {
             let path = &document["paths"][page.path];
             if page.is_form() {
                 assert!(path.is_null(), "{}", page.path);

@@ -4,6 +4,7 @@ use super::context::Http;
 use super::operation::{Operation, Param};
 use crate::core::rights::OpKind;
 use axum::routing::MethodRouter;
+use std::sync::Arc;
 
 /// A page.
 pub(super) struct Page {
@@ -23,6 +24,10 @@ pub(super) struct Page {
     pub(super) get: fn() -> MethodRouter<Http>,
 }
 
+/// The pages of a host, in the order of the reference. The router puts them into each request.
+#[derive(Clone)]
+pub(super) struct HostPages(pub(super) Arc<[&'static Page]>);
+
 /// The answer to GET.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PageAnswer {
@@ -35,6 +40,12 @@ pub(super) enum PageAnswer {
     /// The ids of objects.
     Ids,
     Domains,
+    /// The same, or domains of the hosts of a fleet.
+    FleetDomains,
+    /// The hosts of a fleet.
+    Fleet,
+    /// A host of a fleet with its domains.
+    FleetHost,
     Domain,
     Node,
     Vnet,
@@ -91,6 +102,7 @@ impl Page {
             self.answer,
             PageAnswer::Ids
                 | PageAnswer::Domains
+                | PageAnswer::FleetDomains
                 | PageAnswer::Domain
                 | PageAnswer::Tasks
                 | PageAnswer::Task

@@ -1,26 +1,21 @@
-//! The table of pages. The router and the reference are made from it.
+//! The table of pages. The router, the reference and the OpenAPI document are made from it.
 
-use super::context::Http;
-use super::etag::TaggedJson;
+use super::fleet_pages::FLEET_PAGES;
 use super::new_domain::fields::TYPE_KEYS;
 use super::operation::{ParamKind, optional, required};
 use super::operations::by_page::{
     DMESG_OPERATIONS, DOMAIN_LIST_OPERATIONS, DOMAIN_OPERATIONS, IMAGE_OPERATIONS, NODE_OPERATIONS,
     SAVED_OPERATIONS, STORAGE_OPERATIONS, VNET_LIST_OPERATIONS, VNET_OPERATIONS,
 };
-use super::page::{FormPage, Page, PageAnswer};
-use super::request::RequestInfo;
+use super::page::{FormPage, HostPages, Page, PageAnswer};
 use super::{
     domain_list, events, get, help, host, list_query, new_domain, openapi, selected, selection,
     task_pages, usage_pages,
 };
 use crate::core::rights::OpKind;
-use axum::extract::State;
-use axum::response::Response;
 use axum::routing;
-use std::sync::LazyLock;
 
-/// All pages.
+/// The pages of every host.
 pub(super) static PAGES: [Page; 33] = [
     Page {
         path: "/",
@@ -373,7 +368,7 @@ pub(super) static PAGES: [Page; 33] = [
         query: &[],
         operations: &[],
         answer: PageAnswer::OpenApi,
-        get: || routing::get(show_openapi),
+        get: || routing::get(openapi::get),
     },
     Page {
         path: "/xend/help",
@@ -382,20 +377,17 @@ pub(super) static PAGES: [Page; 33] = [
         query: &help::QUERY,
         operations: &[],
         answer: PageAnswer::Help,
-        get: || routing::get(show_help),
+        get: || routing::get(help::get),
     },
 ];
 
-/// `GET /xend/openapi.json`
-async fn show_openapi(request: RequestInfo) -> Response {
-    static DOCUMENT: LazyLock<TaggedJson> =
-        LazyLock::new(|| TaggedJson::new(openapi::document(&PAGES)));
-    DOCUMENT.clone().respond(request.has_tags.as_deref())
-}
-
-/// `GET /xend/help`
-async fn show_help(State(http): State<Http>, request: RequestInfo) -> Response {
-    help::answer(&http, &request, &PAGES).await
+/// The pages of a host. Those of a fleet take the places of pages with the same path.
+pub(super) fn of_host(has_fleet: bool) -> HostPages {
+    let of_fleet: &'static [Page] = if has_fleet { &FLEET_PAGES } else { &[] };
+    let place = |page: &'static Page| of_fleet.iter().find(|other| other.path == page.path);
+    let everywhere = PAGES.iter().map(|page| place(page).unwrap_or(page));
+    let is_new = |page: &&Page| PAGES.iter().all(|other| other.path != page.path);
+    HostPages(everywhere.chain(of_fleet.iter().filter(is_new)).collect())
 }
 
 #[cfg(test)]
@@ -403,6 +395,20 @@ mod tests {
     use super::*;
     use crate::wire::http::engine_request::{EngineRequest, Query};
     use crate::wire::http::operation::{Operation, Param, build_from_form};
+
+    #[test]
+    fn a_page_of_a_fleet_has_its_place_or_comes_last() {
+        let paths = |has_fleet| -> Vec<&str> {
+            of_host(has_fleet).0.iter().map(|page| page.path).collect()
+        };
+        let alone = paths(false);
+        assert_eq!(alone, PAGES.each_ref().map(|page| page.path));
+        let fleet = paths(true);
+        assert_eq!(fleet[..alone.len()], alone);
+        assert_eq!(fleet[alone.len()..], ["/xend/host", "/xend/host/{host}"]);
+        let list = of_host(true).0.iter().copied().find(|page| page.path == "/xend/domain");
+        assert!(list.unwrap().query.iter().any(|param| param.name == "host"));
+    }
 
     fn operations() -> impl Iterator<Item = &'static Operation> {
         PAGES.iter().flat_map(|page| page.operations.iter().copied())

@@ -132,52 +132,28 @@ pub(super) fn decode(segment: &str) -> String {
     percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
 
-/// The first segment of a canonical path that leads to no page.
-pub(super) fn unknown_segment(path: &str) -> String {
-    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
-    let mut known: &[&str] = &["xend"];
-    let found = loop {
-        match segments.next() {
-            None => break "",
-            Some(segment) if known.contains(&segment) => {
-                known = match segment {
-                    "xend" => &[
-                        "domain",
-                        "node",
-                        "vnet",
-                        "help",
-                        "new",
-                        "events",
-                        "task",
-                        "journal",
-                        "saved",
-                        "openapi.json",
-                    ],
-                    "node" => {
-                        &["dmesg", "log", "history", "storage", "network", "pool", "pci", "user"]
-                    }
-                    "saved" => &["confirm"],
-                    // The next segment is a name.
-                    "domain" | "vnet" | "task" | "storage" => {
-                        segments.next();
-                        match segment {
-                            "domain" => &DOMAIN_PAGES,
-                            "storage" => &["confirm"],
-                            _ => &[],
-                        }
-                    }
-                    _ => &[],
-                };
-            }
-            Some(segment) => break segment,
-        }
+/// The first segment of a canonical path that leads to no page. `pages` are the paths of all pages.
+pub(super) fn unknown_segment(path: &str, pages: &[&str]) -> String {
+    let leads_on = |depth: usize| {
+        pages.iter().any(|page| {
+            let mut of_page = segments(page);
+            segments(path).take(depth).all(|segment| {
+                of_page.next().is_some_and(|known| known.starts_with('{') || known == segment)
+            })
+        })
     };
-    decode(found)
+    let unknown = segments(path).enumerate().find(|(before, _)| !leads_on(before + 1));
+    decode(unknown.map_or("", |(_, segment)| segment))
+}
+
+/// The segments of a canonical path.
+fn segments(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|segment| !segment.is_empty())
 }
 
 /// Whether xend had a page with this canonical path.
 pub(super) fn is_of_xend(path: &str) -> bool {
-    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let segments: Vec<&str> = segments(path).collect();
     matches!(
         segments.as_slice(),
         [] | ["xend"]
@@ -329,13 +305,16 @@ mod tests {
 
     #[test]
     fn the_first_unknown_segment_is_named() {
+        let pages = ["/", "/xend/domain/{domain}/console", "/xend/node", "/xend/host/{host}"];
         for (path, segment) in [
             ("/nosuch", "nosuch"),
             ("/xend/nosuch/x", "nosuch"),
             ("/xend/domain/pv1/vbd", "vbd"),
+            ("/xend/domain/pv1/console/x", "x"),
+            ("/xend/host/xen1/y/z", "y"),
             ("/xend/node/x%20y", "x y"),
         ] {
-            assert_eq!(unknown_segment(path), segment);
+            assert_eq!(unknown_segment(path, &pages), segment);
         }
     }
 }

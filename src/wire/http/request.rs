@@ -7,7 +7,7 @@ use super::path::{RequestedPath, is_of_xend, origin};
 use super::response::{Content, not_found, respond};
 use super::sessions::Session;
 use crate::core::caller::Caller;
-use crate::core::rights::Access;
+use crate::core::rights::{Access, OpKind};
 use axum::RequestPartsExt;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path};
@@ -39,15 +39,20 @@ pub(super) struct RequestInfo {
     pub(super) is_navigation: bool,
     /// Whether the host is simulated, which every page says.
     pub(super) is_simulated: bool,
+    /// Whether the host is in a fleet.
+    pub(super) has_fleet: bool,
     /// The tags of the answers that the client has.
     pub(super) has_tags: Option<String>,
     /// Whether the client wants to follow a long operation as a task (RFC 7240).
     pub(super) prefers_task: bool,
 }
 
-/// Whether the host is simulated. The router puts it into each request.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct SimulatedHost(pub(super) bool);
+/// What pages say of the host. The router puts it into each request.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct HostTraits {
+    pub(super) is_simulated: bool,
+    pub(super) has_fleet: bool,
+}
 
 impl RequestInfo {
     /// The domain or the vnet in the path; empty on other pages.
@@ -64,6 +69,12 @@ impl RequestInfo {
     /// What the caller may do.
     pub(super) fn access(&self) -> Arc<Access> {
         self.caller.access()
+    }
+
+    /// Whether there are pages that need this, and the caller may read them. A host in no fleet has
+    /// none about a fleet.
+    pub(super) fn may_open(&self, kind: OpKind) -> bool {
+        (self.has_fleet || kind != OpKind::ShowFleet) && self.access().may(kind)
     }
 
     /// Whether xend had the page: its clients know its statuses.
@@ -115,6 +126,7 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestInfo {
             Err(PathRejection::MissingPathParams(_)) => None,
             Err(_) => return Err(not_found(&format!("Not found: {}", parts.uri.path()))),
         };
+        let host = parts.extensions.get::<HostTraits>().copied().unwrap_or_default();
         let path = parts.uri.path().to_owned();
         let requested_path = parts
             .extensions
@@ -130,7 +142,8 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestInfo {
             query: Params::from_query(parts.uri.query().unwrap_or("")),
             format: Format::negotiate(&parts.headers),
             is_navigation: Self::is_navigation(&parts.headers),
-            is_simulated: parts.extensions.get::<SimulatedHost>().is_some_and(|host| host.0),
+            is_simulated: host.is_simulated,
+            has_fleet: host.has_fleet,
             has_tags: etag::tags_of(&parts.headers),
             prefers_task: prefers(&parts.headers, "respond-async"),
         })

@@ -7,13 +7,12 @@ use super::errors::{method_not_supported, not_found};
 use super::format::Format;
 use super::host::storage::UPLOAD_PATH;
 use super::host::upload;
-use super::page::{FormPage, Page, PageAnswer};
-use super::pages::PAGES;
+use super::page::{FormPage, HostPages, Page, PageAnswer};
 use super::path::{as_utf8, canonicalize, escape_slashes, unknown_segment};
-use super::request::{RequestInfo, SimulatedHost};
+use super::request::{HostTraits, RequestInfo};
 use super::request_log;
 use super::response::{Content, respond};
-use super::{get, login, new_domain, post, query_by_get, response, selection};
+use super::{get, login, new_domain, pages, post, query_by_get, response, selection};
 use crate::core::caller::Caller;
 use crate::core::model::DomName;
 use crate::core::ports::Logins;
@@ -46,10 +45,14 @@ impl Http {
 
     fn router_with(self, logins: Option<Arc<dyn Logins>>) -> Router {
         let http = self.clone();
-        let simulated = SimulatedHost(http.engine().is_simulated());
+        let host = HostTraits {
+            is_simulated: http.engine().is_simulated(),
+            has_fleet: http.view(&Caller::internal()).has_fleet(),
+        };
+        let host_pages = pages::of_host(host.has_fleet);
         let admission = Admission { http: self.clone(), has_accounts: logins.is_some() };
         let login = logins.map(|logins| login::routes(self.clone(), logins)).unwrap_or_default();
-        let pages = pages()
+        let pages = routes(&host_pages)
             .with_state(self.clone())
             .merge(login)
             .layer(from_fn_with_state(self, reserve))
@@ -71,12 +74,13 @@ impl Http {
         });
         router
             .layer(from_fn_with_state(admission, Admission::check))
-            .layer(Extension(simulated))
+            .layer(Extension(host))
+            .layer(Extension(host_pages))
             .layer(from_fn(request_log::log))
     }
 }
 
-fn pages() -> Router<Http> {
+fn routes(pages: &HostPages) -> Router<Http> {
     let assets = format!("{ASSETS_PATH}/{{version}}/{{*name}}");
     let unsupported = |method: Method, headers: HeaderMap| async move {
         method_not_supported(&method, &headers, Page::READ_ONLY)
@@ -87,7 +91,7 @@ fn pages() -> Router<Http> {
             method_not_supported(&method, &headers, &["POST"])
         });
     let router = router.route(UPLOAD_PATH, upload);
-    PAGES.iter().fold(router, |router, page| router.route(page.path, methods(page)))
+    pages.0.iter().fold(router, |router, page| router.route(page.path, methods(page)))
 }
 
 fn methods(page: &'static Page) -> MethodRouter<Http> {
@@ -130,10 +134,15 @@ fn handle_panic(_: Box<dyn Any + Send>) -> Response {
 }
 
 /// A path that leads to no page. As in xend, the answer names the first unknown segment.
-async fn unknown(method: Method, info: RequestInfo) -> Response {
+async fn unknown(
+    method: Method,
+    Extension(pages): Extension<HostPages>,
+    info: RequestInfo,
+) -> Response {
     let is_known = matches!(method, Method::GET | Method::HEAD | Method::POST);
     if !is_known && info.format != Format::Json {
         return response::method_not_supported(&method);
     }
-    not_found(&info, &format!("Not found: {}", unknown_segment(&info.path)))
+    let paths: Vec<&str> = pages.0.iter().map(|page| page.path).collect();
+    not_found(&info, &format!("Not found: {}", unknown_segment(&info.path, &paths)))
 }

@@ -9,13 +9,15 @@ use super::context::Http;
 use super::errors::operation_failed;
 use super::html::parts::frame;
 use super::operation::{Operation, Param, ParamKind, optional};
-use super::page::Page;
+use super::page::{HostPages, Page};
 use super::request::RequestInfo;
 use super::response::{Content, ok};
 use crate::call_reference::CallReference;
 use crate::core::model::Invalid;
 use crate::core::rights::Access;
 use crate::shape::Sink;
+use axum::Extension;
+use axum::extract::State;
 use axum::response::Response;
 use calls::FoundCalls;
 use part::{PARTS, Part};
@@ -61,25 +63,29 @@ impl Wanted {
     }
 }
 
-/// The reference of `pages`: those that the caller may read, and the operations that the caller may
-/// do; and of the calls of XML-RPC.
-pub(super) async fn answer(http: &Http, request: &RequestInfo, pages: &[Page]) -> Response {
-    let wanted = match Wanted::of(request) {
+/// `GET /xend/help`: the reference of the pages that the caller may read, of the operations that
+/// the caller may do, and of the calls of XML-RPC.
+pub(super) async fn get(
+    State(http): State<Http>,
+    Extension(pages): Extension<HostPages>,
+    request: RequestInfo,
+) -> Response {
+    let wanted = match Wanted::of(&request) {
         Ok(wanted) => wanted,
-        Err(invalid) => return operation_failed(request, "help", &invalid.into()),
+        Err(invalid) => return operation_failed(&request, "help", &invalid.into()),
     };
-    let content = || content(http.calls(), request, pages, &wanted);
+    let content = || content(http.calls(), &request, &pages, &wanted);
     ok(http.engine().print(SIZE, content).await)
 }
 
 fn content(
     calls: &CallReference,
     request: &RequestInfo,
-    pages: &[Page],
+    pages: &HostPages,
     wanted: &Wanted,
 ) -> Content {
     let access = request.access();
-    let sections = pages.iter().filter(|page| access.may(page.kind));
+    let sections = pages.0.iter().filter(|page| access.may(page.kind));
     let sections: Vec<_> =
         sections.filter_map(|page| Section::found(page, &access, &wanted.search)).collect();
     if request.format.is_html() {

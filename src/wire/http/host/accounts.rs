@@ -5,6 +5,7 @@ use super::listing::{PAGE_PARAM, Part, list_page, respond};
 use crate::core::rights::{Credential, User};
 use crate::wire::http::context::Http;
 use crate::wire::http::errors::operation_failed;
+use crate::wire::http::html::units::duration;
 use crate::wire::http::json::host::{Account, Accounts, Grant, PageSession};
 use crate::wire::http::operation::Param;
 use crate::wire::http::request::RequestInfo;
@@ -122,9 +123,5 @@ fn session_table(sessions: &[PageSession]) -> Table {
 
 /// A time in words: `12 min ago`.
 fn ago(seconds: u64) -> String {
-    match seconds {
-        0..60 => format!("{seconds} s ago"),
-        60..3600 => format!("{} min ago", seconds / 60),
-        _ => format!("{} h {} min ago", seconds / 3600, seconds / 60 % 60),
-    }
+    format!("{} ago", duration(seconds))
 }

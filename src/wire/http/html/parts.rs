@@ -2,7 +2,7 @@
 
 use super::units;
 use crate::core::caller::Principal;
-use crate::core::model::{BlockClass, VcpuFacts, VirtualDevice};
+use crate::core::model::{BlockClass, DomName, Uuid, VcpuFacts, VirtualDevice};
 use crate::core::rights::OpKind;
 use crate::core::snapshot::DomainView;
 use crate::shape::{self, TreeSink};
@@ -19,12 +19,13 @@ use xend_templates::{Action, Fact, Frame, Link, Menu, Moment, OperationProgress,
 type Entries<const N: usize> = [(&'static str, &'static str, OpKind); N];
 
 /// The pages that are a click away everywhere.
-const MENU: Entries<7> = [
+const MENU: Entries<8> = [
     ("Domains", "/xend/domain", OpKind::ListDomains),
     ("New domain", "/xend/new", OpKind::CreateDomain),
     ("Saved", "/xend/saved", OpKind::ReadSavedConfig),
     ("Tasks", "/xend/task", OpKind::ListDomains),
     ("Events", "/xend/journal", OpKind::ReadEvents),
+    ("Hosts", "/xend/host", OpKind::ShowFleet),
     ("Host", "/xend/node", OpKind::ShowHost),
     ("Reference", "/xend/help", OpKind::ListDomains),
 ];
@@ -48,9 +49,8 @@ pub(crate) fn frame(request: &RequestInfo) -> Frame {
     if request.caller.principal == Principal::Nobody {
         return Frame { is_simulated: request.is_simulated, ..Frame::default() };
     }
-    let access = request.access();
     let links = |entries: &[(&str, &str, OpKind)]| {
-        let entries = entries.iter().filter(|(.., kind)| access.may(*kind));
+        let entries = entries.iter().filter(|(.., kind)| request.may_open(*kind));
         entries.map(|(name, href, _)| Link::new(*name, *href)).collect()
     };
     let user = request.caller.user().map(|user| PageUser {
@@ -79,25 +79,30 @@ fn crumbs(request: &RequestInfo) -> Vec<Link> {
 
 /// What a domain is called in a path: the name, or the UUID if the name has a special meaning
 /// there, as that of another toolstack's domain can.
-fn name_in_paths(view: &DomainView) -> Cow<'_, str> {
-    match view.name().as_str() {
-        "." | ".." => view.uuid.to_string().into(),
+fn name_in_paths(name: &DomName, uuid: Uuid) -> Cow<'_, str> {
+    match name.as_str() {
+        "." | ".." => uuid.to_string().into(),
         name => name.into(),
     }
 }
 
 /// The last segment of a domain's path.
 pub(crate) fn domain_segment(view: &DomainView) -> String {
-    encode_segment(&name_in_paths(view))
+    encode_segment(&name_in_paths(view.name(), view.uuid))
 }
 
 pub(crate) fn domain_path(view: &DomainView) -> String {
-    path::domain_path(&name_in_paths(view))
+    path::domain_path(&name_in_paths(view.name(), view.uuid))
+}
+
+/// A link to the page of a domain of which no more is known.
+pub(crate) fn link_by_name(name: &DomName, uuid: Uuid) -> Link {
+    Link::new(name.to_string(), path::domain_path(&name_in_paths(name, uuid)))
 }
 
 /// A link to a domain's page.
 pub(crate) fn domain_link(view: &DomainView) -> Link {
-    Link::new(view.name().to_string(), domain_path(view))
+    link_by_name(view.name(), view.uuid)
 }
 
 /// A link to the page that the request is for. Questions, the targets of forms, and what may have

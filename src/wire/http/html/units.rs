@@ -1,4 +1,4 @@
-//! Sizes and rates in the unit that suits them.
+//! Sizes, rates and times in the unit that suits them.
 
 const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 
@@ -12,6 +12,15 @@ pub(super) fn size(bytes: f64) -> String {
 #[allow(clippy::cast_precision_loss, reason = "it is printed with three digits")]
 pub(crate) fn bytes(count: u64) -> String {
     size(count as f64)
+}
+
+/// A time in words: `12 s`, `12 min`, `2 h 5 min`
+pub(crate) fn duration(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+    }
 }
 
 /// `1.5 MiB/s`

@@ -11,6 +11,7 @@ mod device;
 pub(super) mod domain;
 mod fields;
 pub(super) mod figures;
+pub(super) mod fleet;
 pub(super) mod host;
 pub(super) mod kept_domain;
 mod limits;

@@ -17,7 +17,7 @@ pub(crate) struct ProblemKind {
 
 /// Declares the kinds as constants, and the list of all of them.
 macro_rules! problem_kinds {
-    ($($name:ident $code:literal $status:literal $title:literal;)*) => {
+    ($(#[$about:meta])* $list:ident: $($name:ident $code:literal $status:literal $title:literal;)*) => {
         impl ProblemKind {
             $(
                 pub(crate) const $name: &'static Self = &Self {
@@ -28,13 +28,15 @@ macro_rules! problem_kinds {
                 };
             )*
 
-            /// All kinds, by their statuses.
-            pub(crate) const ALL: &'static [&'static Self] = &[$(Self::$name,)*];
+            $(#[$about])*
+            pub(crate) const $list: &'static [&'static Self] = &[$(Self::$name,)*];
         }
     };
 }
 
 problem_kinds! {
+    /// The kinds of every host, by their statuses.
+    ALL:
     MALFORMED "malformed_request" 400 "The request cannot be read";
     NOT_LOGGED_IN "not_logged_in" 401 "Log in";
     WRONG_PASSWORD "wrong_password" 401 "User or password are wrong";
@@ -79,6 +81,12 @@ problem_kinds! {
     ANSWER_LOST "answer_lost" 503 "The request is done, its answer cannot be sent";
     TIMEOUT "timeout" 504 "It took too long";
     NO_ROOM "no_room" 507 "A disk is full";
+}
+
+problem_kinds! {
+    /// The kinds that a host in a fleet has beside them.
+    OF_FLEET:
+    FLEET_UNKNOWN "fleet_unknown" 503 "The fleet is not known yet";
 }
 
 impl ProblemKind {
@@ -141,10 +149,11 @@ mod tests {
 
     #[test]
     fn each_kind_has_a_code_of_its_own_and_a_status_of_a_failure() {
-        let codes: HashSet<_> = ProblemKind::ALL.iter().map(|kind| kind.code).collect();
-        assert_eq!(codes.len(), ProblemKind::ALL.len());
+        let all = || ProblemKind::ALL.iter().chain(ProblemKind::OF_FLEET);
+        let codes: HashSet<_> = all().map(|kind| kind.code).collect();
+        assert_eq!(codes.len(), all().count());
         assert!(ProblemKind::ALL.is_sorted_by_key(|kind| kind.status));
-        for kind in ProblemKind::ALL {
+        for kind in all() {
             assert!((400..600).contains(&kind.status), "{kind:?}");
             let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
             assert!(kind.code.bytes().all(is_plain), "{kind:?}");

@@ -4,6 +4,7 @@ use super::answers::{Agent, Attached, Credit, DeviceState, Node, Sedf, Vcpus, Vn
 use super::config::DomainConfig;
 use super::device::DeviceConfig;
 use super::domain::{Domain, DomainSummary};
+use super::fleet::{FleetDomain, FleetHostDomains, FleetHosts};
 use super::host::{Accounts, CpuPool, HostPciFunction, Image, Journal, Networks, Saved, Storage};
 use super::problem::Problem;
 use super::task::Task;
@@ -85,6 +86,13 @@ impl Schemas {
             PageAnswer::Events => return Some(("application/x-ndjson", event_line())),
             PageAnswer::Names | PageAnswer::Ids => list_of(&json!({"type": "string"})),
             PageAnswer::Domains => list_of(&reference::<DomainSummary<'_>>(&mut self.answers)),
+            // With `host`, those of the fleet.
+            PageAnswer::FleetDomains => {
+                let own = list_of(&reference::<DomainSummary<'_>>(&mut self.answers));
+                json!({"anyOf": [own, list_of(&reference::<FleetDomain>(&mut self.answers))]})
+            }
+            PageAnswer::Fleet => reference::<FleetHosts>(&mut self.answers),
+            PageAnswer::FleetHost => reference::<FleetHostDomains>(&mut self.answers),
             // With `op=vcpuinfo`, the VCPUs.
             PageAnswer::Domain => json!({"anyOf": [self.domain(), self.answer(AnswerType::Vcpus)]}),
             PageAnswer::Node => reference::<Node>(&mut self.answers),
