@@ -7,6 +7,7 @@ pub(crate) fn with_features() -> &'static str {
     static TEXT: LazyLock<String> = LazyLock::new(|| {
         let hypervisors = if cfg!(feature = "xen") { "xen, sim" } else { "sim" };
         let features = [
+            (cfg!(feature = "fleet"), "fleet"),
             (cfg!(feature = "lexpr"), "lexpr"),
             (cfg!(feature = "pam"), "pam"),
             (cfg!(feature = "xen"), "xen"),

@@ -2,12 +2,16 @@
 //!
 //! ```text
 //! keys, records          the keys of a fleet, and their values
+//! settings               what a host is told of its fleet
 //! kv                     what is needed of etcd; memory: a store with faults, for tests
+//! etcd                   the servers of etcd (feature `fleet`)
 //! member                 a host's part: its record, its lease, the summaries of its domains
 //! reader, gathered       all hosts and domains, followed while somebody reads them
 //! ```
 
 mod backoff;
+#[cfg(feature = "fleet")]
+mod etcd;
 mod gathered;
 mod keys;
 mod kv;
@@ -17,7 +21,12 @@ mod noted;
 mod own_host;
 mod reader;
 mod records;
+mod settings;
 
+use std::sync::Arc;
+
+#[cfg(feature = "fleet")]
+pub use etcd::Etcd;
 pub use keys::{ClusterName, HostKey, Keys, TokenDigest};
 pub use kv::{
     CALL_LIMIT, Committed, Compare, Entry, Kv, KvError, KvEvent, KvStatus, Lease, Listing, Op,
@@ -31,3 +40,15 @@ pub use records::{
     AliveRecord, HOST_FORMAT, HostFacts, HostRecord, SCHEMAS, SchemaRecord, Schemas, Unreadable,
     ViewRecord,
 };
+pub use settings::{ClientCertificate, EtcdEndpoint, EtcdLogin, EtcdSettings, FleetSettings};
+
+/// The servers of etcd, of which none is asked yet; `None` in a build without a client for them.
+pub fn connect(settings: EtcdSettings) -> Option<Arc<dyn Kv>> {
+    #[cfg(feature = "fleet")]
+    return Some(Arc::new(Etcd::new(settings)));
+    #[cfg(not(feature = "fleet"))]
+    {
+        drop(settings);
+        None
+    }
+}

@@ -15,7 +15,7 @@ use std::process::Command;
 const RULES: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("shape", &["core", "sxp"]),
-    ("fleet", &["core"]),
+    ("fleet", &["bounded_file", "core", "pem"]),
     ("xm_file", &["core", "shape", "xmconfig"]),
     ("store", &["core", "durable", "held_dir", "host_file", "shape", "state_file", "sxp"]),
     (
@@ -58,7 +58,18 @@ const RULES: &[(&str, &[&str])] = &[
             "pem",
         ],
     ),
-    ("config", &["bounded_file", "core::model", "peer_tls", "sxp"]),
+    (
+        "config",
+        &[
+            "bounded_file",
+            "core::fleet",
+            "core::model",
+            "fleet::keys",
+            "fleet::settings",
+            "peer_tls",
+            "sxp",
+        ],
+    ),
     ("cli", &["config", "core::model", "version"]),
     ("call_reference", &[]),
     ("long_body", &[]),
@@ -135,6 +146,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tokio_rustls", &["peer_tls", "peer_tls.rs", "pem.rs", "server", "wire/relocation"]),
     ("argon2", &["auth"]),
     ("base64ct", &["server", "wire/http", "wire/xmlrpc/codec"]),
+    ("etcd_client", &["fleet/etcd", "fleet/etcd.rs"]),
+    ("tonic", &["fleet/etcd"]),
     ("blake2", &["auth", "fleet/keys.rs"]),
     ("nonstick", &["auth"]),
     ("schemars", &["wire/http/json"]),
