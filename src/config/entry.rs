@@ -4,7 +4,9 @@ use super::address::ListenIp;
 use super::diagnostic::Position;
 use super::listener::Auth;
 use super::options::{Hypervisor, LogFormat};
+use crate::core::fleet::HostName;
 use crate::core::model::{Scheduler, Text, Unit};
+use crate::fleet::{ClusterName, EtcdEndpoint};
 use crate::sxp::{self, Sxp};
 use clap::ValueEnum as _;
 use std::ffi::OsStr;
@@ -226,6 +228,40 @@ impl<'a> Entry<'a> {
     pub(super) fn hypervisor(&self) -> Result<Hypervisor, Problem> {
         let (offset, text) = self.single()?;
         text.parse().map_err(|reason: String| self.problem(offset, &reason))
+    }
+
+    /// The name of a fleet, of a build that knows fleets.
+    pub(super) fn fleet(&self) -> Result<ClusterName, Problem> {
+        let (offset, name) = self.single()?;
+        if cfg!(not(feature = "fleet")) {
+            let advice = "this xend knows no fleets: build it with cargo build --profile dist \
+                          --features fleet";
+            return Err(self.problem(offset, advice));
+        }
+        name.parse().map_err(|error| self.problem(offset, &format!("{error}")))
+    }
+
+    pub(super) fn fleet_host(&self) -> Result<HostName, Problem> {
+        let (offset, name) = self.single()?;
+        name.parse().map_err(|error| self.problem(offset, &format!("{error}")))
+    }
+
+    /// The servers of etcd, at least one.
+    pub(super) fn etcd_endpoints(&self) -> Result<Vec<EtcdEndpoint>, Problem> {
+        let expected = "a URL of etcd, such as https://etcd1:2379";
+        let endpoints = self.words(expected, |url| url.parse().ok())?;
+        if endpoints.is_empty() {
+            return Err(self.problem(self.offset, &format!("needs {expected}")));
+        }
+        Ok(endpoints)
+    }
+
+    /// Names of storages.
+    pub(super) fn storages(&self) -> Result<Vec<String>, Problem> {
+        self.words("a name of a storage: letters, digits and - . _", |name| {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+            (name.len() <= 255 && name.bytes().all(plain)).then(|| name.to_owned())
+        })
     }
 
     pub(super) fn scheduler(&self) -> Result<Scheduler, Problem> {

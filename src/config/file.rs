@@ -96,6 +96,12 @@ impl ConfigFile {
         }
     }
 
+    /// Warns of the value of a key.
+    pub(super) fn warn(&mut self, key: &str, message: impl Into<String>) {
+        let warning = Diagnostic::warning_at(self.positions.get(key), message);
+        self.diagnostics.push(warning);
+    }
+
     /// Reports that a listener is not served. A listener of the command line has no position, and
     /// no report.
     pub(super) fn report_unserved(&mut self, origin: &Origin, listener: &str, reason: &str) {

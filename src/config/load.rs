@@ -3,6 +3,7 @@
 use super::diagnostic::{Diagnostic, KeyPositions, Origin};
 use super::error::ConfigError;
 use super::file::ConfigFile;
+use super::fleet;
 use super::keys::ListenerGroup;
 use super::listener::{Auth, ListenerConfig, TlsFiles, UnixSocket};
 use super::listeners;
@@ -13,6 +14,7 @@ use super::settings::FileSettings;
 use super::table::keys;
 use super::tunables::{LiveTunables, Tunables};
 use crate::core::model::{Password, Scheduler};
+use crate::fleet::FleetSettings;
 use crate::peer_tls::PeerTlsFiles;
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
@@ -79,6 +81,8 @@ pub struct Config {
     pub relocation_tls: Result<PeerTlsFiles, String>,
     /// Hosts that may send domains: regular expressions separated by blanks; empty for all.
     pub relocation_hosts: String,
+    /// The fleet that this host is in, if any.
+    pub fleet: Option<FleetSettings>,
     /// The password of VNC screens that have none.
     pub vnc_password: Option<Password>,
     /// Positions in the file.
@@ -156,6 +160,7 @@ impl Config {
         let relocation = relocation::listeners(options, file, &relocation_tls);
         origins.relocation = relocation.plain.1;
         origins.relocation_ssl = relocation.encrypted.1;
+        let fleet = fleet::settings(file)?;
         let settings = &file.settings;
         let in_state_dir = |path: &Option<PathBuf>, default: &str| {
             path.clone().unwrap_or_else(|| state_dir.join(default))
@@ -184,6 +189,7 @@ impl Config {
             relocation_is_wrong: relocation.is_wrong,
             relocation_tls,
             relocation_hosts: settings.relocation_hosts.clone(),
+            fleet,
             vnc_password: settings.vnc_password.clone(),
             origins,
             body_memory: settings.body_memory_mib.saturating_mul(1 << 20),

@@ -20,6 +20,7 @@ mod diagnostic;
 mod entry;
 mod error;
 mod file;
+mod fleet;
 mod keys;
 mod listener;
 mod listeners;

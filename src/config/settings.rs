@@ -3,7 +3,9 @@
 use super::address::ListenIp;
 use super::listener::{Auth, TlsFiles, UnixSocket, XenApiEntry};
 use super::options::{Hypervisor, LogFormat};
+use crate::core::fleet::HostName;
 use crate::core::model::{Password, Scheduler, Text};
+use crate::fleet::{ClusterName, EtcdEndpoint};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -62,6 +64,7 @@ pub(super) struct FileSettings {
     pub(super) relocation: TcpSettings,
     pub(super) relocation_ssl: RelocationSslSettings,
     pub(super) relocation_hosts: String,
+    pub(super) fleet: FleetKeys,
     pub(super) hypervisor_limit: Duration,
     pub(super) scheduler: Scheduler,
     pub(super) sim_cpus: u32,
@@ -93,6 +96,23 @@ pub(super) struct RelocationSslSettings {
     pub(super) own: TlsSettings,
     /// The certificates of other hosts.
     pub(super) peers: Option<PathBuf>,
+}
+
+/// The fleet, and how etcd is reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct FleetKeys {
+    /// `None` for a host in no fleet.
+    pub(super) cluster: Option<ClusterName>,
+    /// `None` for the name of the machine.
+    pub(super) host: Option<HostName>,
+    pub(super) endpoints: Vec<EtcdEndpoint>,
+    pub(super) ca: Option<PathBuf>,
+    /// What this host shows etcd.
+    pub(super) tls: TlsSettings,
+    pub(super) user: Option<String>,
+    pub(super) password_file: Option<PathBuf>,
+    pub(super) allows_old: bool,
+    pub(super) storages: Vec<String>,
 }
 
 /// The encryption of a TCP listener.

@@ -3,6 +3,7 @@
 mod accounts;
 mod daemon;
 mod domains;
+mod fleet;
 mod listeners;
 mod metrics;
 
@@ -27,6 +28,7 @@ pub(super) const SECTIONS: &[Section] = &[
     accounts::ARGO,
     metrics::METRICS,
     listeners::MIGRATION,
+    fleet::FLEET,
     daemon::SLOW_MACHINES,
     daemon::SIMULATED_HOST,
 ];

@@ -1,3 +1,4 @@
+mod fleet;
 mod listeners;
 
 use super::*;
@@ -229,6 +230,16 @@ const CHANGED: &[&str] = &[
     "(xend-relocation-server-ssl-cert-file c)",
     "(xend-relocation-ssl-ca-file c)",
     "(xend-relocation-ssl yes)",
+    "(xend-fleet lab)",
+    "(xend-fleet-host other)",
+    "(xend-fleet-etcd https://b)",
+    "(xend-fleet-etcd-ca-file c)",
+    "(xend-fleet-etcd-key-file k)",
+    "(xend-fleet-etcd-cert-file c)",
+    "(xend-fleet-etcd-user u)",
+    "(xend-fleet-etcd-password-file p)",
+    "(xend-fleet-old-etcd yes)",
+    "(xend-fleet-storages nfs)",
     "(xend-hypervisor-limit 10)",
     "(scheduler sedf)",
     "(sim-cpus 2)",
@@ -244,6 +255,11 @@ const ALL_ON: &str = "(xend-tcp-xmlrpc-server yes) (xend-relocation-server yes)
     (xend-relocation-ssl-server yes) (xend-relocation-server-ssl-key-file /k)
     (xend-relocation-server-ssl-cert-file /c) (xend-relocation-ssl-ca-file /c)";
 
+/// The same of a fleet.
+const FLEET: &str = "(xend-fleet lab) (xend-fleet-etcd https://a) (xend-fleet-etcd-ca-file /c)
+    (xend-fleet-etcd-key-file /k) (xend-fleet-etcd-cert-file /c) (xend-fleet-etcd-user a)
+    (xend-fleet-etcd-password-file /p)";
+
 #[test]
 fn a_change_of_each_key_is_reloaded_or_needs_a_restart() {
     let names: Vec<_> = table::keys().map(|key| key.name).collect();
@@ -256,9 +272,16 @@ fn a_change_of_each_key_is_reloaded_or_needs_a_restart() {
             assert!(!key.reload);
             continue;
         }
+        // A build without fleets has none.
+        let is_fleet = key.name.starts_with("xend-fleet");
+        if is_fleet && cfg!(not(feature = "fleet")) {
+            assert!(!key.reload);
+            continue;
+        }
+        let all_on = if is_fleet { FLEET } else { ALL_ON };
         // The keys that turn a listener on by default no longer differ when all are on.
-        let is_switch = ALL_ON.contains(entry);
-        let base = if is_switch { "" } else { ALL_ON };
+        let is_switch = all_on.contains(entry);
+        let base = if is_switch { "" } else { all_on };
         let old = config(base);
         // The first entry of a key counts.
         let new = config(&format!("{entry} {base}"));
@@ -613,8 +636,11 @@ fn the_entries_of_the_sample_file_are_the_defaults() {
 
     // Examples are entries without any warning, too.
     let examples = sample.lines().filter_map(|line| line.strip_prefix("#   "));
-    // That of Xen is an error where the build has no libxl.
-    let is_possible = |line: &&str| cfg!(feature = "xen") || *line != "(xend-hypervisor xen)";
+    // Those of Xen and of a fleet are errors where the build has none.
+    let is_possible = |line: &&str| {
+        (cfg!(feature = "xen") || *line != "(xend-hypervisor xen)")
+            && (cfg!(feature = "fleet") || *line != "(xend-fleet lab)")
+    };
     for example in examples.filter(|line| line.starts_with('(')).filter(is_possible) {
         assert_eq!(load(example).1, [""; 0], "{example}");
     }

@@ -1,0 +1,87 @@
+//! Keys of the fleet.
+
+use crate::config::keys::{Section, field, key};
+
+pub(super) const FLEET: Section = Section {
+    title: "A fleet: many hosts on one etcd",
+    keys: &[
+        key(
+            "xend-fleet",
+            "",
+            "The name of the fleet that this host is in; without it, the host is in none.",
+            field!(fleet.cluster: |entry| entry.fleet().map(Some)),
+        )
+        .details(
+            "\"xend fleet init\" makes it and \"xend fleet join\" joins it. Whether a build knows \
+             fleets is what xend --version tells.",
+        )
+        .examples(&["(xend-fleet lab)"]),
+        key(
+            "xend-fleet-host",
+            "$(uname -n)",
+            "The name of this host in the fleet.",
+            field!(fleet.host: |entry| entry.fleet_host().map(Some)),
+        )
+        .computed()
+        .examples(&["(xend-fleet-host xen1)"]),
+        key(
+            "xend-fleet-etcd",
+            "http://127.0.0.1:2379",
+            "The servers of etcd by their URLs for clients: all with http or all with https.",
+            field!(fleet.endpoints: |entry| entry.etcd_endpoints()),
+        )
+        .details("etcd is 3.5.13 or later. What a server does not answer is asked of the others.")
+        .examples(&["(xend-fleet-etcd https://etcd1:2379 https://etcd2:2379 https://etcd3:2379)"]),
+        key(
+            "xend-fleet-etcd-ca-file",
+            "",
+            "The certificates (PEM) that sign those of etcd, which https needs.",
+            field!(fleet.ca: |entry| entry.file().map(Some)),
+        )
+        .details("A relative path is beside this file, as it is for the other files of etcd.")
+        .examples(&["(xend-fleet-etcd-ca-file etcd-ca.crt)"]),
+        key(
+            "xend-fleet-etcd-key-file",
+            "",
+            "The key (PEM) that this host shows etcd, together with the certificate.",
+            field!(fleet.tls.key: |entry| entry.file().map(Some)),
+        )
+        .examples(&["(xend-fleet-etcd-key-file etcd.key)"]),
+        key(
+            "xend-fleet-etcd-cert-file",
+            "",
+            "The certificate (PEM) for that key.",
+            field!(fleet.tls.cert: |entry| entry.file().map(Some)),
+        )
+        .examples(&["(xend-fleet-etcd-cert-file etcd.crt)"]),
+        key(
+            "xend-fleet-etcd-user",
+            "",
+            "The user of etcd, if the certificate does not say it.",
+            field!(fleet.user: |entry| entry.text("a user of etcd").map(Some)),
+        )
+        .examples(&["(xend-fleet-etcd-user xen1)"]),
+        key(
+            "xend-fleet-etcd-password-file",
+            "",
+            "The file with that user's password on its first line.",
+            field!(fleet.password_file: |entry| entry.file().map(Some)),
+        )
+        .examples(&["(xend-fleet-etcd-password-file etcd-password)"]),
+        key(
+            "xend-fleet-old-etcd",
+            "no",
+            "Whether etcd may be older than 3.5.13.",
+            field!(fleet.allows_old: |entry| entry.yes_no()),
+        )
+        .details("Such a version can lose events: what is shown of other hosts may then be old."),
+        key(
+            "xend-fleet-storages",
+            "",
+            "The names of the storages that this host shares with others: the same storage has the \
+             same name on each.",
+            field!(fleet.storages: |entry| entry.storages()),
+        )
+        .examples(&["(xend-fleet-storages nfs san1)"]),
+    ],
+};
