@@ -2,6 +2,7 @@
 //!
 //! Options override the configuration file. [`crate::config`] has the defaults.
 
+mod fleet;
 mod running;
 mod service;
 mod user;
@@ -13,6 +14,7 @@ use clap::{Parser, Subcommand};
 use std::env;
 use std::path::PathBuf;
 
+pub use fleet::{FleetCommand, FleetHost};
 pub use running::Running;
 pub use service::ServiceCommand;
 pub use user::{AccountOptions, UserCommand};
@@ -54,6 +56,16 @@ pub enum Command {
         /// What to do
         #[command(subcommand)]
         command: Box<UserCommand>,
+    },
+    /// Make, join, leave and show a fleet: many hosts on one etcd
+    Fleet {
+        /// The daemon
+        #[command(flatten)]
+        host: FleetHost,
+
+        /// What to do
+        #[command(subcommand)]
+        command: FleetCommand,
     },
     /// Read a password from standard input and print a line for the password file, whose users are
     /// operators in the Xen-API (`xend user` is for accounts limited to domains)

@@ -11,8 +11,12 @@ use std::process::ExitCode;
 use xend::auth;
 use xend::bounded_file;
 use xend::check::{self, Report};
-use xend::cli::{Cli, Command, Running, ServiceCommand, UserCommand, options_beside_command};
+use xend::cli::{
+    Cli, Command, FleetCommand, FleetHost, Running, ServiceCommand, UserCommand,
+    options_beside_command,
+};
 use xend::config::{self, Config, Environment, RunOptions, Severity};
+use xend::fleet_command;
 use xend::server::telemetry;
 use xend::sxp::{Limits, Reader, pretty};
 use xend::user_command::{self, UserCommandError};
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
         Some(Command::Check { files, strict }) => check(files, *strict),
         Some(Command::Convert { file }) => convert(file),
         Some(Command::User { file, command }) => user(file.as_deref(), command),
+        Some(Command::Fleet { host, command }) => fleet(host, command),
         Some(Command::Password { user }) => password_line(user),
     };
     result.unwrap_or_else(|error| failed(&error))
@@ -178,6 +183,13 @@ fn user(file: Option<&Path>, command: &UserCommand) -> Result<ExitCode> {
         }
         Err(UserCommandError::Other(error)) => Err(anyhow::Error::msg(error)),
     }
+}
+
+/// `xend fleet`: makes, joins, leaves and shows a fleet.
+fn fleet(host: &FleetHost, command: &FleetCommand) -> Result<ExitCode> {
+    let output = fleet_command::run(host, command, &Environment::of_this_process())?;
+    print(output.text)?;
+    Ok(if output.is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The longest password with the end of its line, in bytes, and one more.

@@ -89,9 +89,10 @@ impl Kv for Etcd {
     }
 
     async fn commit(&self, txn: Txn) -> Result<Committed, KvError> {
+        let kind = if txn.ops.is_empty() { CallKind::Read } else { CallKind::Write };
         let txn = request(txn);
         let commit = |client: Client| async move { client.kv_client().txn(txn).await };
-        let answer = self.call(CallKind::Write, commit).await?;
+        let answer = self.call(kind, commit).await?;
         if !answer.succeeded() {
             return Ok(Committed::No);
         }

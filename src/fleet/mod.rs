@@ -5,6 +5,7 @@
 //! settings               what a host is told of its fleet
 //! kv                     what is needed of etcd; memory: a store with faults, for tests
 //! etcd                   the servers of etcd (feature `fleet`)
+//! join, status           making, joining and leaving a fleet, and what an operator is told of it
 //! member                 a host's part: its record, its lease, the summaries of its domains
 //! reader, gathered       all hosts and domains, followed while somebody reads them
 //! ```
@@ -13,6 +14,7 @@ mod backoff;
 #[cfg(feature = "fleet")]
 mod etcd;
 mod gathered;
+mod join;
 mod keys;
 mod kv;
 mod member;
@@ -22,11 +24,13 @@ mod own_host;
 mod reader;
 mod records;
 mod settings;
+mod status;
 
 use std::sync::Arc;
 
 #[cfg(feature = "fleet")]
 pub use etcd::Etcd;
+pub use join::{Candidate, JoinError, Joined, Left};
 pub use keys::{ClusterName, HostKey, Keys, TokenDigest};
 pub use kv::{
     CALL_LIMIT, Committed, Compare, Entry, Kv, KvError, KvEvent, KvStatus, Lease, Listing, Op,
@@ -41,6 +45,7 @@ pub use records::{
     ViewRecord,
 };
 pub use settings::{ClientCertificate, EtcdEndpoint, EtcdLogin, EtcdSettings, FleetSettings};
+pub use status::{EtcdStatus, FleetStatus, MemberStatus, Problem};
 
 /// The servers of etcd, of which none is asked yet; `None` in a build without a client for them.
 pub fn connect(settings: EtcdSettings) -> Option<Arc<dyn Kv>> {

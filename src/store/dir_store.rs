@@ -79,13 +79,14 @@ impl DirStore {
 
     /// Opens the directory, creating it if need be, with disk images in another directory. Blocks.
     pub fn with_storage(dir: &Path, storage: &Path, entropy: Arc<dyn Entropy>) -> io::Result<Self> {
+        let [host_uuid, host_uuid_copy] = host_uuid::files(dir);
         let mut paths = Paths {
             dir: dir.to_owned(),
             domains: dir.join("domains"),
             moves: dir.join("moves"),
             vnets: dir.join("vnets.sxp"),
-            host_uuid: dir.join("host-uuid"),
-            host_uuid_copy: dir.join("host-uuid.copy"),
+            host_uuid,
+            host_uuid_copy,
             objects: dir.join("objects"),
             storage: storage.to_owned(),
             held: Vec::new(),

@@ -5,8 +5,21 @@ use crate::core::model::Uuid;
 use crate::durable;
 use crate::state_file::{self, Stored};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tracing::{error, warn};
+
+/// The UUID of the host with this state directory. The first time, the directory is made, and `new`
+/// is stored. Blocks.
+pub fn host_uuid(dir: &Path, new: Uuid) -> io::Result<Uuid> {
+    durable::create_dir(dir)?;
+    let [path, copy] = files(dir);
+    load(&path, &copy, new)
+}
+
+/// The two files in a state directory.
+pub(super) fn files(dir: &Path) -> [PathBuf; 2] {
+    ["host-uuid", "host-uuid.copy"].map(|name| dir.join(name))
+}
 
 /// Reads the UUID from `path`, or from its `copy`; the first time, stores `new` in both.
 pub(super) fn load(path: &Path, copy: &Path, new: Uuid) -> io::Result<Uuid> {

@@ -37,6 +37,7 @@ mod saved_files;
 mod vnets;
 
 pub use dir_store::DirStore;
+pub use host_uuid::host_uuid;
 
 #[cfg(test)]
 mod tests;

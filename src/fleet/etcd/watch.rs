@@ -2,7 +2,7 @@
 
 use super::error::{self, CallKind, is_too_large};
 use super::server::{Connection, Servers};
-use crate::fleet::kv::{KvError, KvEvent, Revision, Watched};
+use crate::fleet::kv::{Entry, KvError, KvEvent, Revision, Watched};
 use etcd_client::{Client, Error, Event, ResponseHeader, WatchOptions, WatchResponse, WatchStream};
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
@@ -150,6 +150,6 @@ fn event(event: &Event) -> Option<KvEvent> {
     Some(if kv.version() == 0 {
         KvEvent::Deleted { key, revision: modified }
     } else {
-        KvEvent::Put(super::Entry { key, value: kv.value().to_vec(), modified })
+        KvEvent::Put(Entry { key, value: kv.value().to_vec(), modified })
     })
 }

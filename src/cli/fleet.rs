@@ -1,0 +1,88 @@
+//! The command line of `xend fleet`.
+
+use crate::config::RunOptions;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// What `xend fleet` does.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum FleetCommand {
+    /// Make the fleet that the configuration names, with this host as its first member
+    Init,
+    /// Print a token, by which one host may join the fleet
+    Token {
+        /// How long the token is valid
+        #[arg(long, value_name = "N", default_value_t = 60,
+            value_parser = clap::value_parser!(u32).range(1..=7 * 24 * 60))]
+        minutes: u32,
+    },
+    /// Join the fleet that the configuration names
+    Join {
+        /// What `xend fleet token` printed on a member. Without it, it is read from the terminal or
+        /// from standard input, which leaves it out of the shell's history
+        token: Option<String>,
+    },
+    /// Leave the fleet. The last host takes the fleet with it
+    Leave,
+    /// Tell how the fleet is, what is wrong, and what to do about it; fails if something is wrong
+    Status {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// The daemon that a command of a fleet is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct FleetHost {
+    /// Configuration file of the daemon [default: /etc/xen/xend-config.sxp as root, else in
+    /// `$XDG_CONFIG_HOME/xend`]
+    #[arg(long, global = true, value_name = "FILE", env = "XEND_CONFIG")]
+    pub config: Option<PathBuf>,
+
+    /// Directory of the daemon's persistent state [default: /var/lib/xend as root, else in
+    /// `$XDG_STATE_HOME/xend`]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+}
+
+impl FleetHost {
+    /// The options of that daemon.
+    pub fn run_options(&self) -> RunOptions {
+        let Self { config, state_dir } = self.clone();
+        RunOptions { config, state_dir, ..RunOptions::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser as _;
+
+    fn parse(line: &str) -> Result<(FleetHost, FleetCommand), clap::Error> {
+        let cli = Cli::try_parse_from(["xend", "fleet"].into_iter().chain(line.split(' ')))?;
+        match cli.command {
+            Some(Command::Fleet { host, command }) => Ok((host, command)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn options_of_the_daemon_stand_anywhere() {
+        let wanted = FleetHost { config: Some("c".into()), state_dir: Some("s".into()) };
+        for line in ["--config c --state-dir s init", "init --config c --state-dir s"] {
+            assert_eq!(parse(line).unwrap(), (wanted.clone(), FleetCommand::Init), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_valid_for_a_week_at_most() {
+        assert_eq!(parse("token").unwrap().1, FleetCommand::Token { minutes: 60 });
+        assert_eq!(parse("token --minutes 5").unwrap().1, FleetCommand::Token { minutes: 5 });
+        for line in ["token --minutes 0", "token --minutes 10081", "token 5", "init x", "join a b"]
+        {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+}

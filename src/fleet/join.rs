@@ -1,0 +1,316 @@
+//! Making, joining and leaving a fleet.
+//!
+//! Each is one transaction, and each writes `schema` again: its revision is that of the set of
+//! members, so that of two changes at a time one is done again with what the other has left.
+//! Whoever does not know whether a transaction was carried out reads, and finds it done or does it
+//! again.
+
+use super::keys::{Keys, TokenDigest};
+use super::kv::{Committed, Compare, Entry, Kv, KvError, Op, Txn};
+use super::records::{HostRecord, SCHEMAS, SchemaRecord};
+use crate::core::fleet::HostName;
+use crate::core::model::Uuid;
+use crate::core::ports::Entropy;
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use std::time::{Duration, SystemTime};
+
+/// How often a change is tried that others get in the way of.
+const TRIES: usize = 5;
+
+/// The random bytes of a token.
+const TOKEN_BYTES: usize = 32;
+
+/// Why a host does not make, join or leave a fleet.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JoinError {
+    /// There is one already.
+    #[error("The fleet {0} exists: join it by xend fleet join")]
+    Exists(String),
+    /// Nobody has made it.
+    #[error("There is no fleet {0} in this etcd: make it on its first host by xend fleet init")]
+    NoFleet(String),
+    /// This host is no member.
+    #[error("The host {0} is not in the fleet: xend fleet join")]
+    NoMember(HostName),
+    /// Another host has the name.
+    #[error(
+        "The fleet has another host of the name {host}, with the UUID {uuid}: give this one another \
+         name by (xend-fleet-host NAME)"
+    )]
+    NameTaken { host: HostName, uuid: Uuid },
+    /// This host is a member by another name, or is a copy of that member.
+    #[error(
+        "The fleet has this host's UUID {uuid} as {host}: let {host} leave, or remove host-uuid and \
+         host-uuid.copy from the state directory of a copy"
+    )]
+    UuidTaken { host: HostName, uuid: Uuid },
+    /// The token is of no use.
+    #[error(
+        "The token is wrong, too old or was used already: xend fleet token on a member prints a \
+         new one"
+    )]
+    BadToken,
+    /// Another version speaks another protocol.
+    #[error("The fleet needs schema {needs}, and this xend speaks {} to {}: update xend", SCHEMAS.min, SCHEMAS.max)]
+    Schema { needs: u32 },
+    /// A key has a value that this version cannot read.
+    #[error("{key} in etcd makes no sense to this xend: update it, or remove the key")]
+    Unreadable { key: String },
+    /// Others change the fleet all the time.
+    #[error("Other hosts join or leave at the same time: try again")]
+    Busy,
+    /// etcd did not say what came of it.
+    #[error("It may have happened or not, since etcd did not answer: see xend fleet status ({0})")]
+    InDoubt(String),
+    /// etcd has said no, or nothing.
+    #[error("{0}")]
+    Kv(KvError),
+}
+
+/// What came of joining.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Joined {
+    Now,
+    /// The host was a member before.
+    Before,
+}
+
+/// What came of leaving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// Others are in the fleet.
+    Fleet,
+    /// There is no fleet any more.
+    LastOfFleet,
+}
+
+/// A host that makes, joins or leaves a fleet.
+pub struct Candidate<'a> {
+    pub kv: &'a dyn Kv,
+    pub keys: &'a Keys,
+    pub host: &'a HostName,
+    /// The host's own UUID.
+    pub uuid: Uuid,
+}
+
+/// What a transaction is made from.
+struct Found {
+    /// `schema`
+    schema: Option<Entry>,
+    /// `host/H` of this host.
+    own: Option<Entry>,
+}
+
+/// A change under way: what is known of its transactions so far.
+#[derive(Default)]
+struct Attempts {
+    /// Why it is not known whether the last one was carried out.
+    doubt: Option<String>,
+}
+
+impl Attempts {
+    /// An answer to a read, before which a transaction may have been carried out.
+    fn read<T>(&self, answer: Result<T, KvError>) -> Result<T, JoinError> {
+        answer.map_err(|error| match &self.doubt {
+            Some(_) => JoinError::InDoubt(error.to_string()),
+            None => JoinError::Kv(error),
+        })
+    }
+
+    /// Tells whether a transaction was certainly carried out. If not, what there is tells more.
+    async fn commit(&mut self, kv: &dyn Kv, txn: Txn) -> Result<bool, JoinError> {
+        match kv.commit(txn).await {
+            Ok(Committed::Yes(_)) => Ok(true),
+            Ok(Committed::No) => Ok(false),
+            Err(KvError::InDoubt(reason)) => {
+                self.doubt = Some(reason);
+                Ok(false)
+            }
+            Err(error) => self.read(Err(error)),
+        }
+    }
+
+    fn exhausted(self) -> JoinError {
+        self.doubt.map_or(JoinError::Busy, JoinError::InDoubt)
+    }
+}
+
+impl Candidate<'_> {
+    /// Makes the fleet, with this host as its first member.
+    pub async fn init(&self, now: SystemTime) -> Result<(), JoinError> {
+        let own = HostRecord::joining(self.uuid, now).encode();
+        let mut attempts = Attempts::default();
+        for _ in 0..TRIES {
+            let found = self.found(&attempts).await?;
+            if found.schema.is_some() {
+                // Only a transaction of this host writes this value.
+                let is_own = found.own.is_some_and(|entry| entry.value == own);
+                let is_ours = attempts.doubt.is_some() && is_own;
+                let exists = || JoinError::Exists(self.keys.cluster().to_string());
+                return if is_ours { Ok(()) } else { Err(exists()) };
+            }
+            let txn = Txn {
+                compares: vec![Compare::Absent(self.keys.schema())],
+                ops: vec![
+                    self.put_schema(SchemaRecord { schema: SCHEMAS.max }.encode()),
+                    put(self.keys.host(self.host), own.clone()),
+                ],
+            };
+            if attempts.commit(self.kv, txn).await? {
+                return Ok(());
+            }
+        }
+        Err(attempts.exhausted())
+    }
+
+    /// A new token, by which one host may join within the time. It is in etcd by its digest alone.
+    pub async fn token(&self, valid: Duration, entropy: &dyn Entropy) -> Result<String, JoinError> {
+        let mut bytes = [0; TOKEN_BYTES];
+        entropy.fill(&mut bytes);
+        let token = Base64UrlUnpadded::encode_string(&bytes);
+        let key = self.keys.token(&TokenDigest::of(&token));
+        let lease = self.kv.grant(valid).await.map_err(JoinError::Kv)?;
+        let mut attempts = Attempts::default();
+        for _ in 0..TRIES {
+            let found = self.found(&attempts).await?;
+            let schema = self.schema(found.schema)?;
+            self.member(found.own)?;
+            if attempts.read(self.kv.get(&key).await)?.is_some() {
+                return Ok(token);
+            }
+            let value = self.host.as_str().as_bytes().to_vec();
+            let txn = Txn {
+                compares: vec![Compare::Modified(schema.key, schema.modified)],
+                ops: vec![Op::Put { key: key.clone(), value, lease: Some(lease) }],
+            };
+            if attempts.commit(self.kv, txn).await? {
+                return Ok(token);
+            }
+        }
+        Err(attempts.exhausted())
+    }
+
+    /// Joins the fleet, and uses up the token.
+    pub async fn join(&self, token: &str, now: SystemTime) -> Result<Joined, JoinError> {
+        let token = self.keys.token(&TokenDigest::of(token.trim()));
+        let own = HostRecord::joining(self.uuid, now).encode();
+        let mut attempts = Attempts::default();
+        for _ in 0..TRIES {
+            let found = self.found(&attempts).await?;
+            let schema = self.schema(found.schema)?;
+            if let Some(entry) = found.own {
+                let is_new = attempts.doubt.is_some() && entry.value == own;
+                self.member(Some(entry))?;
+                return Ok(if is_new { Joined::Now } else { Joined::Before });
+            }
+            self.check_uuid(&attempts).await?;
+            let token = attempts.read(self.kv.get(&token).await)?.ok_or(JoinError::BadToken)?;
+            let host = self.keys.host(self.host);
+            let txn = Txn {
+                compares: vec![
+                    Compare::Modified(token.key.clone(), token.modified),
+                    Compare::Modified(schema.key, schema.modified),
+                    Compare::Absent(host.clone()),
+                ],
+                ops: vec![
+                    Op::Delete { key: token.key },
+                    self.put_schema(schema.value),
+                    put(host, own.clone()),
+                ],
+            };
+            if attempts.commit(self.kv, txn).await? {
+                return Ok(Joined::Now);
+            }
+        }
+        Err(attempts.exhausted())
+    }
+
+    /// Leaves the fleet. The last host takes the fleet with it.
+    pub async fn leave(&self) -> Result<Left, JoinError> {
+        let mut attempts = Attempts::default();
+        let mut left = Left::Fleet;
+        for _ in 0..TRIES {
+            let found = self.found(&attempts).await?;
+            if found.own.is_none() && attempts.doubt.is_some() {
+                return Ok(left);
+            }
+            let schema = self.schema(found.schema)?;
+            let own = self.member(found.own)?;
+            let hosts = attempts.read(self.kv.list(&self.keys.hosts()).await)?;
+            let mut ops = vec![
+                Op::Delete { key: own.key.clone() },
+                Op::Delete { key: self.keys.alive(self.host) },
+                Op::DeleteBelow { prefix: self.keys.views_of(self.host) },
+            ];
+            if hosts.entries.iter().all(|entry| entry.key == own.key) {
+                left = Left::LastOfFleet;
+                ops.push(Op::Delete { key: schema.key.clone() });
+                ops.push(Op::DeleteBelow { prefix: self.keys.tokens() });
+            } else {
+                left = Left::Fleet;
+                ops.push(self.put_schema(schema.value));
+            }
+            let compares = vec![
+                Compare::Modified(schema.key, schema.modified),
+                Compare::Modified(own.key, own.modified),
+            ];
+            if attempts.commit(self.kv, Txn { compares, ops }).await? {
+                return Ok(left);
+            }
+        }
+        Err(attempts.exhausted())
+    }
+
+    async fn found(&self, attempts: &Attempts) -> Result<Found, JoinError> {
+        let schema = attempts.read(self.kv.get(&self.keys.schema()).await)?;
+        let own = attempts.read(self.kv.get(&self.keys.host(self.host)).await)?;
+        Ok(Found { schema, own })
+    }
+
+    /// The schema of a fleet that there is, and that this version speaks.
+    fn schema(&self, schema: Option<Entry>) -> Result<Entry, JoinError> {
+        let no_fleet = || JoinError::NoFleet(self.keys.cluster().to_string());
+        let schema = schema.ok_or_else(no_fleet)?;
+        match SchemaRecord::decode(&schema.value) {
+            Ok(record) if SCHEMAS.contains(record.schema) => Ok(schema),
+            Ok(record) => Err(JoinError::Schema { needs: record.schema }),
+            Err(_) => Err(JoinError::Unreadable { key: schema.key }),
+        }
+    }
+
+    /// The record of this host, which is there and is no other host's.
+    fn member(&self, own: Option<Entry>) -> Result<Entry, JoinError> {
+        let own = own.ok_or_else(|| JoinError::NoMember(self.host.clone()))?;
+        match HostRecord::decode(&own.value) {
+            Ok(record) if record.uuid == self.uuid => Ok(own),
+            Ok(record) => Err(JoinError::NameTaken { host: self.host.clone(), uuid: record.uuid }),
+            Err(_) => Err(JoinError::Unreadable { key: own.key }),
+        }
+    }
+
+    /// Fails if a host of another name has this host's UUID.
+    async fn check_uuid(&self, attempts: &Attempts) -> Result<(), JoinError> {
+        let prefix = self.keys.hosts();
+        let hosts = attempts.read(self.kv.list(&prefix).await)?;
+        let namesake = hosts.entries.iter().find_map(|entry| {
+            let record = HostRecord::decode(&entry.value).ok()?;
+            let name = entry.key.strip_prefix(&prefix)?.parse().ok()?;
+            (record.uuid == self.uuid).then_some(name)
+        });
+        match namesake {
+            Some(host) => Err(JoinError::UuidTaken { host, uuid: self.uuid }),
+            None => Ok(()),
+        }
+    }
+
+    fn put_schema(&self, value: Vec<u8>) -> Op {
+        put(self.keys.schema(), value)
+    }
+}
+
+fn put(key: String, value: Vec<u8>) -> Op {
+    Op::Put { key, value, lease: None }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! Making, joining and leaving a fleet, with answers that are lost and others at work.
+
+use super::*;
+use crate::fleet::memory::{Link, Lost, MemoryKv};
+use crate::os::OsEntropy;
+use std::time::UNIX_EPOCH;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A host with a client of its own.
+struct Host {
+    kv: MemoryKv,
+    keys: Keys,
+    name: HostName,
+    uuid: Uuid,
+}
+
+impl Host {
+    fn new(kv: &MemoryKv, name: &str, uuid: u128) -> Self {
+        Self {
+            kv: kv.another_client(),
+            keys: Keys::new("lab".parse().unwrap()),
+            name: name.parse().unwrap(),
+            uuid: Uuid::from_u128(uuid),
+        }
+    }
+
+    fn candidate(&self) -> Candidate<'_> {
+        Candidate { kv: &self.kv, keys: &self.keys, host: &self.name, uuid: self.uuid }
+    }
+
+    async fn init(&self) -> Result<(), JoinError> {
+        self.candidate().init(UNIX_EPOCH).await
+    }
+
+    async fn token(&self) -> Result<String, JoinError> {
+        self.candidate().token(HOUR, &OsEntropy).await
+    }
+
+    async fn join(&self, token: &str) -> Result<Joined, JoinError> {
+        self.candidate().join(token, UNIX_EPOCH).await
+    }
+
+    async fn leave(&self) -> Result<Left, JoinError> {
+        self.candidate().leave().await
+    }
+
+    async fn keys(&self) -> Vec<String> {
+        let listing = self.kv.list(self.keys.root()).await.unwrap();
+        let short = |entry: &Entry| entry.key.strip_prefix(self.keys.root()).unwrap().to_owned();
+        listing.entries.iter().map(short).collect()
+    }
+}
+
+fn hosts() -> [Host; 3] {
+    let kv = MemoryKv::default();
+    [Host::new(&kv, "xen1", 1), Host::new(&kv, "xen2", 2), Host::new(&kv, "xen3", 3)]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fleet_begins_grows_and_ends() {
+    let [xen1, xen2, xen3] = hosts();
+    assert!(matches!(xen2.join("x").await, Err(JoinError::NoFleet(_))));
+    assert!(matches!(xen1.token().await, Err(JoinError::NoFleet(_))));
+    xen1.init().await.unwrap();
+    for host in [&xen1, &xen2] {
+        assert!(matches!(host.init().await, Err(JoinError::Exists(_))));
+    }
+    assert!(matches!(xen2.token().await, Err(JoinError::NoMember(_))));
+    let token = xen1.token().await.unwrap();
+    assert_eq!(xen2.join("x").await, Err(JoinError::BadToken));
+    assert_eq!(xen2.join(&format!(" {token}\n")).await, Ok(Joined::Now));
+    assert_eq!(xen2.join("x").await, Ok(Joined::Before));
+    assert_eq!(xen3.join(&token).await, Err(JoinError::BadToken));
+    assert_eq!(xen1.keys().await, ["host/xen1", "host/xen2", "schema"]);
+    // What a host leaves behind is deleted, and nobody else's.
+    let view = |host: &Host, uuid| put(host.keys.view(&host.name, Uuid::from_u128(uuid)), vec![]);
+    let views = vec![view(&xen1, 1), view(&xen2, 2), put(xen1.keys.alive(&xen1.name), vec![])];
+    xen1.kv.commit(Txn { compares: vec![], ops: views }).await.unwrap();
+    assert_eq!(xen1.leave().await, Ok(Left::Fleet));
+    assert_eq!(xen1.leave().await, Err(JoinError::NoMember(xen1.name.clone())));
+    xen2.token().await.unwrap();
+    assert_eq!(xen2.leave().await, Ok(Left::LastOfFleet));
+    assert_eq!(xen1.keys().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_valid_for_its_time() {
+    let [xen1, xen2, _] = hosts();
+    xen1.init().await.unwrap();
+    let token = xen1.token().await.unwrap();
+    assert!(xen1.keys().await.iter().all(|key| !key.contains(&token)));
+    tokio::time::sleep(HOUR * 2).await;
+    assert_eq!(xen2.join(&token).await, Err(JoinError::BadToken));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_and_a_uuid_are_of_one_host() {
+    let [xen1, _, _] = hosts();
+    xen1.init().await.unwrap();
+    let token = xen1.token().await.unwrap();
+    let same_name = Host::new(&xen1.kv, "xen1", 9);
+    let taken = JoinError::NameTaken { host: xen1.name.clone(), uuid: xen1.uuid };
+    assert_eq!(same_name.join(&token).await, Err(taken.clone()));
+    assert_eq!(same_name.leave().await, Err(taken));
+    let copy = Host::new(&xen1.kv, "copy", 1);
+    let taken = JoinError::UuidTaken { host: xen1.name.clone(), uuid: xen1.uuid };
+    assert_eq!(copy.join(&token).await, Err(taken));
+    // The token is still good.
+    assert_eq!(Host::new(&xen1.kv, "copy", 9).join(&token).await, Ok(Joined::Now));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_of_a_change_is_read_when_its_answer_is_lost() {
+    for lost in [Lost::Happened, Lost::Never, Lost::Later] {
+        let [xen1, xen2, xen3] = hosts();
+        xen1.kv.lose_answer(lost);
+        xen1.init().await.unwrap();
+        xen1.kv.lose_answer(lost);
+        let token = xen1.token().await.unwrap();
+        xen2.kv.lose_answer(lost);
+        assert_eq!(xen2.join(&token).await, Ok(Joined::Now), "{lost:?}");
+        assert_eq!(xen3.join(&token).await, Err(JoinError::BadToken), "{lost:?}");
+        xen2.kv.lose_answer(lost);
+        assert_eq!(xen2.leave().await, Ok(Left::Fleet), "{lost:?}");
+        xen1.kv.lose_answer(lost);
+        assert_eq!(xen1.leave().await, Ok(Left::LastOfFleet), "{lost:?}");
+        assert_eq!(xen1.keys().await, [""; 0], "{lost:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_change_does_not_undo_a_newer_one() {
+    let [xen1, xen2, _] = hosts();
+    xen1.init().await.unwrap();
+    let token = xen1.token().await.unwrap();
+    xen2.join(&token).await.unwrap();
+    xen2.kv.lose_answer(Lost::Later);
+    xen2.leave().await.unwrap();
+    let token = xen1.token().await.unwrap();
+    xen2.join(&token).await.unwrap();
+    xen2.kv.deliver();
+    assert_eq!(xen1.keys().await, ["host/xen1", "host/xen2", "schema"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn doubt_is_said() {
+    let [xen1, _, _] = hosts();
+    xen1.kv.set_link(Link::Refused);
+    assert!(matches!(xen1.init().await, Err(JoinError::Kv(KvError::Unreachable(_)))));
+    xen1.kv.set_link(Link::Up);
+    for _ in 0..TRIES {
+        xen1.kv.lose_answer(Lost::Never);
+    }
+    let error = xen1.init().await.unwrap_err();
+    assert!(matches!(error, JoinError::InDoubt(_)));
+    assert!(error.to_string().contains("xend fleet status"), "{error}");
+}
+
+/// Two that leave at a time do not take each other for the one that stays.
+#[tokio::test(start_paused = true)]
+async fn a_fleet_ends_with_its_last_host_whoever_that_is() {
+    let [xen1, xen2, _] = hosts();
+    xen1.init().await.unwrap();
+    let token = xen1.token().await.unwrap();
+    xen2.join(&token).await.unwrap();
+    let left = tokio::join!(xen1.leave(), xen2.leave());
+    let left = [left.0.unwrap(), left.1.unwrap()];
+    assert!(left.contains(&Left::LastOfFleet), "{left:?}");
+    assert_eq!(xen1.keys().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fleet_of_a_later_version_is_left_alone() {
+    let [xen1, xen2, _] = hosts();
+    xen1.init().await.unwrap();
+    let token = xen1.token().await.unwrap();
+    let later = put(xen1.keys.schema(), SchemaRecord { schema: SCHEMAS.max + 1 }.encode());
+    xen1.kv.commit(Txn { compares: vec![], ops: vec![later] }).await.unwrap();
+    let needs = SCHEMAS.max + 1;
+    assert_eq!(xen2.join(&token).await, Err(JoinError::Schema { needs }));
+    assert_eq!(xen1.leave().await, Err(JoinError::Schema { needs }));
+    let strange = put(xen1.keys.schema(), b"{".to_vec());
+    xen1.kv.commit(Txn { compares: vec![], ops: vec![strange] }).await.unwrap();
+    assert!(matches!(xen2.join(&token).await, Err(JoinError::Unreadable { .. })));
+}

@@ -1,0 +1,216 @@
+//! What an operator is told of a fleet: what there is, what is wrong, and what to type.
+
+use super::keys::{HostKey, Keys};
+use super::kv::{Entry, Kv, KvError};
+use super::records::{HostRecord, SCHEMAS, SchemaRecord};
+use crate::core::fleet::HostName;
+use crate::core::model::Uuid;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A fleet, as one host sees it now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FleetStatus {
+    /// The name of the fleet.
+    pub fleet: String,
+    /// The name of this host.
+    pub host: String,
+    /// This host's own UUID.
+    pub uuid: Uuid,
+    /// Whether this host is in the fleet.
+    pub is_member: bool,
+    /// The servers of etcd.
+    pub etcd: Vec<EtcdStatus>,
+    /// The members, sorted by name.
+    pub members: Vec<MemberStatus>,
+    /// What is wrong; empty if all is well.
+    pub problems: Vec<Problem>,
+}
+
+/// A server of etcd.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EtcdStatus {
+    pub endpoint: String,
+    /// `None` if it is of no use.
+    pub version: Option<String>,
+    /// Why it is of no use.
+    pub error: Option<String>,
+}
+
+/// A member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MemberStatus {
+    pub name: String,
+    /// Whether its xend renews its lease.
+    pub is_alive: bool,
+    /// Empty until its xend has run as a member.
+    pub version: String,
+    /// `HOST:PORT` of the listener for domains from other hosts.
+    pub relocation: Option<String>,
+    /// The number of its domains, as it has written them.
+    pub domains: usize,
+}
+
+/// Something that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    pub what: String,
+    /// What a person does about it.
+    pub advice: String,
+}
+
+impl Problem {
+    fn new(what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { what: what.into(), advice: advice.into() }
+    }
+}
+
+/// What is in etcd below the fleet's root.
+struct Contents {
+    schema: Option<Entry>,
+    hosts: Vec<Entry>,
+    alive: BTreeSet<HostName>,
+    /// The number of domains of each host.
+    domains: BTreeMap<HostName, usize>,
+}
+
+impl FleetStatus {
+    /// Asks etcd for all of it.
+    pub async fn of(kv: &dyn Kv, keys: &Keys, host: &HostName, uuid: Uuid) -> Self {
+        let mut status = Self {
+            fleet: keys.cluster().to_string(),
+            host: host.to_string(),
+            uuid,
+            is_member: false,
+            etcd: Vec::new(),
+            members: Vec::new(),
+            problems: Vec::new(),
+        };
+        status.ask_servers(kv).await;
+        match contents(kv, keys).await {
+            Ok(contents) => status.judge(keys, host, contents),
+            Err(error) => status.problems.push(Problem::new(
+                error.to_string(),
+                "see to etcd; until then, domains of this host are served as before, and those of \
+                 other hosts are shown as they were",
+            )),
+        }
+        status
+    }
+
+    async fn ask_servers(&mut self, kv: &dyn Kv) {
+        let servers = kv.status().await.map(|status| status.endpoints).unwrap_or_default();
+        let some_answer = servers.iter().any(|(_, server)| server.is_ok());
+        for (endpoint, server) in servers {
+            let error = server.as_ref().err().cloned();
+            // If none answers, that is one problem, and what is read of etcd says it.
+            if let Some(reason) = error.as_ref().filter(|_| some_answer) {
+                let what = format!("etcd at {endpoint} is of no use: {reason}");
+                let advice = "see to that server: the others do its work until one more fails";
+                self.problems.push(Problem::new(what, advice));
+            }
+            self.etcd.push(EtcdStatus { endpoint, version: server.ok(), error });
+        }
+    }
+
+    fn judge(&mut self, keys: &Keys, host: &HostName, contents: Contents) {
+        let fleet = keys.cluster();
+        let Some(schema) = contents.schema else {
+            let advice = "xend fleet init on its first host";
+            self.problems.push(Problem::new(format!("There is no fleet {fleet}"), advice));
+            return;
+        };
+        match SchemaRecord::decode(&schema.value) {
+            Ok(record) if SCHEMAS.contains(record.schema) => {}
+            Ok(SchemaRecord { schema }) => self.problems.push(Problem::new(
+                format!("The fleet needs schema {schema}, which this xend does not speak"),
+                "update xend on this host",
+            )),
+            Err(error) => self.problems.push(Problem::new(
+                format!("{} makes no sense: {error}", schema.key),
+                "update xend on this host, or restore etcd from a backup",
+            )),
+        }
+        for entry in &contents.hosts {
+            let Some(HostKey::Host(name)) = keys.parse(&entry.key) else { continue };
+            match HostRecord::decode(&entry.value) {
+                Ok(record) => {
+                    let is_alive = contents.alive.contains(&name);
+                    let domains = contents.domains.get(&name).copied().unwrap_or(0);
+                    self.judge_member(host, &name, &record, is_alive);
+                    self.members.push(MemberStatus {
+                        name: name.to_string(),
+                        is_alive,
+                        version: record.facts.version,
+                        relocation: record.facts.relocation,
+                        domains,
+                    });
+                }
+                Err(error) => self.problems.push(Problem::new(
+                    format!("{} makes no sense: {error}", entry.key),
+                    "update xend on this host",
+                )),
+            }
+        }
+        if !contents.hosts.iter().any(|entry| entry.key == keys.host(host)) {
+            self.problems.push(Problem::new(
+                format!("This host is not in the fleet by the name {host}"),
+                "xend fleet token on a member, and xend fleet join here",
+            ));
+        }
+    }
+
+    fn judge_member(
+        &mut self,
+        host: &HostName,
+        name: &HostName,
+        record: &HostRecord,
+        is_alive: bool,
+    ) {
+        if name == host {
+            if record.uuid != self.uuid {
+                self.problems.push(Problem::new(
+                    format!("The fleet's {name} is another host, with the UUID {}", record.uuid),
+                    "give this host another name by (xend-fleet-host NAME), and xend fleet join",
+                ));
+                return;
+            }
+            self.is_member = true;
+        }
+        if is_alive {
+            return;
+        }
+        let problem = if name == host {
+            Problem::new(
+                format!("This host, {name}, is silent: its xend does not run, or not as a member"),
+                "systemctl restart xend, and look for \"fleet\" in journalctl -u xend",
+            )
+        } else {
+            Problem::new(
+                format!("{name} is silent: it is off, cut off from etcd, or its xend does not run"),
+                format!(
+                    "look at {name}: its domains may run; there, xend fleet status says more, and \
+                     systemctl start xend starts xend"
+                ),
+            )
+        };
+        self.problems.push(problem);
+    }
+}
+
+async fn contents(kv: &dyn Kv, keys: &Keys) -> Result<Contents, KvError> {
+    let schema = kv.get(&keys.schema()).await?;
+    let hosts = kv.list(&keys.hosts()).await?.entries;
+    let alive = kv.list(&keys.alives()).await?.entries;
+    let alive = alive.iter().filter_map(|entry| match keys.parse(&entry.key) {
+        Some(HostKey::Alive(host)) => Some(host),
+        _ => None,
+    });
+    let mut domains = BTreeMap::new();
+    for entry in kv.list(&keys.views()).await?.entries {
+        if let Some(HostKey::View(host, _)) = keys.parse(&entry.key) {
+            *domains.entry(host).or_default() += 1;
+        }
+    }
+    Ok(Contents { schema, hosts, alive: alive.collect(), domains })
+}

@@ -1,0 +1,161 @@
+//! `xend fleet`: makes, joins, leaves and shows the fleet of a host.
+
+mod status_text;
+
+use crate::cli::{FleetCommand, FleetHost};
+use crate::config::{Config, ConfigError, Environment};
+use crate::core::ports::{Clock as _, Entropy as _};
+use crate::fleet::{self, Candidate, FleetSettings, FleetStatus, JoinError, Joined, Keys, Left};
+use crate::os::{OsEntropy, SystemClock};
+use crate::parent_dir;
+use crate::store;
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::runtime::Builder;
+use xend_password_prompt::{read_line, read_password};
+
+/// A command that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum FleetCommandError {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The host is in no fleet.
+    #[error("{file} names no fleet: write (xend-fleet NAME) into it, see xend keys")]
+    NoFleet { file: String },
+    /// The host's UUID cannot be read or stored.
+    #[error("Cannot use the state directory {}: {source}", dir.display())]
+    StateDir { dir: PathBuf, source: io::Error },
+    /// The fleet is not made, joined or left.
+    #[error(transparent)]
+    Join(#[from] JoinError),
+    /// The token cannot be read.
+    #[error("Cannot read the token: {0}")]
+    Token(io::Error),
+    /// There is no runtime for the calls of etcd.
+    #[error("Cannot start: {0}")]
+    Runtime(io::Error),
+    /// This build has no client for etcd.
+    #[error("This xend knows no fleets: build it with cargo build --profile dist --features fleet")]
+    NoFeature,
+}
+
+/// What a command prints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FleetOutput {
+    pub text: String,
+    /// Whether all is well: otherwise the exit status is 1.
+    pub is_well: bool,
+}
+
+impl FleetOutput {
+    fn done(text: String) -> Self {
+        Self { text, is_well: true }
+    }
+}
+
+/// Carries out a command.
+pub fn run(
+    host: &FleetHost,
+    command: &FleetCommand,
+    environment: &Environment,
+) -> Result<FleetOutput, FleetCommandError> {
+    let options = host.run_options();
+    let (config, _) = Config::load(&options, environment)?;
+    let Some(settings) = config.fleet else {
+        let file = options.config_file(environment);
+        let file = file.map_or("The configuration".to_owned(), |file| file.display().to_string());
+        return Err(FleetCommandError::NoFleet { file });
+    };
+    let token = match command {
+        FleetCommand::Join { token: None } => Some(read_token()?),
+        FleetCommand::Join { token } => token.clone(),
+        _ => None,
+    };
+    let dir = &config.state_dir;
+    let uuid = host_uuid(dir, host.state_dir.is_some())
+        .map_err(|source| FleetCommandError::StateDir { dir: dir.clone(), source })?;
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let FleetSettings { cluster, host, etcd, .. } = settings;
+    runtime.map_err(FleetCommandError::Runtime)?.block_on(async {
+        let kv = fleet::connect(etcd).ok_or(FleetCommandError::NoFeature)?;
+        let keys = Keys::new(cluster);
+        let candidate = Candidate { kv: &*kv, keys: &keys, host: &host, uuid };
+        carry_out(&candidate, command, token.as_deref().unwrap_or_default()).await
+    })
+}
+
+async fn carry_out(
+    candidate: &Candidate<'_>,
+    command: &FleetCommand,
+    token: &str,
+) -> Result<FleetOutput, FleetCommandError> {
+    let Candidate { kv, keys, host, uuid } = *candidate;
+    let cluster = keys.cluster();
+    let now = SystemClock.now();
+    let mut text = String::new();
+    let written = match command {
+        FleetCommand::Init => {
+            candidate.init(now).await?;
+            writeln!(
+                text,
+                "The fleet {cluster} has its first host, {host}. For each other one, xend fleet token \
+                 prints a token to join with."
+            )
+        }
+        FleetCommand::Token { minutes } => {
+            let valid = Duration::from_secs(u64::from(*minutes) * 60);
+            let token = candidate.token(valid, &OsEntropy).await?;
+            writeln!(text, "{token}")
+        }
+        FleetCommand::Join { .. } => match candidate.join(token, now).await? {
+            Joined::Now => writeln!(text, "{host} has joined the fleet {cluster}."),
+            Joined::Before => {
+                writeln!(text, "{host} is in the fleet {cluster} already: the token was not used.")
+            }
+        },
+        FleetCommand::Leave => {
+            let left = candidate.leave().await?;
+            let after = match left {
+                Left::Fleet => "",
+                Left::LastOfFleet => " It was the last host: there is no such fleet any more.",
+            };
+            writeln!(
+                text,
+                "{host} has left the fleet {cluster}.{after} Remove (xend-fleet {cluster}) from its \
+                 configuration."
+            )
+        }
+        FleetCommand::Status { json } => {
+            let status = FleetStatus::of(kv, keys, host, uuid).await;
+            let text = if *json { status_text::json(&status) } else { status_text::text(&status) };
+            return Ok(FleetOutput { text, is_well: status.problems.is_empty() });
+        }
+    };
+    // Writing to a text does not fail.
+    written.ok();
+    Ok(FleetOutput::done(text))
+}
+
+/// What somebody types, without showing it, or the first line of standard input.
+fn read_token() -> Result<String, FleetCommandError> {
+    let mut input = io::stdin().lock();
+    let token = if input.is_terminal() {
+        drop(input);
+        read_password("Token: ")
+    } else {
+        read_line(&mut input)
+    };
+    token.map_err(FleetCommandError::Token)
+}
+
+/// The host's own UUID, as its daemon finds or makes it. A directory that somebody names is no more
+/// than one level away from what there is, as for the daemon.
+fn host_uuid(dir: &Path, is_named: bool) -> io::Result<crate::core::model::Uuid> {
+    if is_named {
+        parent_dir::check(&dir.join("host-uuid"))?;
+    }
+    store::host_uuid(dir, OsEntropy.uuid())
+}

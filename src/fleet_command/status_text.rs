@@ -1,0 +1,142 @@
+//! The status of a fleet, printed.
+
+use crate::fleet::{FleetStatus, MemberStatus};
+use std::fmt::Write as _;
+
+/// JSON, for programs.
+pub(super) fn json(status: &FleetStatus) -> String {
+    // There is nothing in it that JSON cannot have.
+    let mut text = serde_json::to_string_pretty(status).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// Lines for people: what there is, then what is wrong and what to do about it.
+pub(super) fn text(status: &FleetStatus) -> String {
+    let mut text = String::new();
+    let mut line = |line: &str| {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    };
+    let FleetStatus { fleet, host, uuid, is_member, etcd, members, problems } = status;
+    let membership = if *is_member { "a member" } else { "no member" };
+    line(&format!("fleet  {fleet}"));
+    line(&format!("host   {host} ({uuid}), {membership}"));
+    for (number, server) in etcd.iter().enumerate() {
+        let label = if number == 0 { "etcd" } else { "" };
+        let state = match (&server.version, &server.error) {
+            (Some(version), _) => version,
+            (None, Some(error)) => error,
+            (None, None) => "unknown",
+        };
+        line(&format!("{label:<5}  {}  {state}", server.endpoint));
+    }
+    if !members.is_empty() {
+        line("");
+        for row in table(members) {
+            line(&row);
+        }
+    }
+    line("");
+    if problems.is_empty() {
+        line("All is well.");
+    }
+    for problem in problems {
+        line(&format!("{}: {}", problem.what, problem.advice));
+    }
+    text
+}
+
+/// A line for each member, in columns.
+fn table(members: &[MemberStatus]) -> Vec<String> {
+    let head = ["HOST", "STATE", "VERSION", "DOMAINS", "RELOCATION"].map(str::to_owned);
+    let rows = members.iter().map(|member| {
+        let state = if member.is_alive { "alive" } else { "silent" };
+        let known = |text: &str| if text.is_empty() { "-" } else { text }.to_owned();
+        [
+            member.name.clone(),
+            state.to_owned(),
+            known(&member.version),
+            member.domains.to_string(),
+            known(member.relocation.as_deref().unwrap_or_default()),
+        ]
+    });
+    let rows: Vec<[String; 5]> = [head].into_iter().chain(rows).collect();
+    let widths: [usize; 5] =
+        std::array::from_fn(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0));
+    let print = |row: &[String; 5]| {
+        row.iter().zip(widths).fold(String::new(), |mut line, (cell, width)| {
+            // Writing to a text does not fail.
+            write!(line, "{cell:<width$}  ").ok();
+            line
+        })
+    };
+    rows.iter().map(print).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::{EtcdStatus, Problem};
+    use uuid::Uuid;
+
+    fn status() -> FleetStatus {
+        let member = |name: &str, is_alive: bool, relocation: Option<&str>| MemberStatus {
+            name: name.to_owned(),
+            is_alive,
+            version: if is_alive { "0.1.0".to_owned() } else { String::new() },
+            relocation: relocation.map(str::to_owned),
+            domains: 12,
+        };
+        FleetStatus {
+            fleet: "lab".to_owned(),
+            host: "xen1".to_owned(),
+            uuid: Uuid::nil(),
+            is_member: true,
+            etcd: vec![
+                EtcdStatus {
+                    endpoint: "http://a:1".to_owned(),
+                    version: Some("3.5.16".to_owned()),
+                    error: None,
+                },
+                EtcdStatus {
+                    endpoint: "http://b:1".to_owned(),
+                    version: None,
+                    error: Some("no answer within 2 s".to_owned()),
+                },
+            ],
+            members: vec![member("xen1", true, Some("xen1:8002")), member("x", false, None)],
+            problems: vec![Problem {
+                what: "x is silent".to_owned(),
+                advice: "look at it".to_owned(),
+            }],
+        }
+    }
+
+    #[test]
+    fn people_read_lines() {
+        let wanted = "\
+fleet  lab
+host   xen1 (00000000-0000-0000-0000-000000000000), a member
+etcd   http://a:1  3.5.16
+       http://b:1  no answer within 2 s
+
+HOST  STATE   VERSION  DOMAINS  RELOCATION
+xen1  alive   0.1.0    12       xen1:8002
+x     silent  -        12       -
+
+x is silent: look at it
+";
+        assert_eq!(text(&status()), wanted);
+        let well = FleetStatus { problems: Vec::new(), ..status() };
+        assert!(text(&well).ends_with("\n\nAll is well.\n"));
+    }
+
+    #[test]
+    fn programs_read_json() {
+        let value: serde_json::Value = serde_json::from_str(&json(&status())).unwrap();
+        assert_eq!(value["members"][1]["is_alive"], false);
+        assert_eq!(value["etcd"][0]["version"], "3.5.16");
+        assert_eq!(value["problems"][0]["advice"], "look at it");
+    }
+}
