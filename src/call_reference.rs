@@ -17,10 +17,20 @@ pub struct CallReference {
 pub struct CallGroup {
     /// `xend.domain`, or the name of a class.
     pub name: String,
-    /// The variable of the shell that the examples have for an object, and the call that lists the
-    /// objects.
-    pub object: Option<(String, String)>,
+    /// The object that the examples are about; `None` for a class without objects.
+    pub object: Option<ExampleObject>,
     pub calls: Vec<CallExample>,
+}
+
+/// An object that a variable of the shell stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExampleObject {
+    /// The variable, without its `$`.
+    pub variable: String,
+    /// Which object it is, for people.
+    pub about: String,
+    /// The body of the request whose answer has the object's reference, or begins with it.
+    pub body: String,
 }
 
 /// A call with an example.

@@ -23,7 +23,7 @@ pub struct HelpTab {
     /// The value of the parameter `part`.
     pub part: String,
     pub label: String,
-    /// The number of operations or calls.
+    /// The number of pages and operations, or of calls.
     pub count: usize,
     pub is_current: bool,
 }
@@ -103,7 +103,10 @@ impl HelpPage {
                     p.hint {
                         "To perform an operation, POST a form with " code { "op" }
                         " and the operation's parameters. The Accept header selects the format of \
-                         the answer: S-expression, HTML or JSON."
+                         the answer: S-expression, HTML or JSON. Failures have the status of the \
+                         error in JSON, and on pages that the original xend did not have. On its \
+                         pages they are 500, or 404 for what does not exist, in browsers as well: \
+                         its clients show the texts of no others."
                     }
                     (self.nothing_found(sections.is_empty()))
                     (operation_index(index))
@@ -251,7 +254,7 @@ fn table(params: &[HelpParam]) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::help_calls::HelpCall;
+    use crate::help_calls::{HelpCall, HelpObject};
     use crate::testing::{HOSTILE, assert_document, frame};
 
     fn page(search: &str, content: HelpContent) -> String {
@@ -302,11 +305,13 @@ mod tests {
         let calls = HelpCalls {
             name: HOSTILE.into(),
             is_open: true,
-            variable: Some(HOSTILE.into()),
+            object: Some(HelpObject { about: HOSTILE.into(), example: HOSTILE.into() }),
             calls: vec![call],
         };
         let content = HelpContent::Calls { login: Some(HOSTILE.into()), sections: vec![calls] };
-        assert_document(&page(HOSTILE, content));
+        let text = page(HOSTILE, content);
+        assert_document(&text);
+        assert!(text.contains("<small>1 call</small>"), "{text}");
     }
 
     #[test]

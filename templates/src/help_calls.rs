@@ -9,9 +9,18 @@ pub struct HelpCalls {
     /// The heading: `VM`.
     pub name: String,
     pub is_open: bool,
-    /// The command that gives the shell an object that the examples name.
-    pub variable: Option<String>,
+    /// The object that the examples name.
+    pub object: Option<HelpObject>,
     pub calls: Vec<HelpCall>,
+}
+
+/// An object that a variable of the shell stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HelpObject {
+    /// Which object it is.
+    pub about: String,
+    /// The command that sets the variable.
+    pub example: String,
 }
 
 /// A call.
@@ -24,14 +33,21 @@ pub struct HelpCall {
 }
 
 impl HelpCalls {
+    fn count(&self) -> String {
+        match self.calls.len() {
+            1 => "1 call".to_owned(),
+            count => format!("{count} calls"),
+        }
+    }
+
     pub(crate) fn markup(&self) -> Markup {
         html! {
             section.card.calls aria-label=(self.name) {
                 details open[self.is_open] {
-                    summary { h2 { code { (self.name) } } " " small { (self.calls.len()) " calls" } }
-                    @if let Some(variable) = &self.variable {
-                        p { "An object for the lines below:" }
-                        (copyable(&format!("object-{}", self.name), variable))
+                    summary { h2 { code { (self.name) } } " " small { (self.count()) } }
+                    @if let Some(object) = &self.object {
+                        p { (object.about) }
+                        (copyable(&format!("object-{}", self.name), &object.example))
                     }
                     @for (n, call) in self.calls.iter().enumerate() {
                         h3 { code { (call.signature) } }

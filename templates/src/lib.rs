@@ -81,7 +81,7 @@ pub use form::Action;
 pub use help::{
     HelpContent, HelpOperation, HelpPage, HelpParam, HelpSection, HelpTab, OperationLink,
 };
-pub use help_calls::{HelpCall, HelpCalls};
+pub use help_calls::{HelpCall, HelpCalls, HelpObject};
 pub use history::HistoryEntry;
 pub use layout::{Frame, PageUser};
 pub use list_columns::{Column, Sorting};

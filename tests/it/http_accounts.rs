@@ -395,6 +395,19 @@ async fn an_operator_with_an_account_sees_everything() {
     assert!(event["id"].as_str().unwrap().contains('-'), "{event}");
 }
 
+/// The commands of the reference name the account, where its password is needed.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_reference_has_commands_for_the_account() {
+    let host = AccountsHost::start().await;
+    let line = "curl -u steve -H &#39;Accept: application/sxp&#39; -d op=pause";
+    let page = host.get("/xend/help", &format!("{NAVIGATION}{STEVE}")).text();
+    assert!(page.contains(&line.replace("&#39;", "'")) || page.contains(line), "{page}");
+    let text = host.get("/xend/help", STEVE).text();
+    assert!(text.contains("curl -u steve -H") && !text.contains("curl -H"), "{text}");
+    let trusted = get(&host.trusting, "/xend/help", STEVE).text();
+    assert!(trusted.contains("curl -H") && !trusted.contains("curl -u"), "{trusted}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_refused_on_a_listener_without_accounts() {
     let host = AccountsHost::start().await;

@@ -37,6 +37,8 @@ pub(super) struct RequestInfo {
     pub(super) format: Format,
     /// Whether a browser opens the answer as a page.
     pub(super) is_navigation: bool,
+    /// Whether the listener has accounts: a script sends the name and the password of one.
+    pub(super) needs_login: bool,
     /// Whether the host is simulated, which every page says.
     pub(super) is_simulated: bool,
     /// Whether the host is in a fleet.
@@ -53,6 +55,10 @@ pub(super) struct HostTraits {
     pub(super) is_simulated: bool,
     pub(super) has_fleet: bool,
 }
+
+/// Whether users log in on the listener. The router puts it into each request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NeedsLogin(pub(super) bool);
 
 impl RequestInfo {
     /// The domain or the vnet in the path; empty on other pages.
@@ -142,6 +148,7 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestInfo {
             query: Params::from_query(parts.uri.query().unwrap_or("")),
             format: Format::negotiate(&parts.headers),
             is_navigation: Self::is_navigation(&parts.headers),
+            needs_login: parts.extensions.get::<NeedsLogin>().is_some_and(|listener| listener.0),
             is_simulated: host.is_simulated,
             has_fleet: host.has_fleet,
             has_tags: etag::tags_of(&parts.headers),

@@ -42,6 +42,47 @@ pub(super) fn variable(class: &str) -> String {
     class.to_ascii_uppercase()
 }
 
+/// A call whose answer has the reference of an object, or begins with it, and which object that is.
+pub(super) struct ObjectSource {
+    pub(super) method: String,
+    pub(super) parameters: Vec<Example>,
+    pub(super) about: String,
+}
+
+/// Where the examples of a class get their object from. The first VM of a host is Domain-0: no
+/// example is about it, nor about what belongs to a VM that nobody has named. `None` for the
+/// session, which the login gives.
+pub(super) fn source(class: &str) -> Option<ObjectSource> {
+    let set = |what: String| format!("Sets ${} for the lines below: {what}.", variable(class));
+    let by_label = |label: &'static str| ObjectSource {
+        method: format!("{class}.get_by_name_label"),
+        parameters: vec![Text("$SESSION"), Text(label)],
+        about: set(format!("the {class} with the name {label}; write that of yours")),
+    };
+    let of_vm = |field: String, what: String| ObjectSource {
+        method: format!("VM.get_{field}"),
+        parameters: vec![Text("$SESSION"), Text("$VM")],
+        about: set(format!("{what} of $VM, which a line of the class VM sets")),
+    };
+    match class {
+        "session" => None,
+        "VM" => Some(by_label("web1")),
+        "VDI" => Some(by_label("root")),
+        "VM_metrics" => Some(of_vm("metrics".to_owned(), "the metrics".to_owned())),
+        "VM_guest_metrics" => {
+            Some(of_vm("guest_metrics".to_owned(), "the metrics by the guest".to_owned()))
+        }
+        "VBD" | "VIF" | "VTPM" | "console" | "DPCI" | "DSCSI" | "DSCSI_HBA" => {
+            Some(of_vm(format!("{class}s"), format!("the first {class}")))
+        }
+        _ => Some(ObjectSource {
+            method: format!("{class}.get_all"),
+            parameters: vec![Text("$SESSION")],
+            about: set(format!("the first {class} of the host")),
+        }),
+    }
+}
+
 /// The configuration of a domain, as xm sends it.
 const DOMAIN: Example = List(&[
     Text("vm"),

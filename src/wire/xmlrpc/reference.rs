@@ -1,11 +1,11 @@
 //! All calls with examples, for the reference. They are made from the tables that answer them.
 
 use super::codec;
-use super::examples::{self, Example, variable};
+use super::examples::{self, Example, ObjectSource, variable};
 use super::introspection::{Offered, own_parameters};
 use super::value::Value;
 use super::{legacy, xenapi};
-use crate::call_reference::{CallExample, CallGroup};
+use crate::call_reference::{CallExample, CallGroup, ExampleObject};
 
 /// The calls `xend.*` and `system.*`.
 pub fn legacy_calls() -> Vec<CallGroup> {
@@ -40,10 +40,13 @@ pub fn xen_api_calls() -> Vec<CallGroup> {
                 names[..required].iter().map(|parameter| examples::of_xen_api(&name, parameter));
             CallExample { signature: offered.help(&name), body: body(&name, values), name }
         };
-        let all = format!("{class}.get_all");
-        let object = methods
-            .contains(&all)
-            .then(|| (variable(class), body(&all, [Example::Text("$SESSION")].into_iter())));
+        let has_objects = methods.contains(&format!("{class}.get_all"));
+        let source = examples::source(class).filter(|_| has_objects);
+        let object = source.map(|ObjectSource { method, parameters, about }| ExampleObject {
+            variable: variable(class),
+            about,
+            body: body(&method, parameters.into_iter()),
+        });
         CallGroup { name: class.to_owned(), object, calls: methods.into_iter().map(call).collect() }
     });
     groups.collect()
@@ -77,6 +80,28 @@ mod tests {
             count += 1;
         }
         assert!(count > 700, "{count}");
+    }
+
+    /// What destroys or changes the first VM of a host would do it to Domain-0.
+    #[test]
+    fn no_object_is_that_of_a_vm_that_nobody_named() {
+        let groups = xen_api_calls();
+        let object =
+            |class: &str| groups.iter().find(|group| group.name == class).unwrap().object.as_ref();
+        let vm = object("VM").unwrap();
+        assert!(vm.body.contains("VM.get_by_name_label") && vm.body.contains("web1"), "{vm:?}");
+        assert!(vm.about.contains("the VM with the name web1"), "{vm:?}");
+        assert_eq!(object("session"), None, "the login sets $SESSION");
+        for class in ["VIF", "VBD", "VTPM", "console", "DPCI", "DSCSI", "DSCSI_HBA", "VM_metrics"] {
+            let object = object(class).unwrap();
+            assert!(object.body.contains(">$VM<"), "{object:?}");
+        }
+        let methods: Vec<&str> =
+            groups.iter().flat_map(|group| &group.calls).map(|call| call.name.as_str()).collect();
+        for object in groups.iter().filter_map(|group| group.object.as_ref()) {
+            let call = read_call(object.body.as_bytes(), &XmlLimits::default()).unwrap();
+            assert!(methods.contains(&call.method.as_str()), "{object:?}");
+        }
     }
 
     /// The examples stand in double quotes, in which a shell replaces some characters.

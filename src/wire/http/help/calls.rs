@@ -1,34 +1,39 @@
 //! The parts of the reference about XML-RPC.
 
-use super::curl;
+use super::curl::Curl;
 use super::part::Part;
 use super::search::Search;
 use crate::call_reference::{CallExample, CallGroup, CallReference};
 use crate::shape::Sink;
-use xend_templates::{HelpCall, HelpCalls};
+use xend_templates::{HelpCall, HelpCalls, HelpObject};
 
 /// What logs in to the Xen-API.
 const LOGIN: &str = "session.login_with_password";
 
 /// The calls of a part that somebody looks for.
 pub(super) struct FoundCalls<'a> {
+    client: Curl<'a>,
     target: String,
     groups: Vec<(&'a CallGroup, Vec<&'a CallExample>)>,
 }
 
 impl<'a> FoundCalls<'a> {
-    /// `origin` is that of the server of pages.
+    /// `pages` is how curl asks the server of pages.
     pub(super) fn new(
         reference: &'a CallReference,
         part: Part,
-        origin: &str,
+        pages: Curl<'a>,
         search: &Search,
     ) -> Self {
-        let (target, groups) = match (part, &reference.xen_api) {
+        let (client, target, groups) = match (part, &reference.xen_api) {
             (Part::XmlRpc, _) => {
-                (format!("{origin}{}", reference.path), reference.legacy.as_slice())
+                let target = format!("{}{}", pages.origin, reference.path);
+                (pages, target, reference.legacy.as_slice())
             }
-            (Part::XenApi, Some((target, groups))) => (target.clone(), groups.as_slice()),
+            // The Xen-API has listeners and a login of its own.
+            (Part::XenApi, Some((target, groups))) => {
+                (Curl::default(), target.clone(), groups.as_slice())
+            }
             (Part::XenApi, None) | (Part::Http, _) => Default::default(),
         };
         let found = |group: &'a CallGroup| {
@@ -37,7 +42,7 @@ impl<'a> FoundCalls<'a> {
                 calls.filter(|call| search.finds([call.signature.as_str()])).collect();
             (!calls.is_empty()).then_some((group, calls))
         };
-        Self { target, groups: groups.iter().filter_map(found).collect() }
+        Self { client, target, groups: groups.iter().filter_map(found).collect() }
     }
 
     pub(super) fn count(&self) -> usize {
@@ -49,30 +54,30 @@ impl<'a> FoundCalls<'a> {
         let section = |(group, calls): &(&CallGroup, Vec<&CallExample>)| HelpCalls {
             name: group.name.clone(),
             is_open: is_search,
-            variable: self.variable(group),
+            object: group.object.as_ref().map(|object| HelpObject {
+                about: object.about.clone(),
+                example: self.client.variable(&object.variable, &self.target, &object.body),
+            }),
             calls: calls
                 .iter()
                 .map(|call| HelpCall {
                     signature: call.signature.clone(),
-                    example: curl::call(&self.target, &call.body),
+                    example: self.client.call(&self.target, &call.body),
                 })
                 .collect(),
         };
         self.groups.iter().map(section).collect()
     }
 
-    /// The line that gives the shell an object of a class.
-    fn variable(&self, group: &CallGroup) -> Option<String> {
-        let (name, body) = group.object.as_ref()?;
-        Some(curl::variable(name, &self.target, body))
-    }
-
-    /// Writes `(call (name VM.pause) (signature 'VM.pause(session, vm)') (example ...)) ...`, and
-    /// `(variable VM=...)` before those of a class.
+    /// Writes `(call (name VM.pause) (signature 'VM.pause(session, vm)') (variable VM=...)
+    /// (example ...)) ...`, where the variable is the object of the class.
     pub(super) fn write(&self, sink: &mut impl Sink) {
         sink.begin_many("call");
         for (group, calls) in &self.groups {
-            let variable = self.variable(group);
+            let variable = group
+                .object
+                .as_ref()
+                .map(|object| self.client.variable(&object.variable, &self.target, &object.body));
             for call in calls {
                 sink.begin_fields_item("call");
                 sink.text_field("name", call.name.as_bytes());
@@ -80,7 +85,7 @@ impl<'a> FoundCalls<'a> {
                 if let Some(variable) = &variable {
                     sink.text_field("variable", variable.as_bytes());
                 }
-                sink.text_field("example", curl::call(&self.target, &call.body).as_bytes());
+                sink.text_field("example", self.client.call(&self.target, &call.body).as_bytes());
                 sink.end_fields_item();
             }
         }
@@ -92,5 +97,5 @@ impl<'a> FoundCalls<'a> {
 pub(super) fn login(reference: &CallReference) -> Option<String> {
     let (target, groups) = reference.xen_api.as_ref()?;
     let call = groups.iter().flat_map(|group| &group.calls).find(|call| call.name == LOGIN)?;
-    Some(curl::variable("SESSION", target, &call.body))
+    Some(Curl::default().variable("SESSION", target, &call.body))
 }

@@ -20,6 +20,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use calls::FoundCalls;
+use curl::Curl;
 use part::{PARTS, Part};
 use search::Search;
 use xend_templates::{
@@ -91,9 +92,9 @@ fn content(
     if request.format.is_html() {
         return Content::Html(help_page(calls, request, &sections, wanted).render());
     }
-    let origin = &request.origin;
+    let curl = curl_of(request);
     if wanted.part != Part::Http {
-        let found = FoundCalls::new(calls, wanted.part, origin, &wanted.search);
+        let found = FoundCalls::new(calls, wanted.part, curl, &wanted.search);
         return Content::serialized(
             request.format,
             |sink| write_calls(sink, calls, wanted.part, &found),
@@ -102,9 +103,15 @@ fn content(
     }
     Content::serialized(
         request.format,
-        |sink| write(sink, origin, &sections),
-        |sink| write(sink, origin, &sections),
+        |sink| write(sink, curl, &sections),
+        |sink| write(sink, curl, &sections),
     )
+}
+
+/// How the caller asks this listener with curl.
+fn curl_of(request: &RequestInfo) -> Curl<'_> {
+    let user = request.caller.user().filter(|_| request.needs_login).map(|user| user.name());
+    Curl { origin: &request.origin, user }
 }
 
 /// Writes `(help (login ...) (call ...) ...)`.
@@ -120,6 +127,8 @@ fn write_calls(sink: &mut impl Sink, calls: &CallReference, part: Part, found: &
 /// A page with some of its operations.
 struct Section<'a> {
     page: &'a Page,
+    /// Whether the page itself is looked for, and not its operations alone.
+    is_found: bool,
     operations: Vec<&'static Operation>,
 }
 
@@ -135,7 +144,12 @@ impl<'a> Section<'a> {
                 && search.finds(own.into_iter().chain(texts(operation.params)))
         });
         let operations: Vec<_> = operations.collect();
-        (is_found || !operations.is_empty()).then_some(Self { page, operations })
+        (is_found || !operations.is_empty()).then_some(Self { page, is_found, operations })
+    }
+
+    /// The number of what is found: the page, and operations.
+    fn count(&self) -> usize {
+        usize::from(self.is_found) + self.operations.len()
     }
 }
 
@@ -145,10 +159,10 @@ fn texts(params: &'static [Param]) -> impl Iterator<Item = &'static str> {
 }
 
 /// Writes `(help (page (path /xend) (about ...) (op (name pause) ...)) ...)`.
-fn write(sink: &mut impl Sink, origin: &str, sections: &[Section<'_>]) {
+fn write(sink: &mut impl Sink, curl: Curl<'_>, sections: &[Section<'_>]) {
     sink.begin_record("help");
     sink.begin_many("page");
-    for Section { page, operations } in sections {
+    for Section { page, operations, .. } in sections {
         sink.begin_fields_item("page");
         sink.text_field("path", page.path.as_bytes());
         sink.text_field("about", page.about.as_bytes());
@@ -160,7 +174,7 @@ fn write(sink: &mut impl Sink, origin: &str, sections: &[Section<'_>]) {
             sink.text_field("about", operation.about.as_bytes());
             sink.text_field("answer", operation.success.about().as_bytes());
             write_params(sink, "param", operation.params);
-            sink.text_field("example", curl::operation(origin, page, operation).as_bytes());
+            sink.text_field("example", curl.operation(page, operation).as_bytes());
             sink.end_fields_item();
         }
         sink.end_many();
@@ -194,11 +208,11 @@ fn help_page(
     sections: &[Section<'_>],
     wanted: &Wanted,
 ) -> HelpPage {
-    let found = |part| FoundCalls::new(calls, part, &request.origin, &wanted.search);
+    let found = |part| FoundCalls::new(calls, part, curl_of(request), &wanted.search);
     let xml_rpc = found(Part::XmlRpc);
     let xen_api = found(Part::XenApi);
     let count = |part| match part {
-        Part::Http => sections.iter().map(|section| section.operations.len()).sum(),
+        Part::Http => sections.iter().map(Section::count).sum(),
         Part::XmlRpc => xml_rpc.count(),
         Part::XenApi => xen_api.count(),
     };
@@ -237,7 +251,7 @@ fn help_page(
 fn index(sections: &[Section<'_>]) -> Vec<OperationLink> {
     let mut index: Vec<_> = sections
         .iter()
-        .flat_map(|Section { page, operations }| {
+        .flat_map(|Section { page, operations, .. }| {
             operations.iter().map(|operation| OperationLink {
                 name: operation.name.to_owned(),
                 path: page.path.to_owned(),
@@ -249,7 +263,7 @@ fn index(sections: &[Section<'_>]) -> Vec<OperationLink> {
 }
 
 fn help_section(request: &RequestInfo, section: &Section<'_>) -> HelpSection {
-    let Section { page, operations } = section;
+    let Section { page, operations, .. } = section;
     HelpSection {
         path: page.path.to_owned(),
         about: page.about.to_owned(),
@@ -261,7 +275,7 @@ fn help_section(request: &RequestInfo, section: &Section<'_>) -> HelpSection {
                 about: operation.about.to_owned(),
                 answer: operation.success.about().to_owned(),
                 params: operation.params.iter().map(help_param).collect(),
-                example: curl::operation(&request.origin, page, operation),
+                example: curl_of(request).operation(page, operation),
             })
             .collect(),
     }
