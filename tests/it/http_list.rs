@@ -71,17 +71,18 @@ fn the_list_is_filtered_by_its_columns() {
     assert_eq!(list("state:halted mem>1G name~web"), ["web2"]);
     assert_eq!(list("mem>=1G !name:Domain-0 type:PVH"), ["db", "web2"]);
     assert_eq!(list("device:vif"), ["pv1"]);
+    assert_eq!(list("mem > 1024"), ["web2"]);
     assert_eq!(list("!state:halted type:PV !name:Domain-0"), ["pv1"]);
     let page = open_page(&daemon, "/xend/domain?q=mem%3Elots");
     assert_eq!(page.code, 200);
-    assert!(page.text().contains("is no number, write 512M or 2G"), "{}", page.text());
+    assert!(page.text().contains("is not a number, write 512M or 2G"), "{}", page.text());
     assert!(names(&page.text()).is_empty());
     let json = "GET /xend/domain?q=mem%3Elots HTTP/1.1\r\nHost: localhost\r\nUser-Agent: x\r\n\
                 Accept: application/json\r\n\r\n";
     let problem = ask(&Listener::Tcp(daemon.tcp), json.as_bytes());
     assert!(problem.code == 422 && problem.text().contains("\"q\""), "{}", problem.text());
     let page = open_page(&daemon, "/xend/domain?q=type%3Akvm").text();
-    assert!(page.contains("is no type, did you mean HVM? There are PV, PVH, HVM"), "{page}");
+    assert!(page.contains("is not a type, did you mean HVM? The types are PV, PVH, HVM"), "{page}");
     // S-expressions know no such filter.
     assert_eq!(daemon.get("/xend/domain?q=mem%3Elots").text(), "(Domain-0 pv1)");
 }

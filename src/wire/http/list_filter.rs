@@ -2,7 +2,8 @@
 //!
 //! A filter is terms with blanks between them, all of which must hold. A word alone is a part of
 //! the name. Other terms have a column, a comparison and a value: `:` and `=` for the same value,
-//! `~` for a part of it, `<`, `<=`, `>`, `>=` for numbers; `!` before a term reverses it.
+//! `~` for a part of it, `<`, `<=`, `>`, `>=` for numbers; `!` before a term reverses it. A term
+//! may have blanks around its comparison and after its `!`.
 
 use super::list_values::Listed;
 use super::params::bad_value;
@@ -149,6 +150,9 @@ const COMPARISONS: [(&str, Comparison); 7] = [
     (">", Comparison::Greater),
 ];
 
+/// The characters of comparisons.
+const SIGNS: [char; 5] = [':', '=', '~', '<', '>'];
+
 impl Comparison {
     const fn holds(self, value: u64, than: u64) -> bool {
         match self {
@@ -191,12 +195,12 @@ pub(super) struct Moment {
 impl Filter {
     /// Reads a filter.
     pub(super) fn parse(text: &str) -> Result<Self, Invalid> {
-        let terms: Vec<&str> = text.split_whitespace().collect();
+        let terms = terms(text);
         if terms.len() > MAX_TERMS {
             let reason = format!("it has {} terms, write {MAX_TERMS} at most", terms.len());
             return Err(bad_value("q", reason));
         }
-        terms.into_iter().map(Term::parse).collect::<Result<_, _>>().map(Self)
+        terms.iter().map(|term| Term::parse(term)).collect::<Result<_, _>>().map(Self)
     }
 
     /// Whether a domain passes.
@@ -206,6 +210,27 @@ impl Filter {
         }
         let moment = moment();
         self.0.iter().all(|term| term.matches(domain, &moment))
+    }
+}
+
+/// The terms of a filter, each without the blanks around its comparison.
+fn terms(text: &str) -> Vec<String> {
+    let mut terms: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match terms.last_mut() {
+            Some(term) if goes_on(term, word) => term.push_str(word),
+            _ => terms.push(word.to_owned()),
+        }
+    }
+    terms
+}
+
+/// Whether a term that has no value yet goes on with the next word.
+fn goes_on(term: &str, word: &str) -> bool {
+    let term = term.strip_prefix('!').unwrap_or(term);
+    match term.find(SIGNS) {
+        Some(at) => term[at..].chars().all(|c| SIGNS.contains(&c)),
+        None => term.is_empty() || word.starts_with(SIGNS),
     }
 }
 
@@ -224,12 +249,18 @@ impl Term {
     fn parse(term: &str) -> Result<Self, Invalid> {
         let (rest, reversed) = term.strip_prefix('!').map_or((term, false), |rest| (rest, true));
         let refuse = |reason: String| bad_value("q", format!("{term}: {reason}"));
-        let Some(at) = rest.find([':', '=', '~', '<', '>']) else {
+        let Some(at) = rest.find(SIGNS) else {
             let test = Test::Text { text: rest.to_lowercase(), whole: false };
             return Ok(Self { field: Field::Name, test, reversed });
         };
         let (name, rest) = rest.split_at(at);
         let name = name.to_ascii_lowercase();
+        if name.is_empty() {
+            let columns = columns();
+            return Err(refuse(format!(
+                "a column is expected before {rest}, like mem>1G; columns are {columns}"
+            )));
+        }
         let Some((_, field)) = FIELDS.iter().find(|(known, _)| *known == name) else {
             let names = || FIELDS.iter().map(|(known, _)| *known);
             return Err(refuse(match nearest(&name, names()) {
@@ -257,7 +288,7 @@ impl Term {
             Some(units) => {
                 let Some(number) = thousandths(value, units) else {
                     let example = field.example();
-                    return Err(refuse(format!("'{value}' is no number, write {example}")));
+                    return Err(refuse(format!("'{value}' is not a number, write {example}")));
                 };
                 Test::Number(comparison, number)
             }
@@ -268,7 +299,7 @@ impl Term {
                 },
                 _ => {
                     return Err(refuse(format!(
-                        "{name} is no number, write {name}:{value}, or {name}~{value} for a part"
+                        "{name} is not a number, write {name}:{value}, or {name}~{value} for a part"
                     )));
                 }
             },
@@ -280,9 +311,11 @@ impl Term {
             let known = words.join(", ");
             return Err(refuse(match nearest(text, words.iter().copied()) {
                 Some(word) => {
-                    format!("'{value}' is no {name}, did you mean {word}? There are {known}")
+                    format!(
+                        "'{value}' is not a {name}, did you mean {word}? The {name}s are {known}"
+                    )
                 }
-                None => format!("'{value}' is no {name}, there are {known}"),
+                None => format!("'{value}' is not a {name}, the {name}s are {known}"),
             }));
         }
         Ok(Self { field: *field, test, reversed })
@@ -449,6 +482,26 @@ mod tests {
     }
 
     #[test]
+    fn a_comparison_may_have_blanks_around_it() {
+        for (filter, expected) in [
+            ("mem > 64", vec!["mem>64"]),
+            ("mem> 64 name :web", vec!["mem>64", "name:web"]),
+            ("mem > = 64", vec!["mem>=64"]),
+            ("web mem >64 db", vec!["web", "mem>64", "db"]),
+            ("! name ~ web", vec!["!name~web"]),
+            ("web ! db", vec!["web", "!db"]),
+            ("ip~fe80: web", vec!["ip~fe80:", "web"]),
+            ("ip:2001:db8:: web", vec!["ip:2001:db8::", "web"]),
+            ("~ web", vec!["~web"]),
+        ] {
+            assert_eq!(terms(filter), expected, "{filter}");
+        }
+        assert!(passes("mem > 64 name ~ web") && !passes("mem < 64"));
+        Filter::parse("a > 1 a > 1").unwrap_err();
+        Filter::parse(&"mem > 1 ".repeat(16)).unwrap();
+    }
+
+    #[test]
     fn an_error_says_what_to_write() {
         for (filter, part) in [
             ("stat:running", "there is no column stat, did you mean state?"),
@@ -457,25 +510,32 @@ mod tests {
                 "http://x",
                 "columns are name, id, state, type, mem, vcpus, cpu, uptime, address, dev",
             ),
+            ("> 64", ">64: a column is expected before >64, like mem>1G; columns are name, id"),
+            (": web", ":web: a column is expected before :web"),
+            ("mem > web", "'web' is not a number, write 512M or 2G"),
+            ("mem >", "a value is expected after mem"),
             ("mem>", "a value is expected after mem, like 512M or 2G"),
             ("ip:", "a value is expected after ip, like 10.0.0.1"),
-            ("type:hvn", "type:hvn: 'hvn' is no type, did you mean HVM? There are PV, PVH, HVM"),
+            (
+                "type:hvn",
+                "type:hvn: 'hvn' is not a type, did you mean HVM? The types are PV, PVH, HVM",
+            ),
             (
                 "state:runing",
-                "'runing' is no state, did you mean running? There are running, paused",
+                "'runing' is not a state, did you mean running? The states are running, paused",
             ),
             (
                 "!state:up",
-                "'up' is no state, there are running, paused, halted, suspended, crashed",
+                "'up' is not a state, the states are running, paused, halted, suspended, crashed",
             ),
-            ("type:container", "'container' is no type, there are PV, PVH, HVM"),
-            ("mem>lots", "'lots' is no number, write 512M or 2G"),
-            ("mem>1.2.3G", "'1.2.3G' is no number"),
-            ("mem>-1", "'-1' is no number"),
-            ("mem>.", "'.' is no number"),
-            ("vcpus:2G", "'2G' is no number, write 2"),
+            ("type:container", "'container' is not a type, the types are PV, PVH, HVM"),
+            ("mem>lots", "'lots' is not a number, write 512M or 2G"),
+            ("mem>1.2.3G", "'1.2.3G' is not a number"),
+            ("mem>-1", "'-1' is not a number"),
+            ("mem>.", "'.' is not a number"),
+            ("vcpus:2G", "'2G' is not a number, write 2"),
             ("uptime>2months", "write 90min or 2d"),
-            ("name>web", "name is no number, write name:web, or name~web for a part"),
+            ("name>web", "name is not a number, write name:web, or name~web for a part"),
             ("a a a a a a a a a a a a a a a a a", "it has 17 terms, write 16 at most"),
         ] {
             let error = Filter::parse(filter).unwrap_err().to_string();
