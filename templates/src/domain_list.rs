@@ -133,11 +133,20 @@ impl DomainList {
     }
 
     fn nothing(&self) -> Markup {
-        let is_filtered = !self.filter.trim().is_empty();
+        if !self.filter.trim().is_empty() {
+            return html! { p { "No matching domains." } };
+        }
+        let has_domains = self.states.iter().any(|tab| tab.count > 0);
         html! {
             p {
-                @if is_filtered { "No matching domains." } @else { "No domains." }
-                @if self.can_create && !is_filtered { " " a href="/xend/new" { "Create one" } "." }
+                @match self.state.as_deref().map(str::to_lowercase) {
+                    None if has_domains => "No domains on the host.",
+                    Some(state) if has_domains => { "No " (state) " domains." }
+                    _ => {
+                        "No domains."
+                        @if self.can_create { " " a href="/xend/new" { "Create one" } "." }
+                    }
+                }
             }
         }
     }

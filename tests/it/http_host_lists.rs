@@ -26,6 +26,8 @@ fn bridges_have_their_domains() {
         (&json!(true), &json!(["web1"]))
     );
     assert_eq!(found("nosuch")["exists"], false);
+    let none = open(&daemon, "/xend/node/network?q=zzz").text();
+    assert!(none.contains("No matching bridges."), "{none}");
     let page = open(&daemon, "/xend/node/network?q=web2").text();
     assert!(page.contains(">nosuch<") && page.contains("missing"), "{page}");
     assert!(!page.contains(r#"<th scope="row">xenbr0</th>"#), "{page}");
@@ -59,6 +61,26 @@ fn pools_have_cpus_and_domains_and_pci_functions_their_owners() {
     assert_eq!((all.as_array().unwrap().len(), &all[0]["domain"]), (1, &json!("net1")));
     let page = open(&daemon, "/xend/node/pci").text();
     assert!(page.contains(r#"<a href="/xend/domain/net1">net1</a>"#), "{page}");
+}
+
+/// A filter that nothing passes does not say that the host has nothing.
+#[test]
+fn an_empty_list_says_whether_it_is_filtered() {
+    let daemon = Daemon::start(&[]);
+    for (target, text) in [
+        ("/xend/node/storage", "No images."),
+        ("/xend/node/storage?q=zzz", "No matching images."),
+        ("/xend/node/pci?q=zzz", "No matching PCI devices."),
+        ("/xend/node/pci?page=9", "No PCI devices in this part of the list."),
+        ("/xend/journal?q=zzz", "No matching events."),
+        ("/xend/journal?kind=failures", "No matching events."),
+        ("/xend/saved", "No saved domains."),
+        ("/xend/domain?state=crashed", "No crashed domains."),
+        ("/xend/domain?q=zzz", "No matching domains."),
+    ] {
+        let page = open(&daemon, target).text();
+        assert!(page.contains(&format!("<p>{text}</p>")), "{target}: {page}");
+    }
 }
 
 #[test]

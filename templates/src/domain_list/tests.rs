@@ -140,10 +140,25 @@ fn the_selected_state_is_marked_and_kept() {
 #[test]
 fn a_user_who_may_not_create_domains_has_no_link_to_it() {
     let mut page = list(vec![]);
+    for tab in &mut page.states {
+        tab.count = 0;
+    }
     assert_eq!(page.render().matches("/xend/new").count(), 2);
     page.can_create = false;
     let text = page.render();
     assert!(text.contains("<p>No domains.</p>") && !text.contains("/xend/new"), "{text}");
+}
+
+#[test]
+fn an_empty_part_of_the_list_is_not_a_host_without_domains() {
+    let mut page = list(vec![]);
+    assert!(page.render().contains("<p>No domains on the host.</p>"));
+    page.state = Some("CRASHED".into());
+    let text = page.render();
+    assert!(text.contains("<p>No crashed domains.</p>"), "{text}");
+    assert_eq!(text.matches("/xend/new").count(), 1, "the button above the list");
+    page.filter = "web".into();
+    assert!(page.render().contains("<p>No matching domains.</p>"));
 }
 
 #[test]

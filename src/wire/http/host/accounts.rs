@@ -1,7 +1,7 @@
 //! `GET /xend/node/user`: accounts and sessions, for operators. Nothing here shows a password, its
 //! hash, or the secret of a session.
 
-use super::listing::{PAGE_PARAM, Part, list_page, respond};
+use super::listing::{PAGE_PARAM, Part, empty_text, list_page, respond};
 use crate::core::rights::{Credential, User};
 use crate::wire::http::context::Http;
 use crate::wire::http::errors::operation_failed;
@@ -60,8 +60,16 @@ fn page(request: &RequestInfo, accounts: &Accounts, part: Part, totals: [usize; 
     let about = "Accounts are kept in the file of xend-users-file, and changed with xend user.";
     ListPage {
         tables: vec![
-            Table { pager: part.pager(request, totals[0]), ..account_table(&accounts.accounts) },
-            Table { pager: part.pager(request, totals[1]), ..session_table(&accounts.sessions) },
+            Table {
+                pager: part.pager(request, totals[0]),
+                empty: empty_text("accounts", totals[0], false),
+                ..account_table(&accounts.accounts)
+            },
+            Table {
+                pager: part.pager(request, totals[1]),
+                empty: empty_text("sessions", totals[1], false),
+                ..session_table(&accounts.sessions)
+            },
         ],
         ..list_page(request, "Users", about)
     }
@@ -94,8 +102,7 @@ fn account_table(accounts: &[Account]) -> Table {
             TableColumn::text("Rights"),
         ],
         rows: accounts.iter().map(row).collect(),
-        empty: "This host has no accounts.".to_owned(),
-        pager: None,
+        ..Table::default()
     }
 }
 
@@ -116,8 +123,7 @@ fn session_table(sessions: &[PageSession]) -> Table {
             TableColumn::text("Last used"),
         ],
         rows: sessions.iter().map(row).collect(),
-        empty: "Nobody is logged in on a page.".to_owned(),
-        pager: None,
+        ..Table::default()
     }
 }
 

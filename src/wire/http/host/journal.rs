@@ -1,6 +1,6 @@
 //! `GET /xend/journal`: the events since the daemon started, the latest first.
 
-use super::listing::{PAGE_PARAM, Part, choice_field, list_page, respond, text_field};
+use super::listing::{PAGE_PARAM, Part, choice_field, empty_text, list_page, respond, text_field};
 use crate::core::journal::Event;
 use crate::core::model::Invalid;
 use crate::core::snapshot::Snapshot;
@@ -58,6 +58,10 @@ impl Filter {
         Ok(Self { kind, wanted: wanted.trim().to_lowercase() })
     }
 
+    const fn is_set(&self) -> bool {
+        self.kind.is_some() || !self.wanted.is_empty()
+    }
+
     fn has(&self, event: &Event) -> bool {
         let is_of_kind = match (self.kind, shape::event_kind(&event.what)) {
             // What an operation does in between, and how far it is, is on the page of tasks.
@@ -106,7 +110,11 @@ pub(crate) async fn get(
                     choice_field("kind", "Kind", filter.kind.unwrap_or_default(), &KINDS),
                     text_field("q", "Find", &filter.wanted),
                 ],
-                tables: vec![Table { pager: part.pager(&request, total), ..table(rows) }],
+                tables: vec![Table {
+                    pager: part.pager(&request, total),
+                    empty: empty_text("events", total, filter.is_set()),
+                    ..table(rows)
+                }],
                 ..list_page(&request, "Events", "What has happened since xend was started.")
             }
         })
@@ -154,7 +162,6 @@ fn table(rows: Vec<Vec<Cell>>) -> Table {
             TableColumn::text("Caller"),
         ],
         rows,
-        empty: "No events.".to_owned(),
-        pager: None,
+        ..Table::default()
     }
 }

@@ -121,6 +121,15 @@ pub(super) fn some_links(links: impl ExactSizeIterator<Item = Link>) -> (Vec<Lin
     (links.take(MAX_LINKS).collect(), more)
 }
 
+/// What a table without rows says. `total` is the number of rows in all parts of the list.
+pub(super) fn empty_text(what: &str, total: usize, is_filtered: bool) -> String {
+    match (total, is_filtered) {
+        (0, true) => format!("No matching {what}."),
+        (0, false) => format!("No {what}."),
+        _ => format!("No {what} in this part of the list."),
+    }
+}
+
 /// A field of text in a filter.
 pub(super) fn text_field(name: &str, label: &str, value: &str) -> FilterField {
     FilterField {
@@ -145,6 +154,16 @@ pub(super) fn choice_field(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_empty_table_says_whether_there_is_anything() {
+        assert_eq!(empty_text("images", 0, false), "No images.");
+        assert_eq!(empty_text("images", 0, true), "No matching images.");
+        for is_filtered in [false, true] {
+            let text = empty_text("images", 5, is_filtered);
+            assert_eq!(text, "No images in this part of the list.");
+        }
+    }
 
     #[test]
     fn a_part_is_chosen_by_its_number() {

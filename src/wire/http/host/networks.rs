@@ -1,6 +1,6 @@
 //! `GET /xend/node/network`: bridges and who is on them, cards and virtual LANs.
 
-use super::listing::{list_page, respond, some_links, text_field};
+use super::listing::{empty_text, list_page, respond, some_links, text_field};
 use super::usage::of_bridges;
 use crate::core::inventory::Inventory;
 use crate::core::model::{DomName, Interface, InterfaceKind};
@@ -115,7 +115,13 @@ fn page(request: &RequestInfo, networks: &Networks, snapshot: &Snapshot, wanted:
     let may_see_vnets = request.access().may(OpKind::ShowVnets);
     ListPage {
         filter: vec![text_field("q", "Bridge or domain", wanted)],
-        tables: vec![bridges(networks, snapshot), interfaces(networks)],
+        tables: vec![
+            Table {
+                empty: empty_text("bridges", 0, !wanted.trim().is_empty()),
+                ..bridges(networks, snapshot)
+            },
+            interfaces(networks),
+        ],
         links: may_see_vnets
             .then(|| Link::new("Virtual networks", "/xend/vnet"))
             .into_iter()
@@ -147,8 +153,7 @@ fn bridges(networks: &Networks, snapshot: &Snapshot) -> Table {
             TableColumn::text("Domains"),
         ],
         rows: networks.bridges.iter().map(row).collect(),
-        empty: "No bridges.".to_owned(),
-        pager: None,
+        ..Table::default()
     }
 }
 

@@ -1,6 +1,6 @@
 //! `GET /xend/node/pci`: the host's PCI functions, and the domains that have them.
 
-use super::listing::{PAGE_PARAM, Part, list_page, respond, text_field};
+use super::listing::{PAGE_PARAM, Part, empty_text, list_page, respond, text_field};
 use super::usage::of_pci_functions;
 use crate::core::model::PciFacts;
 use crate::core::snapshot::DomainView;
@@ -61,7 +61,11 @@ pub(crate) async fn get(
         let json: Vec<&HostPciFunction> = shown.iter().map(|(function, _)| function).collect();
         respond(&request, &json, || ListPage {
             filter: vec![text_field("q", "Find", &wanted)],
-            tables: vec![Table { pager: part.pager(&request, total), ..table(&shown) }],
+            tables: vec![Table {
+                pager: part.pager(&request, total),
+                empty: empty_text("PCI devices", total, !wanted.trim().is_empty()),
+                ..table(&shown)
+            }],
             ..list_page(
                 &request,
                 "PCI devices",
@@ -149,8 +153,7 @@ fn table(shown: &[(HostPciFunction, Option<&Arc<DomainView>>)]) -> Table {
             TableColumn::text("Domain"),
         ],
         rows: shown.iter().map(row).collect(),
-        empty: "No PCI devices.".to_owned(),
-        pager: None,
+        ..Table::default()
     }
 }
 

@@ -1,6 +1,6 @@
 //! `GET /xend/saved`: domains that were saved to files, and suspended ones.
 
-use super::listing::{PAGE_PARAM, Part, list_page, respond};
+use super::listing::{PAGE_PARAM, Part, empty_text, list_page, respond};
 use crate::core::error::Error;
 use crate::core::lifecycle::State;
 use crate::core::ports::SavedFile as File;
@@ -62,7 +62,11 @@ pub(crate) async fn get(
         suspended: suspended.iter().map(|view| view.name().to_string()).collect(),
     };
     Ok(respond(&request, &json, || {
-        let files = Table { pager: part.pager(&request, total), ..files(&request, &shown) };
+        let files = Table {
+            pager: part.pager(&request, total),
+            empty: empty_text("saved domains", total, false),
+            ..files(&request, &shown)
+        };
         let about = match json.directories.as_slice() {
             [] => "The account has no directory for files.".to_owned(),
             dirs if request.caller.is_operator() => format!(
@@ -158,8 +162,7 @@ fn files(request: &RequestInfo, shown: &[&File]) -> Table {
             TableColumn::text("Actions"),
         ],
         rows: shown.iter().map(row).collect(),
-        empty: "No saved domains.".to_owned(),
-        pager: None,
+        ..Table::default()
     }
 }
 

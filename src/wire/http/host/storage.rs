@@ -1,6 +1,6 @@
 //! `GET /xend/node/storage` and the pages below: disk images.
 
-use super::listing::{PAGE_PARAM, Part, list_page, respond, some_links, text_field};
+use super::listing::{PAGE_PARAM, Part, empty_text, list_page, respond, some_links, text_field};
 use super::usage::of_images;
 use crate::core::error::Error;
 use crate::core::inventory::Inventory;
@@ -93,7 +93,11 @@ pub(crate) async fn get(
         images: found.iter().map(image).collect(),
     };
     Ok(respond(&request, &json, || {
-        let table = Table { pager: part.pager(&request, total), ..table(&request, &found) };
+        let table = Table {
+            pager: part.pager(&request, total),
+            empty: empty_text("images", total, !wanted.trim().is_empty()),
+            ..table(&request, &found)
+        };
         let access = request.access();
         let offered = STORAGE_OPERATIONS.iter().filter(|operation| operation.is_offered(&access));
         ListPage {
@@ -277,8 +281,7 @@ fn table(request: &RequestInfo, found: &[Found<'_>]) -> Table {
             TableColumn::text("Actions"),
         ],
         rows: found.iter().map(|found| row(request, found)).collect(),
-        empty: "No images.".to_owned(),
-        pager: None,
+        ..Table::default()
     }
 }
 
