@@ -90,7 +90,8 @@ fn a_new_image_is_made_with_the_domain_and_goes_if_that_fails() {
     assert_eq!(path.metadata().unwrap().len(), 2 << 30);
     let next = open_page(&daemon, "/xend/new").text();
     assert!(
-        next.contains(r#"name="disk" value="image""#) && next.contains("web1 (2 GiB)"),
+        next.contains(r#"name="disk" value="image""#)
+            && next.contains("web1 (2 GiB, attached to web1)"),
         "{next}"
     );
 }

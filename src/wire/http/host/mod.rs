@@ -17,4 +17,4 @@ pub(super) mod saved;
 pub(super) mod storage;
 pub(super) mod tasks;
 pub(super) mod upload;
-mod usage;
+pub(super) mod usage;

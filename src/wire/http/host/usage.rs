@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// The domains with these images, by the images' UUIDs.
-pub(super) fn of_images<'a>(
+pub(in crate::wire::http) fn of_images<'a>(
     snapshot: &'a Snapshot,
     images: &[(Uuid, &Vdi)],
 ) -> HashMap<Uuid, Vec<&'a Arc<DomainView>>> {

@@ -55,7 +55,7 @@ pub(super) async fn show(
         .choice("template", &TYPE_KEYS)
         .map_err(|invalid| operation_failed(&request, "new", &invalid.into()))?;
     let new_image = http.engine().new_uuid();
-    let choices = Choices::read(&view, new_image).await;
+    let choices = Choices::read(&view, http.engine().places(), new_image).await;
     let fields = Fields::of_type(template, &choices, new_image);
     let text = fields.text(&choices);
     let form = html::create::Form { choices: &choices, fields: &fields.typed, text: &text };
@@ -83,7 +83,7 @@ impl Sent {
         if taken.is_some() {
             fields.set_new_image(fresh);
         }
-        let choices = Choices::read(view, fields.new_image).await;
+        let choices = Choices::read(view, http.engine().places(), fields.new_image).await;
         let made = fields.text(&choices);
         let sent =
             |name| params.optional_bytes(name).map(|text| without_cr(&text.unwrap_or_default()));
