@@ -63,6 +63,39 @@ fn pools_have_cpus_and_domains_and_pci_functions_their_owners() {
     assert!(page.contains(r#"<a href="/xend/domain/net1">net1</a>"#), "{page}");
 }
 
+/// Old clients and curl name no type that these pages have, so that they get the one for programs.
+#[test]
+fn who_asks_for_no_page_gets_json() {
+    let daemon = Daemon::start(&[]);
+    for target in [
+        "/xend/node/storage",
+        "/xend/node/network",
+        "/xend/node/pool",
+        "/xend/node/pci",
+        "/xend/node/user",
+        "/xend/saved",
+        "/xend/journal",
+        "/xend/task",
+    ] {
+        let request = |accept: &str| {
+            let head = format!("Host: localhost\r\nUser-Agent: curl/8\r\nAccept: {accept}\r\n");
+            let request = format!("GET {target} HTTP/1.1\r\n{head}\r\n");
+            ask(&Listener::Tcp(daemon.tcp), request.as_bytes())
+        };
+        for accept in ["*/*", "application/sxp", "application/json"] {
+            let answer = request(accept);
+            assert_eq!(answer.header("content-type"), Some("application/json"), "{target}");
+        }
+        let page = request("text/html");
+        assert!(page.header("content-type").unwrap().starts_with("text/html"), "{target}");
+    }
+    daemon.create(&guest("web1", ""));
+    let request = b"GET /xend/domain/web1/console HTTP/1.1\r\nHost: localhost\r\n\
+                    User-Agent: curl/8\r\nAccept: */*\r\n\r\n";
+    let console = ask(&Listener::Tcp(daemon.tcp), request);
+    assert!(console.header("content-type").unwrap().starts_with("text/plain"), "{console:?}");
+}
+
 /// A filter that nothing passes does not say that the host has nothing.
 #[test]
 fn an_empty_list_says_whether_it_is_filtered() {

@@ -147,7 +147,7 @@ pub(super) async fn console(
     let domain = find_domain(&view, &request, "console").await?;
     let uuid = DomainRef::new(domain.uuid.to_string());
     let text = view.console(&uuid).await.map_err(failed(&request, "console"))?;
-    if request.format.is_html() {
+    if is_page_wanted(&request) {
         let text = String::from_utf8_lossy(&text).into_owned();
         let may_press_sysrq = view.may_on(OpKind::Sysrq, &domain);
         let page = html::text::console(&request, follow, &domain, text, may_press_sysrq);
@@ -172,7 +172,7 @@ pub(super) async fn screen(
     let domain = find_domain(&view, &request, "screen").await?;
     let uuid = DomainRef::new(domain.uuid.to_string());
     let address = view.screen_address(&uuid).map_err(failed(&request, "screen"))?;
-    if request.format.is_html() {
+    if is_page_wanted(&request) {
         let page = ok(Content::Html(html::text::screen(&request, &domain, &address)));
         return Ok(response::with_data_images(page));
     }
@@ -227,7 +227,7 @@ pub(super) async fn log(State(http): State<Http>, request: RequestInfo) -> Answe
     let view = http.view(&request.caller);
     view.require(OpKind::ReadLog, "log").map_err(failed(&request, "log"))?;
     let text = http.log();
-    if request.format == (Format::Html { explicit: true }) {
+    if is_page_wanted(&request) {
         let print = || host::log::page(&request, &text).map(|page| page.render());
         let page = http.engine().print(text.len(), print).await;
         let page = page.map_err(|invalid| operation_failed(&request, "log", &invalid.into()))?;
@@ -295,6 +295,11 @@ async fn read_details(view: &View, domain: &DomainView) -> Details {
         tokio::join!(vcpus, scheduler, sedf, devices, console);
     let follow = String::new();
     Details { follow, host, vcpus, scheduler, sedf, devices, console, samples, history }
+}
+
+/// Whether Accept names HTML. On pages with text, who takes anything gets the text.
+fn is_page_wanted(request: &RequestInfo) -> bool {
+    request.format == (Format::Html { explicit: true })
 }
 
 /// Whether a person asks: scripts of old that read pages get xend's.

@@ -198,7 +198,7 @@ pub(super) static PAGES: [Page; 33] = [
     },
     Page {
         path: "/xend/node/dmesg",
-        about: "Xen's message buffer, as text.",
+        about: "Xen's message buffer: text, or a page for those who take HTML.",
         kind: OpKind::ReadDmesg,
         query: &[],
         operations: &DMESG_OPERATIONS,

@@ -3,6 +3,7 @@
 
 use crate::core::model::Invalid;
 use crate::wire::http::answer::print;
+use crate::wire::http::format::Format;
 use crate::wire::http::html::parts::frame;
 use crate::wire::http::operation::{Param, ParamKind, optional};
 use crate::wire::http::params::{Params, bad_value};
@@ -53,7 +54,8 @@ pub(super) fn respond(
     json: &impl Serialize,
     page: impl FnOnce() -> ListPage,
 ) -> Response {
-    ok(if request.format.is_html() {
+    // Programs that take any format get the one that is made for them.
+    ok(if request.format == (Format::Html { explicit: true }) {
         Content::Html(page().render())
     } else {
         Content::Json(print(json).into())
