@@ -73,8 +73,12 @@ impl CreatePage {
             }
             section.card aria-labelledby="upload" {
                 h2 #upload { "From a file" }
+                p.hint {
+                    "An S-expression, as above. " code { "xend convert FILE" } " makes one of a file \
+                     of xm, xl or libvirt."
+                }
                 form method="post" action=(self.list_href) enctype="multipart/form-data" {
-                    label { "Configuration file" br; input type="file" name="config" required; }
+                    label { "S-expression file" br; input type="file" name="config" required; }
                     div.actions {
                         (form::button("create", "Create from file"))
                         " "

@@ -212,9 +212,11 @@ fn an_error_is_shown_and_keeps_the_text() {
     assert!(restore.contains("/nosuch") && !restore.contains("Line 1"), "{restore}");
     let nothing = send("op=create");
     assert!(
-        nothing.contains("Missing parameter: config") && !nothing.contains("Line 1"),
+        nothing.contains("the file is empty, or none was chosen") && !nothing.contains("Line 1"),
         "{nothing}"
     );
+    let of_xm = send(&format!("op=create&config={}", encoded("name=\"xm1\"\nmemory=64")));
+    assert!(of_xm.contains("xend convert FILE makes one of a file of xm"), "{of_xm}");
     let wrong = send(&format!("op=new&config={}", encoded("(vm (name x) (memory lots))")));
     assert!(
         wrong.contains("Line 1, column 22") && wrong.contains("(memory lots))</textarea>"),

@@ -155,9 +155,11 @@ pub(super) fn creation_failed(
         .as_deref()
         .filter(|_| error.kind() == ErrorKind::Invalid)
         .and_then(|text| config_text::parse(text, shape::read_config).err());
+    let is_empty = matches!(error, Error::Invalid(refusal) if refusal.is_missing());
     let text = text.unwrap_or_default();
     let hint = hint(error, request.caller.is_operator());
     let failure = match config_error {
+        _ if is_empty => html::create::Failure::of_missing_text(),
         Some(error) => html::create::Failure::in_text(&text, &error),
         None => html::create::Failure::of(error, hint),
     };

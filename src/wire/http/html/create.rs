@@ -29,6 +29,11 @@ pub(crate) struct Form<'a> {
     pub(crate) text: &'a str,
 }
 
+const FIX_BELOW: &str = "Fix the error below and try again.";
+
+const CONVERT: &str = "An S-expression is expected. On the host, xend convert FILE makes one of a \
+                       file of xm, xl or libvirt.";
+
 /// Why a domain was not created.
 pub(crate) struct Failure {
     shown: CreateError,
@@ -59,16 +64,35 @@ impl Failure {
         Self { shown, status: Problem::from(refusal.clone()).status }
     }
 
+    /// A form without a text: browsers send an empty file for none.
+    pub(crate) fn of_missing_text() -> Self {
+        let shown = CreateError {
+            message: "No configuration was sent: the file is empty, or none was chosen.".to_owned(),
+            hint: "Choose a file with the S-expression of a domain.".to_owned(),
+            position: None,
+            field: None,
+        };
+        Self { shown, status: ProblemKind::INVALID.status }
+    }
+
     /// An error in the text that was sent.
     pub(crate) fn in_text(text: &[u8], error: &ConfigTextError) -> Self {
         let shown = CreateError {
             message: error.reason.clone(),
-            hint: "Fix the error below and try again.".to_owned(),
+            hint: if looks_like_sxp(text) { FIX_BELOW } else { CONVERT }.to_owned(),
             position: Some(Position { line: error.line, column: column(text, error) }),
             field: None,
         };
         Self { shown, status: ProblemKind::INVALID.status }
     }
+}
+
+/// Whether a text begins as an S-expression does, after comments.
+fn looks_like_sxp(text: &[u8]) -> bool {
+    let mut lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_start);
+    lines
+        .find(|line| !line.is_empty() && !line.starts_with(b"#"))
+        .is_none_or(|line| line[0] == b'(')
 }
 
 /// The column of an error in characters: the reader counts bytes.
@@ -166,6 +190,16 @@ pub(crate) fn created(request: &RequestInfo, view: &DomainView, href: &str) -> S
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_xm_is_no_s_expression() {
+        for text in ["(vm", "\n  (vm (name a))", "# a\n\n(vm)", ""] {
+            assert!(looks_like_sxp(text.as_bytes()), "{text}");
+        }
+        for text in ["name=\"xm1\"\nmemory=64", "# a\nname = 'a'", "<domain type='xen'>"] {
+            assert!(!looks_like_sxp(text.as_bytes()), "{text}");
+        }
+    }
 
     #[test]
     fn a_column_is_counted_in_characters() {
