@@ -233,12 +233,13 @@ fn only_operations_that_lose_data_have_a_confirmation() {
     daemon.create(&guest("pv1", ""));
     let page = browse(&daemon, "/xend/domain/pv1/confirm?op=destroy", "").text();
     assert!(page.contains("Destroy pv1?") && page.contains(r#"value="destroy""#), "{page}");
-    for op in ["pause", "nonsense", ""] {
-        assert_eq!(
-            browse(&daemon, &format!("/xend/domain/pv1/confirm?op={op}"), "").code,
-            400,
-            "{op}"
-        );
+    for (op, reason) in [
+        ("pause", "pause needs no confirmation, POST op=pause to /xend/domain/pv1"),
+        ("nonsense", "There is no operation nonsense here"),
+        ("", "Exactly one operation is expected"),
+    ] {
+        let answer = browse(&daemon, &format!("/xend/domain/pv1/confirm?op={op}"), "");
+        assert!(answer.code == 400 && answer.text().contains(reason), "{op}: {answer:?}");
     }
     assert_eq!(browse(&daemon, "/xend/domain/nosuch/confirm?op=destroy", "").code, 404);
 }

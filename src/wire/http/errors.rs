@@ -338,9 +338,14 @@ fn malformed(reason: &str) -> Response {
 /// The most characters of an operation's name in a problem.
 const MAX_SHOWN: usize = 40;
 
+/// The name of an operation that a client gave, as far as it is shown.
+pub(super) fn shown(op: &str) -> String {
+    op.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect()
+}
+
 fn no_such_operation(op: &str, operations: &[&Operation], advice: Option<&str>) -> Response {
     let known = operations.iter().map(|operation| operation.name);
-    let shown: String = op.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
+    let shown = shown(op);
     let text = match advice {
         Some(advice) => format!("There is no operation {shown} here: {advice}"),
         None => format!("There is no operation {shown} here"),

@@ -1,5 +1,6 @@
 //! GET of each page, except for the list of domains, the events and the reference.
 
+use super::confirmation::nothing_to_confirm;
 use super::context::Http;
 use super::errors::{invalid_request, malformed_request, operation_failed};
 use super::etag::TaggedJson;
@@ -128,7 +129,7 @@ pub(super) async fn confirm(State(http): State<Http>, request: RequestInfo) -> A
             }
             ok(Content::Html(html::confirm::page(&request, &domain, operation, data_loss)))
         }
-        None => invalid_request(&request),
+        None => nothing_to_confirm(&request, &DOMAIN_OPERATIONS),
     })
 }
 

@@ -28,6 +28,7 @@ mod answer_budget;
 mod body;
 mod config_advice;
 mod config_text;
+mod confirmation;
 mod console_socket;
 mod context;
 mod domain_list;

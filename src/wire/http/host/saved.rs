@@ -6,8 +6,9 @@ use crate::core::lifecycle::State;
 use crate::core::ports::SavedFile as File;
 use crate::core::rights::OpKind;
 use crate::core::snapshot::{DomainView, Snapshot};
+use crate::wire::http::confirmation::nothing_to_confirm;
 use crate::wire::http::context::Http;
-use crate::wire::http::errors::{invalid_request, operation_failed, truly_refused};
+use crate::wire::http::errors::{operation_failed, truly_refused};
 use crate::wire::http::html::parts::{action, domain_link, domain_path, frame, moment};
 use crate::wire::http::html::plain_form::form_of;
 use crate::wire::http::html::units::bytes;
@@ -92,7 +93,7 @@ pub(crate) async fn confirm(
     view.require(OpKind::RemoveSaved, "delete").map_err(failed)?;
     let op = request.query.operation().unwrap_or_default();
     let Some((operation, data_loss)) = asking(&SAVED_OPERATIONS, &op) else {
-        return Ok(invalid_request(&request));
+        return Ok(nothing_to_confirm(&request, &SAVED_OPERATIONS));
     };
     let file = request.query.path("file").map_err(|invalid| failed(invalid.into()))?;
     if let Err(error) = view.saved_domain(&file).await {

@@ -10,8 +10,9 @@ use crate::core::rights::OpKind;
 use crate::core::snapshot::{DomainView, Snapshot};
 use crate::core::view::View;
 use crate::shape;
+use crate::wire::http::confirmation::nothing_to_confirm;
 use crate::wire::http::context::Http;
-use crate::wire::http::errors::{invalid_request, operation_failed};
+use crate::wire::http::errors::operation_failed;
 use crate::wire::http::format::Format;
 use crate::wire::http::html::parts::{action, domain_link, frame};
 use crate::wire::http::html::plain_form::form_of;
@@ -142,7 +143,7 @@ pub(crate) async fn confirm(
     let (item, _) = named(&view, &request, &inventory).map_err(failed)?;
     let op = request.query.operation().unwrap_or_default();
     let Some((operation, data_loss)) = asking(&IMAGE_OPERATIONS, &op) else {
-        return Ok(invalid_request(&request));
+        return Ok(nothing_to_confirm(&request, &IMAGE_OPERATIONS));
     };
     for kind in operation.kinds {
         view.require(*kind, operation.name).map_err(failed)?;
