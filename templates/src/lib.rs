@@ -87,7 +87,7 @@ pub use layout::{Frame, PageUser};
 pub use list_columns::{Column, Sorting};
 pub use list_page::{FilterField, ListPage, UploadForm};
 pub use log::{LogLevel, LogLine, LogPage};
-pub use login::{LoginMessage, LoginPage};
+pub use login::{LoginMessage, LoginPage, LoginRequiredPage};
 pub use menu::Menu;
 pub use message::{ErrorPage, MessagePage};
 pub use node::NodePage;

@@ -1,4 +1,4 @@
-//! The page on which users log in.
+//! The page on which users log in, and the one that leads there.
 
 use crate::layout::{Frame, Layout};
 use maud::html;
@@ -23,6 +23,28 @@ pub struct LoginMessage {
     pub text: String,
     /// Whether a login has failed.
     pub failed: bool,
+}
+
+/// The page for a visitor who has not logged in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginRequiredPage {
+    pub frame: Frame,
+    /// The login page, which leads on to the page that was asked for.
+    pub href: String,
+}
+
+impl LoginRequiredPage {
+    /// The whole document.
+    pub fn render(&self) -> String {
+        let body = html! {
+            p.message.error role="alert" {
+                "This page is for users who have logged in. "
+                a href=(self.href) { "Log in" }
+                ", or send the name and the password of an account with HTTP Basic."
+            }
+        };
+        Layout::new("Log in", &self.frame, body).render()
+    }
 }
 
 impl LoginPage {
@@ -83,6 +105,14 @@ mod tests {
             assert!(form.contains(&format!(r#"name="{field}""#)), "{form}");
         }
         assert!(!text.contains("class=\"message") && !text.contains("<nav"), "{text}");
+    }
+
+    #[test]
+    fn who_has_not_logged_in_is_led_to_the_login() {
+        let href = format!("/xend/login?next={HOSTILE}");
+        let text = LoginRequiredPage { frame: Frame::default(), href }.render();
+        assert_document(&text);
+        assert!(text.contains(r#"<a href="/xend/login?next="#), "{text}");
     }
 
     #[test]

@@ -63,6 +63,10 @@ async fn a_script_is_asked_for_http_basic() {
             assert!(answer.text().starts_with(body), "{target} {headers}: {answer:?}");
             assert_eq!(host.post(target, headers, "op=pause").status(), "401 Unauthorized");
         }
+        let page = host.get(&format!("{target}?a=1"), BROWSER).text();
+        let next = target.replace('/', "%2F");
+        let link = format!(r#"<a href="/xend/login?next={next}%3Fa%3D1">Log in</a>"#);
+        assert!(page.contains(&link), "{page}");
         // Otherwise the browser would ask for a password when the session of an open page ends.
         for background in
             ["Sec-Fetch-Mode: cors\r\n", &format!("Cookie: xend-session={:064}\r\n", 0)]

@@ -129,12 +129,13 @@ async fn refuse(
 /// Sends a browser to the login page. A form that comes too late leads to its page after the login,
 /// and is to be filled in again.
 fn to_login(info: &RequestInfo, parts: &Parts) -> Response {
+    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    let is_page = matches!(parts.method, Method::GET | Method::HEAD);
+    let login = login_path(if is_page { target } else { parts.uri.path() });
     if info.is_navigation {
-        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
-        let is_page = matches!(parts.method, Method::GET | Method::HEAD);
-        return see_other(&login_path(if is_page { target } else { parts.uri.path() }));
+        return see_other(&login);
     }
     let is_of_page = parts.headers.contains_key("sec-fetch-mode")
         || session_cookie::tokens(&parts.headers, &info.caller.via).next().is_some();
-    login_required(info, is_of_page)
+    login_required(info, is_of_page, &login)
 }

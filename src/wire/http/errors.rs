@@ -212,7 +212,8 @@ pub(super) fn no_origin(request: &RequestInfo) -> Response {
 
 /// `401 Unauthorized`, for a caller who has not logged in. What the script of a page reads in the
 /// background has no challenge that a browser knows: it would ask for a password out of the blue.
-pub(super) fn login_required(request: &RequestInfo, is_of_page: bool) -> Response {
+/// `login` is the login page that leads on.
+pub(super) fn login_required(request: &RequestInfo, is_of_page: bool, login: &str) -> Response {
     let text = "Log in: send the name and the password of an account with HTTP Basic, or open \
                 /xend/login in a browser.";
     let challenge = if is_of_page {
@@ -220,7 +221,12 @@ pub(super) fn login_required(request: &RequestInfo, is_of_page: bool) -> Respons
     } else {
         HeaderValue::from_static("Basic realm=\"xend\", charset=\"UTF-8\"")
     };
-    let mut response = refuse(request, "Unauthorized", ProblemKind::NOT_LOGGED_IN, text);
+    let mut response = if request.format == (Format::Html { explicit: true }) {
+        let page = html::login::required(request, login);
+        because(respond(401, "Unauthorized", Content::Html(page)), text)
+    } else {
+        refuse(request, "Unauthorized", ProblemKind::NOT_LOGGED_IN, text)
+    };
     response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     response
 }

@@ -3,7 +3,7 @@
 use super::parts::frame;
 use crate::wire::http::path::LOGIN_PATH;
 use crate::wire::http::request::RequestInfo;
-use xend_templates::{LoginMessage, LoginPage};
+use xend_templates::{LoginMessage, LoginPage, LoginRequiredPage};
 
 /// The page, with the name that the form has already. `next` is the page to open after the login.
 pub(crate) fn page(
@@ -20,4 +20,10 @@ pub(crate) fn page(
         message,
     }
     .render()
+}
+
+/// The page for a browser that does not say that it opens a page. `login` is the login page that
+/// leads on.
+pub(crate) fn required(request: &RequestInfo, login: &str) -> String {
+    LoginRequiredPage { frame: frame(request), href: login.to_owned() }.render()
 }
