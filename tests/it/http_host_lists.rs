@@ -171,6 +171,12 @@ fn saved_domains_are_listed_restored_and_deleted() {
     let restored =
         send(&daemon, &format!("/xend/domain?file={}", encoded(&file("web2"))), "op=restore");
     assert_eq!(restored.code, 201, "{restored:?}");
+    // As a browser that reloads the answer does.
+    let again =
+        send(&daemon, &format!("/xend/domain?file={}", encoded(&file("web2"))), "op=restore");
+    let text = again.text();
+    assert!(text.contains("may have been restored before"), "{text}");
+    assert!(!text.contains("Choose another"), "{text}");
     assert_eq!(daemon.value("web2", "state"), "-b----");
 }
 

@@ -4,7 +4,7 @@
 
 use super::config_text;
 use super::format::Format;
-use super::hints::hint;
+use super::hints::{hint, hint_on};
 use super::html;
 use super::json::problem::Problem;
 use super::json::problem_kind::ProblemKind;
@@ -125,7 +125,7 @@ pub(super) fn operation_failed(request: &RequestInfo, op: &str, error: &Error) -
     if let Error::NoSuchDomain(_) | Error::NoSuchVnet(_) = error {
         return not_found(request, &message);
     }
-    let hint = hint(error, request.caller.is_operator());
+    let hint = hint_on(op, error, request.caller.is_operator());
     let content = match request.format {
         Format::Html { .. } if matches!(error, Error::NotPermitted { .. }) => {
             Content::Html(html::message::not_permitted(request, &message, hint))

@@ -1,6 +1,19 @@
 //! Advice on failures, for people.
 
+use super::operations::save::RESTORE;
 use crate::core::error::{Error, ErrorKind};
+
+/// Advice on the failure of an operation. A saved domain has its name and its UUID already.
+pub(super) fn hint_on(op: &str, error: &Error, is_operator: bool) -> &'static str {
+    match error {
+        Error::Exists { .. } | Error::NameTaken { .. } | Error::UuidTaken { .. }
+            if op == RESTORE.name =>
+        {
+            "It may have been restored before: see the list of domains."
+        }
+        _ => hint(error, is_operator),
+    }
+}
 
 /// Advice on a failure. Users of accounts do not see the host's pages.
 pub(super) fn hint(error: &Error, is_operator: bool) -> &'static str {
