@@ -81,11 +81,24 @@ fn a_selector_alone_does_not_come_back_alone() {
     }
 }
 
+/// The terminal's own rules paint a part of it black, with a scrollbar, around the colours of the
+/// page.
+#[test]
+fn the_terminal_has_one_colour() {
+    let vendored = ASSETS.iter().find(|asset| asset.name == "xterm.css").unwrap().text;
+    let (_, rule) = vendored.split_once(".xterm .xterm-viewport {").unwrap();
+    let rule = rule.split('}').next().unwrap();
+    assert!(rule.contains("background-color: #000") && rule.contains("overflow-y: scroll"));
+    let own = "#terminal .xterm-viewport { overflow: hidden; background: none; }";
+    assert!(style().contains(own));
+}
+
 /// The texts that write pages: this crate without the stylesheet.
 fn sources() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut text = String::new();
-    for (folder, ending) in [("src", "rs"), ("assets", "js")] {
+    // The stylesheet changes what the terminal brings.
+    for (folder, ending) in [("src", "rs"), ("assets", "js"), ("assets/vendor", "css")] {
         for entry in std::fs::read_dir(root.join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|found| found == ending) {

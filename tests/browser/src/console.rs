@@ -28,6 +28,10 @@ pub async fn use_terminal(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.open(&daemon.url("/xend/domain/term/console")).await?;
     browser.says("#terminal-state", "Connected").await?;
     shows(browser, "term login: ").await?;
+    let viewport = "const style = getComputedStyle(document.querySelector('.xterm-viewport')); \
+                    return [style.backgroundColor, style.overflowY]";
+    let frame = browser.run(viewport).await?;
+    ensure!(frame == json!(["rgba(0, 0, 0, 0)", "hidden"]), "the terminal has a frame: {frame}");
     type_line(browser, "root").await?;
     shows(browser, "root@term:~#").await?;
     type_line(browser, "help").await?;
