@@ -32,6 +32,12 @@ pub(super) fn read_file(path: impl AsRef<Path>) -> Result<Vec<u8>, Failure> {
     bounded_file::read(path, MAX_MIB).map_err(|error| Failure::of_file("read", path, &error))
 }
 
+/// Reads a whole regular file.
+pub(super) fn read_regular_file(path: &Path) -> Result<Vec<u8>, Failure> {
+    let read = bounded_file::read_regular(path, MAX_MIB);
+    read.map_err(|error| Failure::of_file("read", path, &error))
+}
+
 /// Reads a whole file that the command line names; `missing` says that there is none.
 pub(super) fn read_named(path: &Path, missing: &str) -> Result<Vec<u8>, Failure> {
     bounded_file::read(path, MAX_MIB).map_err(|error| match error.kind() {

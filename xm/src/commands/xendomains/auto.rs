@@ -1,7 +1,7 @@
 //! The directory of configurations whose domains start with the host: files of xm or xl, and
 //! S-expressions.
 
-use super::super::config_file::{Source, read_file};
+use super::super::config_file::{Source, read_regular_file};
 use super::report::Report;
 use super::saved::files;
 use crate::failure::Failure;
@@ -82,7 +82,7 @@ fn paths(directory: &Path, report: &mut Report) -> Vec<PathBuf> {
 
 fn read(path: &Path) -> Result<AutoDomain, Failure> {
     let shown = path.display();
-    let source = Source { path: path.to_owned(), text: read_file(path)? };
+    let source = Source { path: path.to_owned(), text: read_regular_file(path)? };
     let config = if source.is_expression() {
         source.expression()?
     } else {
@@ -100,6 +100,7 @@ fn read(path: &Path) -> Result<AutoDomain, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bounded_file::tests::fifo_with_writer;
     use std::fs;
 
     #[test]
@@ -121,5 +122,17 @@ mod tests {
         assert!(report.result().is_err());
         let known = names(dir.path(), &mut Report::default());
         assert_eq!(Vec::from_iter(known), ["30-broken", "40-none", "db", "web"]);
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        fifo_with_writer(dir.path());
+        fs::write(dir.path().join("web"), "kernel = '/k'\nname = 'web'\n").unwrap();
+        let mut report = Report::default();
+        let found = domains(dir.path(), &mut report);
+        assert!(found.len() == 1 && found[0].name == "web");
+        assert_eq!(Vec::from_iter(names(dir.path(), &mut report)), ["web"]);
+        assert!(report.result().is_ok(), "it is no domain that has failed");
     }
 }

@@ -7,6 +7,7 @@
 
 mod assignments;
 mod auto;
+mod lock;
 mod report;
 mod saved;
 mod settings;
@@ -21,12 +22,11 @@ use crate::cli::words::Words;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{note, print_json, print_line};
+use lock::{Lock, State};
 use report::Report;
 use serde_json::json;
 use settings::Settings;
 use status::Status;
-use std::fs::{self, File};
-use std::io;
 use std::path::{Path, PathBuf};
 
 pub(super) static COMMANDS: [Command; 1] = [Command::new(
@@ -45,6 +45,7 @@ pub(super) static COMMANDS: [Command; 1] = [Command::new(
 
 /// Exit statuses of init scripts, as the LSB has them.
 const UNIMPLEMENTED: u8 = 3;
+const INTERRUPTED: u8 = 2;
 const STOPPED: u8 = 3;
 const UNKNOWN: u8 = 4;
 const NOT_CONFIGURED: u8 = 6;
@@ -112,46 +113,30 @@ fn settings(path: &Path) -> Result<Option<Settings>, Failure> {
     Ok(Some(settings))
 }
 
-/// The file that says that the domains were started.
-struct Lock {
-    path: PathBuf,
-}
-
-impl Lock {
-    fn exists(&self) -> bool {
-        self.path.exists()
-    }
-
-    fn set(&self) -> Result<(), Failure> {
-        let folder = self.path.parent().unwrap_or(Path::new("/"));
-        let made = fs::create_dir_all(folder).and_then(|()| File::create(&self.path));
-        made.map(drop).map_err(|error| Failure::of_file("write", &self.path, &error))
-    }
-
-    fn remove(&self) -> Result<(), Failure> {
-        match fs::remove_file(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Failure::of_file("remove", &self.path, &error))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
 fn start(
     context: &Context,
     settings: &Settings,
     lock: &Lock,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    if lock.exists() {
-        let path = lock.path.display();
-        return print_line(format!("xendomains already running (lockfile {path} exists)"));
+    let path = lock.path.display();
+    match lock.state()? {
+        State::Stopped => {}
+        State::Started => {
+            return print_line(format!("xendomains already running (lockfile {path} exists)"));
+        }
+        State::Starting => {
+            return print_line(format!("xendomains is starting already (lockfile {path} is held)"));
+        }
+        State::Interrupted => {
+            note(format!("Warning: {path} is of a start that was interrupted: it is done again"));
+        }
     }
     // Without xend nothing was started.
     context.gateway.page("/xend/domain")?;
-    lock.set()?;
-    start::start(context, settings, report)
+    let begun = lock.begin()?;
+    start::start(context, settings, report)?;
+    begun.end()
 }
 
 fn stop(
@@ -171,13 +156,18 @@ fn status(
     report: &mut Report,
     wants_json: bool,
 ) -> Result<(), Failure> {
-    if !lock.exists() {
+    let unfinished = match lock.state()? {
+        State::Starting | State::Started => None,
+        State::Interrupted => Some(("xendomains was interrupted while it started", INTERRUPTED)),
+        State::Stopped => Some(("xendomains is stopped", STOPPED)),
+    };
+    if let Some((text, status)) = unfinished {
         if wants_json {
             print_json(&json!({ "started": false }))?;
         } else {
-            print_line("xendomains is stopped")?;
+            print_line(text)?;
         }
-        return Err(Failure::silent(STOPPED));
+        return Err(Failure::silent(status));
     }
     let status = Status::read(context, settings, report)
         .map_err(|failure| Failure::with_status(UNKNOWN, failure.to_string()))?;

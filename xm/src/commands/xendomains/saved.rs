@@ -1,7 +1,9 @@
 //! The directory of saved domains: a file each, which has the domain's name.
 
+use crate::bounded_file::{open_regular, unusual_kind};
 use crate::failure::Failure;
-use std::fs::{self, DirBuilder, File};
+use crate::output::note;
+use std::fs::{self, DirBuilder};
 use std::io::{self, Read as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -31,8 +33,8 @@ pub(super) enum Kind {
     Unknown,
 }
 
-/// The files of a directory in the order of their names. Hidden ones do not count, and a directory
-/// that is missing has none.
+/// The regular files of a directory in the order of their names. Hidden ones do not count, others
+/// are named, and a directory that is missing has none.
 pub(super) fn files(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     let unreadable = |error: io::Error| Failure::of_file("read", directory, &error);
     let entries = match fs::read_dir(directory) {
@@ -43,8 +45,14 @@ pub(super) fn files(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     for entry in entries {
         let path = entry.map_err(unreadable)?.path();
         let is_hidden = path.file_name().is_none_or(|n| n.to_string_lossy().starts_with('.'));
-        if !is_hidden && !path.is_dir() {
-            files.push(path);
+        if is_hidden || path.is_dir() {
+            continue;
+        }
+        // Whoever reads a link to nothing says so.
+        let kind = fs::metadata(&path).ok().and_then(|data| unusual_kind(data.file_type()));
+        match kind {
+            Some(kind) => note(format!("Warning: {} is left out: it is {kind}", path.display())),
+            None => files.push(path),
         }
     }
     files.sort();
@@ -55,7 +63,7 @@ pub(super) fn files(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
 pub(super) fn saved(directory: &Path) -> Result<Vec<SavedFile>, Failure> {
     let of = |path: PathBuf| {
         let mut start = Vec::new();
-        let read = File::open(&path).and_then(|file| file.take(16).read_to_end(&mut start));
+        let read = open_regular(&path).and_then(|file| file.take(16).read_to_end(&mut start));
         read.map_err(|error| Failure::of_file("read", &path, &error))?;
         let kind = match start.as_slice() {
             SIGNATURE => Kind::Ours,
@@ -98,6 +106,7 @@ pub(super) fn place(directory: &Path, name: &str) -> Result<(PathBuf, Option<Pat
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bounded_file::tests::fifo_with_writer;
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
@@ -113,6 +122,8 @@ mod tests {
         let found: Vec<(&str, Kind)> = found.iter().map(|f| (f.name.as_str(), f.kind)).collect();
         assert_eq!(found, [("README", Kind::Unknown), ("db", Kind::OfXl), ("web", Kind::Ours)]);
         assert_eq!(saved(&dir.path().join("none")).unwrap(), []);
+        fifo_with_writer(dir.path());
+        assert_eq!(saved(dir.path()).unwrap().len(), 3);
         std::os::unix::fs::symlink("nowhere", dir.path().join("gone")).unwrap();
         assert!(saved(dir.path()).is_err());
     }
