@@ -20,6 +20,7 @@ mod python_dict;
 mod screens;
 mod settings;
 mod tree;
+mod vnc_listen;
 mod warnings;
 mod xl;
 

@@ -3,6 +3,7 @@
 use super::defaults::Defaults;
 use super::settings::Settings;
 use super::tree;
+use super::vnc_listen::VncListen;
 use crate::error::Fault;
 use xend_sxp::Sxp;
 
@@ -39,9 +40,20 @@ pub(super) fn screens(
             pairs.insert(kind, b"1");
             pairs.remove(b"type");
         }
+        let mut display = None;
+        if let Some(listen) = pairs.get(b"vnclisten").copied() {
+            let wrong = |reason: &str| item.fault(format!("vnclisten: {reason}"));
+            let listen = VncListen::read(listen).map_err(wrong)?;
+            display = listen.display_beside(pairs.get(b"vncdisplay").copied()).map_err(wrong)?;
+            match listen.address {
+                Some(address) => pairs.insert(b"vnclisten", address),
+                None => drop(pairs.remove(b"vnclisten")),
+            }
+        }
         let field = |key: &str, text: &[u8]| tree::text_field(key, text, item.offset);
         let mut fields: Vec<Sxp> =
             pairs.iter().map(|(key, text)| field(&String::from_utf8_lossy(key), text)).collect();
+        fields.extend(display.map(|number| field("vncdisplay", number.to_string().as_bytes())));
         let keymap = settings.text("keymap", "");
         if pairs.get(b"keymap").is_none() && !keymap.is_empty() {
             fields.push(field("keymap", &keymap));

@@ -1,5 +1,6 @@
 //! xl's variables and values as xm's.
 
+use super::vnc_listen::VncListen;
 use crate::error::Fault;
 use crate::language::{Data, Value, Variable, Variables};
 
@@ -44,6 +45,7 @@ pub(super) fn translated(
     translation.words();
     translation.firmware();
     translation.lists();
+    translation.vnc_listen()?;
     Ok(translation.found)
 }
 
@@ -152,6 +154,23 @@ impl<'a> Translation<'a> {
             }
             _ => self.set("loader", firmware.offset, firmware.data.clone()),
         }
+    }
+
+    /// An address with a display behind it.
+    fn vnc_listen(&mut self) -> Result<(), Fault> {
+        let Some(Value { offset, data: Data::Text(text) }) = self.get("vnclisten") else {
+            return Ok(());
+        };
+        let wrong = |reason: &str| Fault::new(*offset, format!("vnclisten: {reason}"));
+        let listen = VncListen::read(text).map_err(wrong)?;
+        let vncdisplay = self.get("vncdisplay").map(|value| value.data.to_text());
+        let display = listen.display_beside(vncdisplay.as_deref()).map_err(wrong)?;
+        let address = listen.address.map_or(Data::None, |address| Data::Text(address.to_vec()));
+        self.set("vnclisten", *offset, address);
+        if let Some(display) = display {
+            self.set("vncdisplay", *offset, Data::Int(display.into()));
+        }
+        Ok(())
     }
 
     /// Lists where xm had one value.
