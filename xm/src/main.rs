@@ -15,6 +15,7 @@ mod domain;
 mod events;
 mod failure;
 mod gateway;
+mod keys;
 mod output;
 mod password;
 mod raw_terminal;

@@ -6,14 +6,14 @@ use crate::cli::words::{Words, invalid};
 use crate::context::Context;
 use crate::domain::Domain;
 use crate::failure::Failure;
-use crate::output::{bold, clear_screen, print_styled, shown};
+use crate::keys::Keys;
+use crate::output::{bold, clear_screen, is_terminal, print_styled, shown};
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 pub(super) static COMMANDS: [Command; 1] =
-    [Command::new("top", "", "Show what domains use, again and again.", (0, 0), run)
+    [Command::new("top", "", "Show what domains use, again and again; q ends it.", (0, 0), run)
         .common()
         .with(&[
             option('d', "delay", "SECONDS", "The time between two screens [3]"),
@@ -37,6 +37,9 @@ fn run(context: &Context, words: &Words) -> Result<(), Failure> {
         return Err(invalid("--delay", &meaning, words.value("delay").unwrap_or_default()));
     }
     let screens: Option<u64> = words.number("iterations", "a number of screens")?;
+    let is_batch = words.has("batch");
+    // A pager has keys of its own.
+    let keys = if is_batch || !is_terminal() { Keys::none() } else { Keys::of_stdin() };
     let mut before: Option<Moment> = None;
     let mut shown = 0;
     loop {
@@ -46,7 +49,7 @@ fn run(context: &Context, words: &Words) -> Result<(), Failure> {
             at: Instant::now(),
             cpu_times: running.iter().map(|d| (key(d), d.cpu_time())).collect(),
         };
-        if !words.has("batch") {
+        if !is_batch {
             clear_screen()?;
         }
         print_styled(screen(&running, before.as_ref(), &now))?;
@@ -55,7 +58,9 @@ fn run(context: &Context, words: &Words) -> Result<(), Failure> {
             return Ok(());
         }
         before = Some(now);
-        sleep(Duration::from_secs_f64(delay));
+        if keys.wait(Duration::from_secs_f64(delay)) {
+            return Ok(());
+        }
     }
 }
 
