@@ -147,20 +147,22 @@ struct Rebooting {
     missing: u32,
 }
 
+/// What became of a domain that was to reboot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RebootEnd {
+    Rebooted,
+    Gone,
+}
+
 impl Rebooting {
     /// What became of the domain, whose count of restarts xend was asked for; `None` if it is to be
-    /// waited for still. The words are xm's.
-    fn end(&mut self, restarts: Result<i64, Failure>) -> Result<Option<String>, Failure> {
-        let name = &self.name;
+    /// waited for still.
+    fn end(&mut self, restarts: Result<i64, Failure>) -> Result<Option<RebootEnd>, Failure> {
         match restarts {
-            Ok(restarts) if restarts != self.restarts => {
-                Ok(Some(format!("Domain {name} rebooted")))
-            }
+            Ok(restarts) if restarts != self.restarts => Ok(Some(RebootEnd::Rebooted)),
             Ok(_) => Ok(None),
             Err(failure) if !failure.is_no_such_domain() => Err(failure),
-            Err(_) if self.missing >= MOST_MISSING => {
-                Ok(Some(format!("Domain {name} destroyed for failing to reboot")))
-            }
+            Err(_) if self.missing >= MOST_MISSING => Ok(Some(RebootEnd::Gone)),
             Err(_) => {
                 self.missing += 1;
                 Ok(None)
@@ -172,12 +174,19 @@ impl Rebooting {
 fn wait_for_reboots(context: &Context, names: Vec<(String, i64)>) -> Result<(), Failure> {
     let begun = |(name, restarts)| Rebooting { name, restarts, missing: 0 };
     let mut waiting: Vec<_> = names.into_iter().map(begun).collect();
+    let mut gone = Vec::new();
     while !waiting.is_empty() {
         let mut still = Vec::new();
         for mut domain in waiting {
-            let restarts = restart_count(context, &domain.name);
-            match domain.end(restarts)? {
-                Some(end) => print_line(end)?,
+            let end = domain.end(restart_count(context, &domain.name))?;
+            let name = &domain.name;
+            // The words are xm's.
+            match end {
+                Some(RebootEnd::Rebooted) => print_line(format!("Domain {name} rebooted"))?,
+                Some(RebootEnd::Gone) => {
+                    print_line(format!("Domain {name} destroyed for failing to reboot"))?;
+                    gone.push(domain.name);
+                }
                 None => still.push(domain),
             }
         }
@@ -186,7 +195,16 @@ fn wait_for_reboots(context: &Context, names: Vec<(String, i64)>) -> Result<(), 
             sleep(INTERVAL);
         }
     }
-    print_line("All domains rebooted")
+    all_rebooted(&gone)
+}
+
+/// xm said of all domains that they had rebooted, whatever became of them.
+fn all_rebooted(gone: &[String]) -> Result<(), Failure> {
+    if gone.is_empty() {
+        return print_line("All domains rebooted");
+    }
+    let names = gone.join(", ");
+    Err(Failure::new(format!("Not all domains rebooted: {names} did not come back")))
 }
 
 #[cfg(test)]
@@ -200,9 +218,12 @@ mod tests {
         for _ in 0..MOST_MISSING {
             assert_eq!(domain.end(Err(Failure::no_such_domain("a"))), Ok(None));
         }
-        let destroyed = "Domain a destroyed for failing to reboot".to_owned();
-        assert_eq!(domain.end(Err(Failure::no_such_domain("a"))), Ok(Some(destroyed)));
-        assert_eq!(domain.end(Ok(2)), Ok(Some("Domain a rebooted".to_owned())));
+        assert_eq!(domain.end(Err(Failure::no_such_domain("a"))), Ok(Some(RebootEnd::Gone)));
+        assert_eq!(domain.end(Ok(2)), Ok(Some(RebootEnd::Rebooted)));
         assert!(domain.end(Err(Failure::new("x"))).is_err());
+        assert!(all_rebooted(&[]).is_ok());
+        let failure = all_rebooted(&["a".to_owned(), "b".to_owned()]).unwrap_err();
+        assert_eq!(failure.to_string(), "Not all domains rebooted: a, b did not come back");
+        assert_eq!(failure.status(), 1);
     }
 }
