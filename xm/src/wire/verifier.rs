@@ -28,6 +28,9 @@ impl ServerVerifier {
         let mut roots = RootCertStore::empty();
         // One that cannot be used trusts nobody.
         roots.add_parsable_certificates(trusted.iter().cloned());
+        if roots.is_empty() {
+            return Err("none of the trusted certificates can be used".to_owned());
+        }
         let signed = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
         Ok(Self { trusted, signed: signed.map_err(|error| error.to_string())? })
     }
