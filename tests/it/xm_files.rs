@@ -43,7 +43,7 @@ fn a_configuration_of_the_other_form_is_told_by_a_hint() {
     assert_eq!(hint, "web.sxp is an S-expression: name it with -F");
     for line in ["create -n -F web.cfg", "create -F web.cfg", "new -F web.cfg"] {
         let hint = xm.fail(line, 1);
-        assert!(hint.starts_with("web.cfg is no S-expression of a domain"), "{line}: {hint}");
+        assert!(hint.starts_with("web.cfg is not the S-expression of a domain"), "{line}: {hint}");
     }
 }
 

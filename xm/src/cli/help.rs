@@ -90,7 +90,7 @@ fn list(out: &mut String, command: &Command) {
 }
 
 /// Breaks a text into lines of at most `width` characters, if its words allow it.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {

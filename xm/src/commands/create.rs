@@ -2,6 +2,7 @@
 
 use super::config_file::{Source, find, read_named, split_overrides};
 use super::console::{CONSOLE_AUTOCONNECT, VNCVIEWER, VNCVIEWER_AUTOPASS, autoconnect};
+use super::variables::variables;
 use crate::cli::command::Command;
 use crate::cli::option::{ANY, OptionSpec, flag, long_flag, long_option, option};
 use crate::cli::words::Words;
@@ -9,7 +10,7 @@ use crate::context::Context;
 use crate::domain::Domain;
 use crate::failure::Failure;
 use crate::gateway::Gateway;
-use crate::output::{note, print_line, print_pretty};
+use crate::output::{note, print, print_line, print_pretty};
 use std::path::Path;
 use xend_sxp::Sxp;
 
@@ -40,7 +41,7 @@ pub(super) static COMMANDS: [Command; 2] = [
 ];
 
 const OPTIONS: &[OptionSpec] = &[
-    long_flag("help_config", "Say where the variables are described"),
+    long_flag("help_config", "Print the variables of configuration files"),
     flag('q', "quiet", "Print errors only"),
     long_option("path", "PATH", "Search path for configuration files, directories and colons"),
     option('f', "defconfig", "FILE", "Use the given configuration file of xm or xl"),
@@ -57,8 +58,7 @@ const OPTIONS: &[OptionSpec] = &[
 /// The configuration that the command line names; `None` if all is done.
 fn configuration(words: &Words) -> Result<Option<Sxp>, Failure> {
     if words.has("help_config") {
-        let pages = "xmdomain.cfg(5), and xl.cfg(5) for the newer ones";
-        print_line(format!("The variables of configuration files are described in {pages}."))?;
+        print(variables())?;
         return Ok(None);
     }
     if words.has("xmldryrun") {
@@ -68,7 +68,10 @@ fn configuration(words: &Words) -> Result<Option<Sxp>, Failure> {
         ));
     }
     let config = match words.file_value("config") {
-        Some(file) => expression(file)?,
+        Some(file) => {
+            warn_of_unused(words);
+            expression(file)?
+        }
         None => converted(words)?,
     };
     if words.has("dryrun") {
@@ -78,6 +81,20 @@ fn configuration(words: &Words) -> Result<Option<Sxp>, Failure> {
     Ok(Some(config))
 }
 
+/// Names what an S-expression leaves without effect.
+fn warn_of_unused(words: &Words) {
+    if let (Some(unused), false) = (unused(words), words.has("quiet")) {
+        note(format!("Warning: without effect beside -F: {unused}"));
+    }
+}
+
+fn unused(words: &Words) -> Option<String> {
+    let options = ["defconfig", "path"].into_iter().filter(|option| words.has(option));
+    let options = options.map(|option| format!("--{option}"));
+    let all: Vec<String> = options.chain(words.arguments().iter().cloned()).collect();
+    (!all.is_empty()).then(|| all.join(" "))
+}
+
 /// The configuration in a file that is an S-expression.
 fn expression(file: &Path) -> Result<Sxp, Failure> {
     let text = read_named(file, "Unable to open config file")?;
@@ -85,7 +102,7 @@ fn expression(file: &Path) -> Result<Sxp, Failure> {
     let file = file.display();
     if !matches!(config.head(), Some("vm" | "domain" | "config")) {
         let advice = "a file of xm or xl is named without -F";
-        return Err(Failure::new(format!("{file} is no S-expression of a domain: {advice}")));
+        return Err(Failure::new(format!("{file} is not the S-expression of a domain: {advice}")));
     }
     Ok(config)
 }
@@ -145,4 +162,20 @@ pub(super) fn build(gateway: &Gateway, config: &Sxp, paused: bool) -> Result<Dom
         return Err(failure);
     }
     Ok(created)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_expression_leaves_without_effect_is_named() {
+        let unused_of = |line: &str| {
+            let words: Vec<&str> = line.split(' ').collect();
+            unused(&COMMANDS[0].read(&words).unwrap())
+        };
+        assert_eq!(unused_of("-F pv.sxp"), None);
+        assert_eq!(unused_of("-F pv.sxp name=foo -f a").as_deref(), Some("--defconfig name=foo"));
+        assert_eq!(unused_of("-F pv.sxp pv.cfg").as_deref(), Some("pv.cfg"));
+    }
 }

@@ -31,6 +31,7 @@ pub(crate) mod table;
 mod top;
 mod uptime;
 mod usb;
+mod variables;
 mod vcpus;
 pub(crate) mod version;
 mod vnets;
