@@ -113,10 +113,10 @@ struct Pool {
     uuid: String,
     scheduler: String,
     is_active: bool,
-    cpus: Vec<String>,
+    cpus: Vec<u32>,
     domains: Vec<String>,
-    /// The CPUs that it takes when it is started.
-    ncpu: String,
+    /// The number of CPUs that it has or, if it is not active, takes when it is started.
+    ncpu: usize,
 }
 
 impl Pool {
@@ -131,16 +131,19 @@ impl Pool {
             values.iter().map(Value::to_text).collect::<Vec<_>>()
         };
         let text = |key: &str| values(key).into_iter().next().unwrap_or_default();
-        let mut cpus = values("host_CPU_numbers");
-        cpus.sort_by_key(|cpu| cpu.parse::<u32>().unwrap_or(u32::MAX));
+        let cpus = values("host_CPU_numbers");
+        let mut cpus: Vec<u32> = cpus.iter().filter_map(|cpu| cpu.parse().ok()).collect();
+        cpus.sort_unstable();
+        let is_active = text("activated") == "1";
+        let ncpu = if is_active { cpus.len() } else { text("ncpu").parse().unwrap_or_default() };
         Self {
             name: text("name_label"),
             uuid: fields.first().map(Value::to_text).unwrap_or_default(),
             scheduler: text("sched_policy"),
-            is_active: text("activated") == "1",
+            is_active,
             cpus,
             domains: values("started_VM_names"),
-            ncpu: text("ncpu"),
+            ncpu,
         }
     }
 }
@@ -173,16 +176,13 @@ fn table(pools: &[Pool]) -> String {
         out.push_str("Name               CPUs   Sched     Active   Domain count\n");
     }
     for pool in pools {
-        let (cpus, active) = if pool.is_active {
-            (pool.cpus.len().to_string(), 'y')
-        } else {
-            (pool.ncpu.clone(), 'n')
-        };
         let _ = writeln!(
             out,
-            "{:<16}   {cpus:>3}  {:>8}       {active}          {}",
+            "{:<16}   {:>3}  {:>8}       {}          {}",
             pool.name,
+            pool.ncpu,
             pool.scheduler,
+            if pool.is_active { 'y' } else { 'n' },
             pool.domains.len()
         );
     }
@@ -195,7 +195,7 @@ fn cpu_table(pools: &[Pool]) -> String {
         let _ = writeln!(out, "{:<16} CPU list", "Name");
     }
     for pool in pools {
-        let cpus = pool.cpus.join(",");
+        let cpus = pool.cpus.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
         let _ = writeln!(out, "{:<16} {}", pool.name, if cpus.is_empty() { "-" } else { &cpus });
     }
     out
@@ -258,6 +258,7 @@ fn text_of(data: &Data) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
     use xend_xmconfig::read_variables;
 
     fn texts(words: &[&str]) -> Value {
@@ -273,6 +274,7 @@ mod tests {
             Value::Array(vec![Value::text("activated"), Value::Bool(true)]),
             texts(&["host_CPU_numbers", "3", "0"]),
             texts(&["started_VM_names", "Domain-0"]),
+            texts(&["ncpu", "1"]),
         ]);
         let halted = Value::Array(vec![
             Value::text("uuid"),
@@ -285,6 +287,9 @@ mod tests {
             Pool-0               2    credit       y          1\n\
             p1                   2   credit2       n          0\n";
         assert_eq!(table(&pools), xm);
+        let json = serde_json::to_value(&pools).unwrap();
+        assert_eq!((&json[0]["cpus"], &json[0]["ncpu"]), (&json!([0, 3]), &2.into()));
+        assert_eq!((&json[1]["cpus"], &json[1]["ncpu"]), (&json!([]), &2.into()));
         assert_eq!(
             cpu_table(&pools),
             "Name             CPU list\nPool-0           0,3\np1               -\n"

@@ -28,8 +28,9 @@ pub(super) static COMMANDS: [command::Command; 1] = [command::Command::new(
 struct Up<'a> {
     name: &'a str,
     domid: Option<u32>,
+    /// `None` if the domain is not on the host.
     #[serde(rename = "uptime_seconds")]
-    seconds: u64,
+    seconds: Option<u64>,
 }
 
 fn run(context: &Context, words: &Words) -> Result<(), Failure> {
@@ -66,30 +67,30 @@ fn now() -> f64 {
     clippy::cast_sign_loss,
     reason = "a time that is clamped, in seconds"
 )]
-fn seconds(domain: &Domain, now: f64, is_local: bool) -> u64 {
-    let up = match domain.domid() {
-        None => 0.0,
-        Some(0) if is_local => machine_uptime(),
-        Some(_) => domain.number("start_time").map_or(0.0, |start: f64| now - start),
+fn seconds(domain: &Domain, now: f64, is_local: bool) -> Option<u64> {
+    let up = match domain.domid()? {
+        0 if is_local => machine_uptime(),
+        _ => domain.number("start_time").map(|start: f64| now - start),
     };
-    up.max(0.0).round() as u64
+    up.map(|seconds| seconds.max(0.0).round() as u64)
 }
 
-fn machine_uptime() -> f64 {
-    let text = fs::read_to_string("/proc/uptime").unwrap_or_default();
-    text.split(' ').next().and_then(|seconds| seconds.parse().ok()).unwrap_or_default()
+fn machine_uptime() -> Option<f64> {
+    let text = fs::read_to_string("/proc/uptime").ok()?;
+    text.split(' ').next()?.parse().ok()
 }
 
 fn table(all: &[Up<'_>]) -> String {
     let mut out = format!("{:<33} {:>4} Uptime \n", "Name", "ID");
     for up in all {
         let domid = up.domid.map(|domid| domid.to_string()).unwrap_or_default();
+        let seconds = up.seconds.unwrap_or_default();
         let _ = writeln!(
             out,
             "{:<32} {domid:>5} {}:{:02}",
             up.name,
-            hours_and_minutes(up.seconds),
-            up.seconds % 60
+            hours_and_minutes(seconds),
+            seconds % 60
         );
     }
     out
@@ -99,7 +100,7 @@ fn short(all: &[Up<'_>], time: &str) -> String {
     let mut out = String::new();
     for up in all {
         let domid = up.domid.map(|domid| domid.to_string()).unwrap_or_default();
-        let hours = hours_and_minutes(up.seconds);
+        let hours = hours_and_minutes(up.seconds.unwrap_or_default());
         let _ = writeln!(out, " {time} up {hours}, {} ({domid})", up.name);
     }
     out
@@ -125,13 +126,26 @@ fn time_of_day() -> Result<String, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use xend_sxp::{Limits, read_one};
+
+    #[test]
+    fn a_domain_that_is_off_has_no_uptime() {
+        let domain =
+            |text: &str| Domain::read(read_one(text.as_bytes(), &Limits::DEFAULT).unwrap());
+        let off = domain("(domain (name a) (start_time 90.0))").unwrap();
+        assert_eq!(seconds(&off, 100.0, true), None);
+        let on = domain("(domain (name a) (domid 2) (start_time 90.0))").unwrap();
+        assert_eq!(seconds(&on, 100.0, true), Some(10));
+        let up = Up { name: "a", domid: None, seconds: None };
+        assert!(serde_json::to_value(up).unwrap()["uptime_seconds"].is_null());
+    }
 
     #[test]
     fn lines_are_those_of_xm() {
         let all = [
-            Up { name: "Domain-0", domid: Some(0), seconds: 5802 },
-            Up { name: "a", domid: None, seconds: 0 },
-            Up { name: "b", domid: Some(3), seconds: 2 * 86_400 + 61 },
+            Up { name: "Domain-0", domid: Some(0), seconds: Some(5802) },
+            Up { name: "a", domid: None, seconds: None },
+            Up { name: "b", domid: Some(3), seconds: Some(2 * 86_400 + 61) },
         ];
         let xm = "Name                                ID Uptime \n\
             Domain-0                             0  1:36:42\n\
