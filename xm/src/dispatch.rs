@@ -206,7 +206,7 @@ mod tests {
             assert_eq!(help::long(&GROUPS).contains(&format!("\n {} ", command.name)), is_listed);
             assert_eq!(fish.contains(&format!(" -a {} ", command.name)), is_listed);
         }
-        assert!(bash.contains("list:-*) words='--long"), "{bash}");
+        assert!(bash.contains("list:*:-*) words='--long"), "{bash}");
         assert!(completions::completions("tcsh", &GROUPS).is_none());
     }
 }

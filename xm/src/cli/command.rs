@@ -50,6 +50,20 @@ impl Command {
         Words::read(&Syntax { name, options, count, has_files }, words)
     }
 
+    /// The argument that is one of some words, from 0 on, and these: `<start|stop>` in the usage.
+    pub(crate) fn choices(&self) -> Option<(usize, Vec<&'static str>)> {
+        let is_word = |word: &str| {
+            !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        };
+        let arguments = self.arguments.split_whitespace().enumerate();
+        let mut choices = arguments.filter_map(|(at, argument)| {
+            let words = argument.strip_prefix('<')?.strip_suffix('>')?.split('|');
+            let words: Vec<&str> = words.collect();
+            (words.len() > 1 && words.iter().all(|word| is_word(word))).then_some((at, words))
+        });
+        choices.next()
+    }
+
     /// A command in the full list, without options.
     pub(crate) const fn new(
         name: &'static str,

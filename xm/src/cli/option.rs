@@ -7,16 +7,26 @@ pub(crate) struct OptionSpec {
     /// The word that stands for the option's value in help; `None` for a flag.
     pub(crate) value: Option<&'static str>,
     pub(crate) about: &'static str,
+    /// The values that there are; empty if there are too many.
+    pub(crate) choices: &'static [&'static str],
+}
+
+impl OptionSpec {
+    /// The same option, which has one of these values.
+    pub(crate) const fn of(mut self, choices: &'static [&'static str]) -> Self {
+        self.choices = choices;
+        self
+    }
 }
 
 /// A flag.
 pub(crate) const fn flag(short: char, long: &'static str, about: &'static str) -> OptionSpec {
-    OptionSpec { short: Some(short), long, value: None, about }
+    OptionSpec { short: Some(short), long, value: None, about, choices: &[] }
 }
 
 /// A flag without a short name.
 pub(crate) const fn long_flag(long: &'static str, about: &'static str) -> OptionSpec {
-    OptionSpec { short: None, long, value: None, about }
+    OptionSpec { short: None, long, value: None, about, choices: &[] }
 }
 
 /// An option with a value.
@@ -26,7 +36,7 @@ pub(crate) const fn option(
     value: &'static str,
     about: &'static str,
 ) -> OptionSpec {
-    OptionSpec { short: Some(short), long, value: Some(value), about }
+    OptionSpec { short: Some(short), long, value: Some(value), about, choices: &[] }
 }
 
 /// An option with a value and without a short name.
@@ -35,7 +45,7 @@ pub(crate) const fn long_option(
     value: &'static str,
     about: &'static str,
 ) -> OptionSpec {
-    OptionSpec { short: None, long, value: Some(value), about }
+    OptionSpec { short: None, long, value: Some(value), about, choices: &[] }
 }
 
 /// `--json`, which every listing has.

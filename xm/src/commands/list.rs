@@ -26,7 +26,7 @@ pub(super) static COMMANDS: [Command; 1] = [Command::new(
 .with(&[
     LONG,
     long_flag("label", "Add a column of security labels"),
-    long_option("state", "STATE", "List the domains in this state alone"),
+    long_option("state", "STATE", "List the domains in this state alone").of(&STATES),
     long_option("pool", "POOL", "List the domains in this CPU pool alone"),
     flag('v', "vcpus", "Show VCPUs, like xm vcpu-list"),
     JSON,

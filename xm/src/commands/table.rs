@@ -17,7 +17,8 @@ static HELP: [Command; 1] = [Command {
     options: &[
         long_flag("long", "Show all commands with their options"),
         long_flag("man", "Print the manual page"),
-        long_option("completions", "SHELL", "Print completions for bash, fish or zsh"),
+        long_option("completions", "SHELL", "Print completions for bash, fish or zsh")
+            .of(&["bash", "fish", "zsh"]),
     ],
     count: (0, 1),
     has_files: false,
