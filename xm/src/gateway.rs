@@ -7,7 +7,7 @@ use crate::failure::{Failure, reason};
 use crate::password::authorization;
 use crate::targets::{DOMAINS, domain_path, domains_target, escaped, form};
 use crate::wire::address::Address;
-use crate::wire::console::Console;
+use crate::wire::console::{Console, NotOpened};
 use crate::wire::http::{Answer, Connection, Request, is_encrypted};
 use crate::wire::stream::Stream;
 use crate::wire::tls::is_plain;
@@ -16,8 +16,6 @@ use serde_json::Value as Json;
 use std::cell::{OnceCell, RefCell};
 use std::io;
 use std::time::Duration;
-use tungstenite::http::Uri;
-use tungstenite::{ClientRequestBuilder, HandshakeError};
 use xend_sxp::Sxp;
 
 const SXP: &str = "application/sxp";
@@ -54,6 +52,8 @@ pub(crate) struct Gateway {
     limit: Duration,
     /// How long the answer to a question may take.
     question_limit: Duration,
+    /// How long the answer to the request for a console may take.
+    console_limit: Duration,
     connection: RefCell<Option<Connection<Stream>>>,
     authorization: OnceCell<Option<String>>,
 }
@@ -65,6 +65,7 @@ impl Gateway {
             address,
             limit: LIMIT,
             question_limit: QUESTION_LIMIT,
+            console_limit: CONSOLE_LIMIT,
             connection: RefCell::new(None),
             authorization: OnceCell::new(),
         }
@@ -76,6 +77,7 @@ impl Gateway {
             address: self.address.clone(),
             limit: limit.min(LIMIT),
             question_limit: limit.min(QUESTION_LIMIT),
+            console_limit: limit.min(CONSOLE_LIMIT),
             connection: RefCell::new(None),
             authorization: self.authorization.clone(),
         }
@@ -263,20 +265,19 @@ impl Gateway {
     /// Opens the console of a domain.
     pub(crate) fn console(&self, domain: &str) -> Result<Console, Failure> {
         let path = format!("{}/console", domain_path(domain)?);
-        let connection = self.connect(CONSOLE_LIMIT)?;
-        let request = upgrade(&self.address, &path, connection.authorization())?;
-        match tungstenite::client(request, connection.into_stream()) {
-            Ok((socket, _)) => Console::new(socket).map_err(|error| self.broken(&error)),
-            Err(HandshakeError::Failure(tungstenite::Error::Http(answer))) => {
+        let connection = self.connect(self.console_limit)?;
+        let authorization = connection.authorization().map(str::to_owned);
+        let host = self.address.host_header();
+        match Console::open(connection.into_stream(), &host, &path, authorization.as_deref()) {
+            Ok(console) => Ok(console),
+            Err(NotOpened::Refused(text)) => {
                 // The page says why.
-                let page = self.ask(&get(&path, SXP))?;
-                domain_answer(domain, page)?;
-                let body = answer.into_body().unwrap_or_default();
-                let text = String::from_utf8_lossy(&body).into_owned();
+                domain_answer(domain, self.ask(&get(&path, SXP))?)?;
                 let refused = "xend refuses to open the console".to_owned();
                 Err(Failure::new(if text.is_empty() { refused } else { text }))
             }
-            Err(error) => Err(Failure::not_understood(&error.to_string())),
+            Err(NotOpened::Broken(error)) => Err(self.broken(&error)),
+            Err(NotOpened::NotUnderstood(reason)) => Err(Failure::not_understood(&reason)),
         }
     }
 
@@ -300,7 +301,7 @@ impl Gateway {
             Purpose::Question => self.question_limit,
             Purpose::Change => self.limit,
         };
-        let kept = self.connection.borrow_mut().take().filter(Connection::is_kept);
+        let kept = self.connection.borrow_mut().take().filter(Connection::is_open);
         let mut connection = match kept {
             Some(connection) => {
                 connection.set_limit(limit).map_err(|error| self.broken(&error))?;
@@ -342,7 +343,10 @@ impl Gateway {
             return Failure::new(format!("xend expects encryption on this port: use {typed}"));
         }
         let text = match error.kind() {
-            io::ErrorKind::UnexpectedEof => "it closed the connection".to_owned(),
+            io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted => "it closed the connection".to_owned(),
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "it took too long".to_owned(),
             _ => reason(error),
         };
@@ -377,25 +381,12 @@ fn get<'a>(target: &'a str, accept: &'a str) -> Request<'a> {
     Request { method: "GET", target, accept, body: None }
 }
 
-/// The request for a WebSocket.
-fn upgrade(
-    address: &Address,
-    path: &str,
-    authorization: Option<&str>,
-) -> Result<ClientRequestBuilder, Failure> {
-    let url = format!("ws://{}{path}", address.host_header());
-    let url: Uri = url.parse().map_err(|_| Failure::new(format!("{url} is no address")))?;
-    let request = ClientRequestBuilder::new(url);
-    Ok(match authorization {
-        Some(authorization) => request.with_header("Authorization", authorization),
-        None => request,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{BufRead as _, BufReader, Write as _};
     use std::os::unix::net::UnixListener;
+    use std::thread;
 
     #[test]
     fn a_caller_who_is_not_known_is_told_why() {
@@ -426,6 +417,50 @@ mod tests {
         assert_eq!(gateway.domains("all").unwrap_err().to_string(), silence);
         assert_eq!(gateway.query("x", &[]).unwrap_err().to_string(), silence);
         assert_eq!(gateway.ask_about("a", "x", &[]).unwrap_err().to_string(), silence);
+        gateway.console_limit = Duration::from_millis(20);
+        assert_eq!(gateway.console("a").err().unwrap().to_string(), silence);
         drop(listener);
+    }
+
+    #[test]
+    fn a_xend_that_has_ended_is_connected_to_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        let listener = UnixListener::bind(&path).unwrap();
+        let answering = thread::spawn(move || {
+            for _ in 0..2 {
+                let (stream, _) = listener.accept().unwrap();
+                let mut lines = BufReader::new(&stream).lines();
+                while !lines.next().unwrap().unwrap().is_empty() {}
+                (&stream).write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n()").unwrap();
+            }
+        });
+        let gateway = Gateway::new(Address::Unix(path));
+        assert_eq!(gateway.domains("all").unwrap().len(), 0);
+        // The connection has been closed meanwhile: nothing was asked on it.
+        while gateway.connection.borrow().as_ref().is_some_and(Connection::is_open) {}
+        assert_eq!(gateway.domains("all").unwrap().len(), 0);
+        answering.join().unwrap();
+        let ended = gateway.domains("all").unwrap_err().to_string();
+        assert!(
+            ended.starts_with("Unable to connect to xend: Connection refused. Is xend running?")
+        );
+        assert!(gateway.console("a").err().unwrap().to_string().starts_with("Unable to connect"));
+    }
+
+    #[test]
+    fn a_console_that_xend_closes_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        let listener = UnixListener::bind(&path).unwrap();
+        let closing = thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            let mut lines = BufReader::new(&stream).lines();
+            while !lines.next().unwrap().unwrap().is_empty() {}
+        });
+        let gateway = Gateway::new(Address::Unix(path));
+        let failure = gateway.console("a").err().unwrap();
+        assert_eq!(failure.to_string(), "No answer from xend: it closed the connection.");
+        closing.join().unwrap();
     }
 }

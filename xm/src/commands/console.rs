@@ -7,7 +7,7 @@ use crate::cli::words::Words;
 use crate::context::Context;
 use crate::failure::{Failure, reason};
 use crate::gateway::Gateway;
-use crate::output::note;
+use crate::output::{is_terminal, note};
 use crate::raw_terminal::RawTerminal;
 use crate::wire::console::{Console, Ended};
 use std::io::{self, IsTerminal as _, Write as _};
@@ -87,20 +87,47 @@ fn console(context: &Context, words: &Words) -> Result<(), Failure> {
 /// Connects the terminal to a console until either of them ends.
 fn use_console(gateway: &Gateway, domain: &str) -> Result<(), Failure> {
     let mut console = gateway.console(domain)?;
-    let is_terminal = io::stdin().is_terminal();
-    if is_terminal {
+    let is_typed = io::stdin().is_terminal();
+    if is_typed {
         note("Ctrl-] leaves the console.");
     }
     let signals = CaughtSignals::catch().map_err(|error| Failure::new(reason(&error)))?;
     let terminal = RawTerminal::of_stdin();
-    let ended = converse(&mut console, is_terminal, &signals);
+    let mut line = Line::default();
+    let ended = converse(&mut console, is_typed, &signals, &mut line);
     drop(terminal);
+    if !matches!(ended, Ok(Ended::Left)) {
+        line.end();
+    }
     match ended {
         Ok(Ended::Left | Ended::Closed) => Ok(()),
         Ok(Ended::BySignal) => signals.obey(),
-        Ok(Ended::Because(reason)) => Err(Failure::new(reason)),
+        Ok(Ended::Because(reason)) => {
+            Err(Failure::new(format!("The console of '{domain}' was closed: {reason}")))
+        }
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::silent(1)),
         Err(error) => Err(Failure::new(format!("The console has broken off: {}", reason(&error)))),
+    }
+}
+
+/// The line of the guest at which a terminal is.
+#[derive(Debug, Default)]
+struct Line {
+    is_begun: bool,
+}
+
+impl Line {
+    fn print(&mut self, output: &[u8]) {
+        if let Some(last) = output.last() {
+            self.is_begun = *last != b'\n';
+        }
+    }
+
+    /// Ends it on a terminal, so that what xm says is a line of its own.
+    fn end(&self) {
+        if self.is_begun && is_terminal() {
+            let _ = io::stdout().write_all(b"\n");
+        }
     }
 }
 
@@ -108,8 +135,10 @@ fn converse(
     console: &mut Console,
     is_terminal: bool,
     signals: &CaughtSignals,
+    line: &mut Line,
 ) -> io::Result<Ended> {
     console.converse(is_terminal, signals, |output| {
+        line.print(output);
         let mut stdout = io::stdout().lock();
         stdout.write_all(output)?;
         stdout.flush()
@@ -138,4 +167,20 @@ fn show_display(gateway: &Gateway, domain: &str) -> Result<(), Failure> {
     // Every viewer of today takes a port after two colons.
     let error = process::Command::new("vncviewer").arg(format!("{host}::{port}")).exec();
     Err(Failure::new(format!("vncviewer cannot be started: {}", reason(&error))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_is_a_line_that_is_begun() {
+        let mut line = Line::default();
+        for (output, is_begun) in
+            [("", false), ("oldvm login: ", true), ("", true), ("root\r\n", false)]
+        {
+            line.print(output.as_bytes());
+            assert_eq!(line.is_begun, is_begun, "{output:?}");
+        }
+    }
 }

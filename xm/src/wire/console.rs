@@ -6,8 +6,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, Read as _};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
+use tungstenite::error::ProtocolError;
+use tungstenite::http::Uri;
 use tungstenite::protocol::frame::coding::CloseCode;
-use tungstenite::{Error, Message, WebSocket};
+use tungstenite::{ClientRequestBuilder, Error, HandshakeError, Message, WebSocket};
 
 /// The key that leaves a console, `Ctrl-]`, as in xenconsole.
 const ESCAPE: u8 = 0x1d;
@@ -42,10 +44,38 @@ enum Wake {
 /// A console.
 pub(crate) struct Console(WebSocket<Stream>);
 
+/// Why a console is not open.
+pub(crate) enum NotOpened {
+    /// xend has answered with this text.
+    Refused(String),
+    Broken(io::Error),
+    /// The answer makes no sense, for this reason.
+    NotUnderstood(String),
+}
+
 impl Console {
-    /// A console that is open.
-    pub(crate) fn new(socket: WebSocket<Stream>) -> io::Result<Self> {
-        socket.get_ref().set_nonblocking()?;
+    /// Opens the console at this path of a host.
+    pub(crate) fn open(
+        stream: Stream,
+        host: &str,
+        path: &str,
+        authorization: Option<&str>,
+    ) -> Result<Self, NotOpened> {
+        let url: Result<Uri, _> = format!("ws://{host}{path}").parse();
+        let url = url.map_err(|error| NotOpened::Broken(io::Error::other(error)))?;
+        let mut request = ClientRequestBuilder::new(url);
+        if let Some(authorization) = authorization {
+            request = request.with_header("Authorization", authorization);
+        }
+        let socket = match tungstenite::client(request, stream) {
+            Ok((socket, _)) => socket,
+            // The limit of the stream is over.
+            Err(HandshakeError::Interrupted(_)) => {
+                return Err(NotOpened::Broken(io::ErrorKind::TimedOut.into()));
+            }
+            Err(HandshakeError::Failure(error)) => return Err(NotOpened::of(error)),
+        };
+        socket.get_ref().set_nonblocking().map_err(NotOpened::Broken)?;
         Ok(Self(socket))
     }
 
@@ -144,6 +174,22 @@ impl Console {
             (false, true) => Wake::Input,
             (false, false) => Wake::Xend,
         })
+    }
+}
+
+impl NotOpened {
+    fn of(error: Error) -> Self {
+        match error {
+            Error::Http(answer) => {
+                let body = answer.into_body().unwrap_or_default();
+                Self::Refused(String::from_utf8_lossy(&body).into_owned())
+            }
+            Error::Io(error) => Self::Broken(error),
+            Error::Protocol(ProtocolError::HandshakeIncomplete) => {
+                Self::Broken(io::ErrorKind::UnexpectedEof.into())
+            }
+            error => Self::NotUnderstood(error.to_string()),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! chunks, or up to the end of the connection.
 
 use super::stream::Stream;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fmt::{self, Write as _};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::time::Duration;
@@ -129,6 +130,13 @@ impl<S: Read + Write> Connection<S> {
 }
 
 impl Connection<Stream> {
+    /// Whether another request can be made, and the server has not closed the connection since the
+    /// last one: it sends nothing unasked.
+    pub(crate) fn is_open(&self) -> bool {
+        let mut fds = [PollFd::new(self.stream.get_ref(), PollFlags::IN)];
+        self.is_kept && poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) == Ok(0)
+    }
+
     /// A read or write fails from now on when nothing moves for `limit`.
     pub(crate) fn set_limit(&self, limit: Duration) -> io::Result<()> {
         self.stream.get_ref().set_limit(limit)
