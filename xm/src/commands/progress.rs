@@ -122,13 +122,19 @@ fn bar(event: &Sxp, seconds: f64) -> Option<String> {
     )]
     let full = (percent / 100.0 * BAR as f64) as usize;
     let mut out = format!(
-        "{} {} [{}{}] {percent:3.0}%",
+        "{} {} [{}{}]",
         text("what")?,
         text("domain").unwrap_or_default(),
         "#".repeat(full),
         "-".repeat(BAR.saturating_sub(full))
     );
-    if let (Some(done), Some(total)) = (number("done_bytes"), number("total_bytes")) {
+    let total = number("total_bytes");
+    // xend does not know it yet, and the percents are of nothing.
+    if total == Some(0.0) {
+        return Some(out);
+    }
+    let _ = write!(out, " {percent:3.0}%");
+    if let (Some(done), Some(total)) = (number("done_bytes"), total) {
         let (unit, bytes) = if total < SMALL { ("KiB", KIB) } else { ("MiB", MIB) };
         let _ = write!(out, "  {:.0} of {:.0} {unit}", done / bytes, total / bytes);
         let rate = done / seconds.max(0.001);
@@ -162,6 +168,15 @@ mod tests {
         let expected = "Saving web1 [###############---------------]  50%  32 of 64 KiB  \
             16 KiB/s  2 s left";
         assert_eq!(bar(&event, 2.0).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn a_bar_has_no_numbers_before_the_total_is_known() {
+        let text = b"(event (kind progress) (domain web1) (what Saving) (percent 0) \
+            (done_bytes 0) (total_bytes 0))";
+        let event = read_first(text, &Limits::DEFAULT).unwrap();
+        let expected = "Saving web1 [------------------------------]";
+        assert_eq!(bar(&event, 0.5).as_deref(), Some(expected));
     }
 
     #[test]
