@@ -5,7 +5,7 @@ use super::comparisons::{Comparison, compare};
 use super::expression::{Expression, Kind, Operand, Suffix};
 use super::functions::call;
 use super::methods::{apply_method, index, slice};
-use super::numbers::negative;
+use super::numbers::signed;
 use super::operators::apply;
 use super::parser::too_deep;
 use super::value::{Data, Value};
@@ -41,10 +41,12 @@ impl Evaluator {
         let data = match expression.kind {
             Kind::Literal(data) => data,
             Kind::Name(name) => return self.variable(name, offset, level),
-            Kind::Signed { is_negative, value } => {
-                let data = self.within(*value, level)?.data;
-                let turned = negative(&data).map_err(at(offset))?;
-                return Ok(Value { offset, data: if is_negative { turned } else { data } });
+            Kind::Signed { signs, value } => {
+                let mut data = self.within(*value, level)?.data;
+                for sign in signs.iter().rev() {
+                    data = signed(*sign, data).map_err(at(offset))?;
+                }
+                return Ok(Value { offset, data });
             }
             Kind::Operations(first, rest) => return self.operations(*first, rest, level),
             Kind::Comparisons(first, rest) => Data::Bool(self.comparisons(*first, rest, level)?),

@@ -13,14 +13,15 @@ pub(super) struct Expression<'a> {
 }
 
 /// What an expression is made of. Rows of operators, of suffixes and of signs are no levels, so the
-/// depth of a tree is that of its brackets and conditions.
+/// depth of a tree is that of its brackets, conditions and exponents.
 pub(super) enum Kind<'a> {
     Literal(Data),
     /// An earlier variable.
     Name(&'a str),
     /// A value with signs in front.
     Signed {
-        is_negative: bool,
+        /// `+`, `-` and `~`, from the left.
+        signs: Vec<u8>,
         value: Box<Expression<'a>>,
     },
     /// `a + b - c`, from the left.

@@ -1,9 +1,11 @@
 //! Functions of Python that have a meaning here.
 
 use super::budget::Budget;
+use super::numbers::extreme;
 use super::operators::{to_int, to_string};
 use super::text::contains;
 use super::value::{Data, Value};
+use std::cmp::Ordering;
 
 /// The modules that a file may import. What is not a [`Function`] in them is refused where it is
 /// used.
@@ -15,6 +17,8 @@ pub(super) enum Function {
     Str,
     Int,
     Len,
+    Max,
+    Min,
     /// `re.search`, of a pattern that is plain text.
     Search,
     /// `re.match`, of a pattern that is plain text.
@@ -28,6 +32,8 @@ impl Function {
             ("", "str") => Some(Self::Str),
             ("", "int") => Some(Self::Int),
             ("", "len") => Some(Self::Len),
+            ("", "max") => Some(Self::Max),
+            ("", "min") => Some(Self::Min),
             ("re", "search") => Some(Self::Search),
             ("re", "match") => Some(Self::Match),
             _ => None,
@@ -50,6 +56,8 @@ pub(super) fn call(
         (Function::Str, [value]) => to_string(&value.data, budget),
         (Function::Int, [value]) => to_int(&value.data),
         (Function::Len, [value]) => length(&value.data),
+        (Function::Max, arguments) => extreme("max", Ordering::Greater, items_of(arguments)),
+        (Function::Min, arguments) => extreme("min", Ordering::Less, items_of(arguments)),
         (Function::Str | Function::Int | Function::Len, _) => {
             Err("one value is expected within the brackets".to_owned())
         }
@@ -70,6 +78,14 @@ pub(super) fn call(
         (Function::Search | Function::Match, _) => {
             Err("a pattern and a string are expected".to_owned())
         }
+    }
+}
+
+/// The items of a single list or tuple, else the arguments themselves.
+fn items_of(arguments: &[Value]) -> &[Value] {
+    match arguments {
+        [Value { data: Data::List(items) | Data::Tuple(items), .. }] => items,
+        arguments => arguments,
     }
 }
 

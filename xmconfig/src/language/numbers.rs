@@ -1,6 +1,6 @@
 //! Numbers.
 
-use super::value::Data;
+use super::value::{Data, Value};
 use std::cmp::Ordering;
 
 /// A number that operators take.
@@ -38,12 +38,22 @@ pub(super) fn calculated(sign: &str, left: &Data, right: &Data) -> Result<Data, 
         };
         return Err(format!("{sign} does not take {} and {}{hint}", left.kind(), right.kind()));
     };
+    let is_of_bits = matches!(sign, "<<" | ">>" | "&" | "|" | "^");
+    let is_of_integers = matches!((one, other), (Number::Int(_), Number::Int(_)));
+    if is_of_bits && !is_of_integers {
+        return Err(format!("{sign} takes whole numbers"));
+    }
+    if matches!(sign, "<<" | ">>") && other.float() < 0.0 {
+        return Err(format!("{sign} does not take a negative number of bits"));
+    }
     let is_division = matches!(sign, "/" | "//" | "%");
     if is_division && other.float() == 0.0 {
         return Err("division by zero".to_owned());
     }
     let data = match (one, other) {
-        (Number::Int(one), Number::Int(other)) => whole(sign, one, other).map(Data::Int),
+        (Number::Int(one), Number::Int(other)) if sign != "**" || other >= 0 => {
+            whole(sign, one, other).map(Data::Int)
+        }
         (one, other) => Some(fractional(sign, one.float(), other.float()))
             .filter(|n| n.is_finite())
             .map(Data::Float),
@@ -59,6 +69,12 @@ fn whole(sign: &str, one: i64, other: i64) -> Option<i64> {
         "+" => one.checked_add(other),
         "-" => one.checked_sub(other),
         "*" => one.checked_mul(other),
+        "**" => one.checked_pow(u32::try_from(other).ok()?),
+        "<<" => one.checked_mul(1_i64.checked_shl(u32::try_from(other).ok()?).filter(|n| *n > 0)?),
+        ">>" => Some(one >> other.min(63)),
+        "&" => Some(one & other),
+        "|" => Some(one | other),
+        "^" => Some(one ^ other),
         "%" => {
             let rest = one.checked_rem(other)?;
             Some(if rounds_down(rest) { rest + other } else { rest })
@@ -79,6 +95,7 @@ fn fractional(sign: &str, one: f64, other: f64) -> f64 {
         "*" => one * other,
         "/" => one / other,
         "%" => rest,
+        "**" => one.powf(other),
         _ => ((one - rest) / other).round(),
     }
 }
@@ -91,9 +108,29 @@ pub(super) fn compared(left: &Data, right: &Data) -> Option<Ordering> {
     }
 }
 
-/// The number with the other sign.
-pub(super) fn negative(data: &Data) -> Result<Data, String> {
-    calculated("-", &Data::Int(0), data).map_err(|_| format!("- does not take {}", data.kind()))
+/// A number behind `+`, `-` or `~`.
+pub(super) fn signed(sign: u8, data: Data) -> Result<Data, String> {
+    let refused = || format!("{} does not take {}", char::from(sign), data.kind());
+    match (sign, Number::of(&data)) {
+        (_, None) => Err(refused()),
+        (b'~', Some(Number::Int(number))) => Ok(Data::Int(!number)),
+        (b'~', Some(Number::Float(_))) => Err("~ takes a whole number".to_owned()),
+        (b'-', Some(_)) => calculated("-", &Data::Int(0), &data).map_err(|_| refused()),
+        (_, Some(_)) => Ok(data),
+    }
+}
+
+/// The largest number, or the smallest. The error is the reason.
+pub(super) fn extreme(name: &str, wanted: Ordering, numbers: &[Value]) -> Result<Data, String> {
+    let refused = || format!("{name}() takes numbers");
+    let mut numbers = numbers.iter().map(|value| &value.data);
+    let mut found = numbers.next().filter(|data| Number::of(data).is_some()).ok_or_else(refused)?;
+    for data in numbers {
+        if compared(data, found).ok_or_else(refused)? == wanted {
+            found = data;
+        }
+    }
+    Ok(found.clone())
 }
 
 /// The whole number that a value is or has as its text. Fractions are cut off.

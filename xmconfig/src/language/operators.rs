@@ -6,7 +6,7 @@ use super::numbers::{calculated, integer_of};
 use super::value::{Data, Value};
 use std::iter::repeat_n;
 
-/// Applies `+`, `-`, `*`, `/`, `//` or `%` as Python 2 does. The error is the reason.
+/// Applies an operator between two values as Python 2 does. The error is the reason.
 pub(super) fn apply(
     sign: &str,
     left: Data,
@@ -69,7 +69,7 @@ pub(super) fn to_int(data: &Data) -> Result<Data, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::numbers::negative;
+    use crate::language::numbers::signed;
 
     fn calculate(left: Data, sign: &str, right: Data) -> Result<String, String> {
         let data = apply(sign, left, right, &mut Budget::new())?;
@@ -95,6 +95,15 @@ mod tests {
             (int(100), "//", float(0.01), "9999.0"),
             (int(1), "-", int(2), "-1"),
             (Data::Bool(true), "+", int(1), "2"),
+            (int(2), "**", int(10), "1024"),
+            (int(2), "**", int(-1), "0.5"),
+            (float(2.0), "**", int(3), "8.0"),
+            (int(1), "<<", int(10), "1024"),
+            (int(-5), ">>", int(1), "-3"),
+            (int(1), ">>", int(100), "0"),
+            (int(6), "&", int(3), "2"),
+            (int(6), "|", int(3), "7"),
+            (int(6), "^", int(3), "5"),
         ] {
             let shown = format!("{sign} {wanted}");
             assert_eq!(calculate(left, sign, right).as_deref(), Ok(wanted), "{shown}");
@@ -109,6 +118,12 @@ mod tests {
             (Data::Float(1.0), "%", Data::Float(0.0), "division by zero"),
             (Data::Int(i64::MAX), "+", Data::Int(1), "the result is too large"),
             (Data::Int(i64::MIN), "/", Data::Int(-1), "the result is too large"),
+            (Data::Int(2), "**", Data::Int(63), "the result is too large"),
+            (Data::Int(2), "**", Data::Int(i64::MAX), "the result is too large"),
+            (Data::Int(1), "<<", Data::Int(63), "the result is too large"),
+            (Data::Int(1), "<<", Data::Int(i64::MAX), "the result is too large"),
+            (Data::Int(1), "<<", Data::Int(-1), "<< does not take a negative number of bits"),
+            (Data::Int(1), "&", Data::Float(1.0), "& takes whole numbers"),
             (Data::Int(i64::MIN), "%", Data::Int(-1), "the result is too large"),
             (Data::Float(1e308), "*", Data::Int(10), "the result is too large"),
             (
@@ -129,7 +144,8 @@ mod tests {
         ] {
             assert_eq!(calculate(left, sign, right), Err(wanted.to_owned()), "{sign} {wanted}");
         }
-        assert!(to_int(&text()).is_err() && negative(&text()).is_err());
+        assert!(to_int(&text()).is_err() && signed(b'-', text()).is_err());
+        assert!(signed(b'+', text()).is_err() && signed(b'~', Data::Float(1.0)).is_err());
     }
 
     #[test]

@@ -89,12 +89,12 @@ impl<'a> Parser<'a> {
     }
 
     fn comparisons(&mut self) -> Parsed<'a> {
-        let first = self.sum()?;
+        let first = self.bits()?;
         let mut rest = Vec::new();
         loop {
             let offset = self.offset;
             let Some(operator) = self.comparison()? else { break };
-            rest.push(Operand { operator, offset, value: self.sum()? });
+            rest.push(Operand { operator, offset, value: self.bits()? });
         }
         if rest.is_empty() {
             return Ok(first);
@@ -132,6 +132,22 @@ impl<'a> Parser<'a> {
         Ok(Some(found))
     }
 
+    fn bits(&mut self) -> Parsed<'a> {
+        self.operations(&["|"], Self::different_bits)
+    }
+
+    fn different_bits(&mut self) -> Parsed<'a> {
+        self.operations(&["^"], Self::common_bits)
+    }
+
+    fn common_bits(&mut self) -> Parsed<'a> {
+        self.operations(&["&"], Self::shifts)
+    }
+
+    fn shifts(&mut self) -> Parsed<'a> {
+        self.operations(&["<<", ">>"], Self::sum)
+    }
+
     fn sum(&mut self) -> Parsed<'a> {
         self.operations(&["+", "-"], Self::term)
     }
@@ -162,17 +178,30 @@ impl<'a> Parser<'a> {
     /// Reads a value with any number of signs in front.
     fn signed(&mut self) -> Parsed<'a> {
         let offset = self.offset;
-        let mut signs = 0;
-        let mut is_negative = false;
-        while let Token::Sign(sign @ ("+" | "-")) = self.token {
-            signs += 1;
-            is_negative ^= sign == "-";
+        let mut signs = Vec::new();
+        while let Token::Sign(sign @ ("+" | "-" | "~")) = self.token {
+            signs.extend_from_slice(sign.as_bytes());
             self.advance()?;
         }
-        let value = self.suffixed()?;
-        if signs == 0 {
+        let value = self.power()?;
+        if signs.is_empty() {
             return Ok(value);
         }
-        self.made(offset, Kind::Signed { is_negative, value: Box::new(value) })
+        self.made(offset, Kind::Signed { signs, value: Box::new(value) })
+    }
+
+    /// Reads a value with its exponent, which has signs and an exponent of its own.
+    fn power(&mut self) -> Parsed<'a> {
+        let base = self.suffixed()?;
+        if !self.is_sign("**") {
+            return Ok(base);
+        }
+        let offset = self.offset;
+        self.conditions += 1;
+        self.check_depth()?;
+        self.advance()?;
+        let exponent = Operand { operator: "**", offset, value: self.signed()? };
+        self.conditions -= 1;
+        self.made(base.offset, Kind::Operations(Box::new(base), vec![exponent]))
     }
 }

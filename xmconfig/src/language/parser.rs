@@ -15,7 +15,7 @@ pub(super) struct Parser<'a> {
     pub(super) offset: u32,
     /// The number of open brackets.
     level: usize,
-    /// The number of open conditions.
+    /// The number of open conditions and exponents.
     pub(super) conditions: usize,
     /// How many more values the file may write.
     values: usize,

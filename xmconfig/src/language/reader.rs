@@ -13,6 +13,11 @@ use super::variables::Variables;
 use crate::error::{Fault, XmConfigError};
 use std::mem;
 
+/// Operators that change a variable.
+#[rustfmt::skip]
+const CHANGES: [&str; 12] =
+    ["+=", "-=", "*=", "/=", "//=", "%=", "**=", "<<=", ">>=", "&=", "|=", "^="];
+
 /// Reads the variables of a file.
 pub fn read_variables(text: &[u8]) -> Result<Variables, XmConfigError> {
     read(text, Variables::default()).map_err(|fault| XmConfigError::new(fault, text))
@@ -199,9 +204,7 @@ impl<'a> Reader<'a> {
         loop {
             match self.parser.token {
                 Token::Sign("=") => self.parser.advance()?,
-                Token::Sign(sign @ ("+=" | "-=" | "*=" | "/=" | "//=" | "%="))
-                    if others.is_empty() =>
-                {
+                Token::Sign(sign) if others.is_empty() && CHANGES.contains(&sign) => {
                     return self.change(target, sign, is_active);
                 }
                 Token::Sign(".") if others.is_empty() => return self.method(target, is_active),

@@ -48,6 +48,14 @@ fn values_of_every_kind_are_read() {
         ("True", "True"),
         ("-1", "-1"),
         ("--+1", "1"),
+        ("-~-1", "0"),
+        ("2 ** 3 ** 2", "512"),
+        ("-2 ** 2", "-4"),
+        ("2 ** -1", "0.5"),
+        ("1 << 2 + 1 | 1", "9"),
+        ("6 & 3 ^ 1 == 3", "True"),
+        ("max(1, 2.5, 2)", "2.5"),
+        ("min([3, 1, 2])", "1"),
         ("1.5", "1.5"),
         ("'a' \"b\" r'\\c'", "'ab\\\\c'"),
         ("u'\\xe9'", "'\\xc3\\xa9'"),
@@ -182,9 +190,11 @@ fn anything_else_is_refused_with_its_position_and_what_to_write_instead() {
         ("a = []\nb = a.append(1)", "2:7: append is a statement of its own"),
         ("a = [x for x in (1,)]", "1:8: for is not supported"),
         ("a = lambda: 1", "1:5: lambda is not supported"),
-        ("a = 2 ** 8", "1:7: ** is not supported"),
-        ("a = 1\na **= 2", "2:3: **= is not supported"),
-        ("a = ~1", "1:5: ~ is not supported"),
+        ("a = 2 @ 8", "1:7: @ is not supported"),
+        ("a = max('x', 1)", "1:5: max() takes numbers"),
+        ("a = min()", "1:5: min() takes numbers"),
+        ("a = 1 & 'x'", "1:7: & does not take a number and a string"),
+        ("a = ~'x'", "1:5: ~ does not take a string"),
         ("a = `1`", "1:5: ` is not supported"),
         ("a = 'x'('y')", "1:8: a call is not supported"),
     ] {
@@ -241,6 +251,12 @@ fn mistakes_have_their_position() {
 }
 
 #[test]
+fn each_operator_changes_a_variable() {
+    let text = "a = 3\na **= 2\na <<= 4\na >>= 1\na |= 1\na ^= 3\na &= 0xff\na //= 2";
+    assert_eq!(shown(text), ["a=37"]);
+}
+
+#[test]
 fn sizes_are_limited() {
     let long = format!("# {}", "x".repeat(1 << 20));
     assert_eq!(refused(&long), "1:1: the file is longer than 1048576 bytes");
@@ -283,7 +299,10 @@ fn depth_is_limited() {
     }
     assert!(read(&format!("a = {}1", "-".repeat(1_000_000))).is_ok());
     assert!(read(&format!("a = {}1", "not ".repeat(200_000))).is_ok());
-    for (long, end) in [("1 + ", "1"), ("1 and ", "1"), ("1 < ", "2"), ("'a'.upper()", "")] {
+    assert!(refused(&format!("a = {}1", "1 ** ".repeat(65))).contains("64 levels"));
+    for (long, end) in
+        [("1 + ", "1"), ("1 | ", "1"), ("1 and ", "1"), ("1 < ", "2"), ("'a'.upper()", "")]
+    {
         let _ = read(&format!("a = {}{end}", long.repeat(60_000)));
     }
     assert!(read(&format!("a = 'a'{}", ".upper()".repeat(60_000))).is_ok());

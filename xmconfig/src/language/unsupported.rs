@@ -14,15 +14,8 @@ const KEYWORDS: [&str; 31] = [
 const USED_KEYWORDS: [&str; 10] =
     ["and", "elif", "else", "if", "import", "in", "is", "not", "or", "pass"];
 
-/// Signs that have a meaning here; the others are only known by name.
-#[rustfmt::skip]
-const USED_SIGNS: [&str; 29] = [
-    "=", "+=", "-=", "*=", "/=", "//=", "%=", "+", "-", "*", "/", "//", "%", "(", ")", "[", "]",
-    "{", "}", ",", ":", ";", ".", "==", "!=", "<>", "<", "<=", ">",
-];
-
 const SUPPORTED: &str = "a file sets variables to strings, numbers, lists, tuples, dictionaries \
-                         and what operators, str() int() len() and methods of strings make of them";
+                         and what operators, str() int() len() max() min() and methods of strings make of them";
 
 /// Whether a word is one of Python's.
 pub(super) fn is_keyword(name: &str) -> bool {
@@ -37,7 +30,7 @@ pub(super) fn unsupported(token: &Token<'_>) -> Option<String> {
         }
         Token::Sign("(") => ("a call", SUPPORTED),
         Token::Sign("[") => ("an item that is set", "set the whole list"),
-        Token::Sign(sign) if sign != ">=" && !USED_SIGNS.contains(&sign) => (sign, SUPPORTED),
+        Token::Sign(sign @ ("@" | "`")) => (sign, SUPPORTED),
         _ => return None,
     };
     Some(format!("{what} is not supported: {instead}"))
