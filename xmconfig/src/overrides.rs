@@ -91,6 +91,11 @@ fn read(name: &str, kind: OptionKind, value: &[u8]) -> Result<Data, String> {
     let text = Data::Text(value.to_vec());
     Ok(match kind {
         OptionKind::Text => text,
+        OptionKind::List if value.starts_with(b"[") => {
+            return Err(format!(
+                "one item is expected, without brackets and quotes; give {name}= again for another"
+            ));
+        }
         OptionKind::List => Data::List(vec![Value { offset: COMMAND_LINE, data: text }]),
         OptionKind::Number => {
             let number = std::str::from_utf8(value).ok().and_then(|value| value.parse().ok());
@@ -170,6 +175,16 @@ mod tests {
             ("memory=2G", "memory: a whole number of MiB is expected, write 2048"),
             ("vcpus=2G", "vcpus: a whole number is expected"),
             ("usb=secret", "usb: yes or no is expected"),
+            (
+                "disk=['phy:/a,xvda,w']",
+                "disk: one item is expected, without brackets and quotes; give disk= again for \
+                 another",
+            ),
+            (
+                "disk=foo,secret,baz",
+                "disk: the second part, a format, is not one of raw qcow qcow2 vhd: \
+                 TYPE:PATH,DEVICE,MODE is expected, like phy:/dev/vg0/web,xvda,w",
+            ),
             (
                 "disk=phy:/a",
                 "disk: TYPE:PATH,DEVICE,MODE is expected, like phy:/dev/vg0/web,xvda,w",

@@ -119,7 +119,12 @@ impl Source {
     }
 
     fn failure(&self, error: &XmConfigError) -> Failure {
-        Failure::new(format!("{}: {error:#}", self.path.display()))
+        let path = self.path.display();
+        if self.text.trim_ascii_start().starts_with(b"<") {
+            let advice = "use the S-expression that xend convert makes of libvirt's XML";
+            return Failure::new(format!("{path} is XML: {advice}"));
+        }
+        Failure::new(format!("{path}: {error:#}"))
     }
 }
 
@@ -174,6 +179,8 @@ mod tests {
     fn errors_name_file_and_line() {
         let failure = converted("kernel = '/k'\nlambda\n", &["memory=1"]).err().unwrap();
         assert!(failure.to_string().starts_with("web.cfg: line 2, column 1: "), "{failure}");
+        let xml = converted("\n<domain type='xen'>\n", &[]).err().unwrap().to_string();
+        assert!(xml.starts_with("web.cfg is XML: ") && xml.contains("xend convert"), "{xml}");
     }
 
     #[test]

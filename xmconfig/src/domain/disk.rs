@@ -78,12 +78,19 @@ fn mode_of(word: &[u8]) -> Option<&'static str> {
 struct XlDisk<'a> {
     target: Option<&'a [u8]>,
     format: Option<&'a [u8]>,
+    /// Whether the format has its key.
+    is_format_named: bool,
     vdev: Option<&'a [u8]>,
     access: Option<&'a [u8]>,
     script: Option<&'a [u8]>,
     backend: Option<&'a [u8]>,
     is_cdrom: bool,
 }
+
+const FORMATS: &str = "raw qcow qcow2 vhd";
+
+/// What is expected of a disk that is in neither form.
+const EXPECTED: &str = "TYPE:PATH,DEVICE,MODE is expected, like phy:/dev/vg0/web,xvda,w";
 
 /// Settings of xl that have no effect here: they choose between drivers of Domain-0, or advise
 /// these.
@@ -116,7 +123,10 @@ impl<'a> XlDisk<'a> {
         if let Some((key, value)) = pair.filter(|(key, _)| is_word(key)) {
             let value = value.get(1..).unwrap_or_default();
             return match key {
-                b"format" => set(&mut self.format, value),
+                b"format" => {
+                    self.is_format_named = true;
+                    set(&mut self.format, value)
+                }
                 b"vdev" => set(&mut self.vdev, value),
                 b"access" => set(&mut self.access, value),
                 b"script" => set(&mut self.script, value),
@@ -161,9 +171,7 @@ impl<'a> XlDisk<'a> {
     fn translated(self) -> Result<Disk, String> {
         let vdev = self.vdev.unwrap_or_default();
         if vdev.is_empty() {
-            return Err(
-                "TYPE:PATH,DEVICE,MODE is expected, like phy:/dev/vg0/web,xvda,w".to_owned()
-            );
+            return Err(EXPECTED.to_owned());
         }
         let is_cdrom = self.is_cdrom || vdev.ends_with(b":cdrom");
         let mode = match self.access.unwrap_or_default() {
@@ -201,10 +209,10 @@ impl<'a> XlDisk<'a> {
             let kind = kind.ok_or("the script is not named block-TYPE")?;
             return Ok([kind, b":", target].concat());
         }
-        let (format, path) = match format_of(target) {
-            Some(format_and_path) => format_and_path,
+        let (format, path, is_second) = match format_of(target) {
+            Some((format, path)) => (format, path, false),
             None if type_of(target).is_some() => return Ok(target.to_vec()),
-            None => (format, target),
+            None => (format, target, !self.is_format_named),
         };
         let kind: &[u8] = match format {
             b"" | b"raw" if path.starts_with(b"/") && !path.starts_with(b"/dev/") => b"file:",
@@ -213,7 +221,13 @@ impl<'a> XlDisk<'a> {
             b"qcow" => b"tap:qcow:",
             b"qcow2" => b"tap:qcow2:",
             b"vhd" => b"tap:vhd:",
-            _ => return Err("the format is not one of raw qcow qcow2 vhd".to_owned()),
+            // Who writes xm's form has not thought of a format.
+            _ if is_second => {
+                return Err(format!(
+                    "the second part, a format, is not one of {FORMATS}: {EXPECTED}"
+                ));
+            }
+            _ => return Err(format!("the format is not one of {FORMATS}")),
         };
         Ok([kind, path].concat())
     }
@@ -308,7 +322,9 @@ mod tests {
             ("", "TYPE:PATH,DEVICE,MODE is expected"),
             ("phy:/a", "TYPE:PATH,DEVICE,MODE is expected"),
             ("/a,raw,xvda,x", "the access is not one of"),
-            ("/a,qed,xvda,w", "the format is not one of"),
+            ("/a,qed,xvda,w", "the second part, a format, is not one of"),
+            ("vdev=xvda,format=qed,target=/a", "the format is not one of raw qcow qcow2 vhd"),
+            ("qed:/a,xvda", "the format is not one of"),
             ("/a,raw,xvda,w,x", "there are too many parts"),
             ("/a,raw,xvda,vdev=xvdb", "a part is given twice"),
             ("/a,raw,xvda,colour=red", "a key is not one of"),
