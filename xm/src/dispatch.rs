@@ -28,7 +28,7 @@ pub(crate) fn main(words: &[OsString]) -> u8 {
     }
 }
 
-/// `-H HOST` or `--host HOST` in front of the command.
+/// `-H HOST`, `-HHOST`, `--host HOST` or `--host=HOST` in front of the command.
 fn host_option(words: &[OsString]) -> Result<(Option<String>, &[OsString]), Failure> {
     let text = |word: &OsString| word.to_string_lossy().into_owned();
     match words {
@@ -38,10 +38,11 @@ fn host_option(words: &[OsString]) -> Result<(Option<String>, &[OsString]), Fail
         [option] if option == "-H" || option == "--host" => {
             Err(Failure::new(format!("option {} requires argument", text(option))))
         }
-        [option, rest @ ..] => match text(option).strip_prefix("--host=") {
-            Some(host) => Ok((Some(host.to_owned()), rest)),
-            None => Ok((None, words)),
-        },
+        [option, rest @ ..] => {
+            let option = text(option);
+            let host = option.strip_prefix("--host=").or_else(|| option.strip_prefix("-H"));
+            Ok(host.map_or((None, words), |host| (Some(host.to_owned()), rest)))
+        }
         [] => Ok((None, words)),
     }
 }
@@ -81,7 +82,7 @@ fn carry_out(context: &Context, words: &[OsString]) -> Result<(), Failure> {
             ["option -H not", "option --host not"].iter().any(|text| mistake.starts_with(text));
         if is_host_option {
             return Failure::new(format!(
-                "-H stands before the command: xm -H HOST {}",
+                "-H goes before the command: xm -H HOST {}",
                 command.name
             ));
         }
@@ -144,7 +145,9 @@ mod tests {
 
     #[test]
     fn the_host_stands_in_front() {
-        for text in ["-H host1 list -H", "--host host1 list -H", "--host=host1 list -H"] {
+        for text in
+            ["-H host1 list -H", "-Hhost1 list -H", "--host host1 list -H", "--host=host1 list -H"]
+        {
             let words = line(text);
             let (host, rest) = host_option(&words).unwrap();
             assert_eq!((host.as_deref(), rest.len()), (Some("host1"), 2), "{text}");

@@ -34,7 +34,7 @@ pub(super) static COMMANDS: [Command; 2] = [
         (1, 1),
         |context, words| {
             if words.has("autopass") || words.has("vncviewer-autopass") {
-                return Err(Failure::not_offered(NO_PASSWORDS));
+                return Err(Failure::not_offered(format!("{NO_PASSWORDS}. Leave the option out")));
             }
             show_display(&context.gateway, words.argument(0))
         },

@@ -49,8 +49,12 @@ pub(super) static COMMANDS: [Command; 17] = [
         "<Domain> [key=value ...]",
         "Give a domain a network device of version 2.",
     ),
-    network2("network2-detach", "<Domain> <DevId>", "Take one from a domain."),
-    network2("network2-list", "<Domain>", "List those of a domain."),
+    network2(
+        "network2-detach",
+        "<Domain> <DevId>",
+        "Take a network device of version 2 from a domain.",
+    ),
+    network2("network2-list", "<Domain>", "List the network devices of version 2 of a domain."),
     Command::new(
         "mem-swap-target",
         "<Domain> <Mem>",

@@ -11,7 +11,7 @@ pub(super) static COMMANDS: [Command; 3] = [
     Command::new("sysrq", "<Domain> <letter>", "Send a Magic SysRq key to a guest.", (2, 2), sysrq),
     Command::new(
         "trigger",
-        "<Domain> <nmi|reset|init|s3resume|power> [<VCPU>]",
+        "<Domain> <nmi|reset|init|s3resume|power|sleep> [<VCPU>]",
         "Send an event such as an NMI to a VCPU.",
         (2, 3),
         trigger,

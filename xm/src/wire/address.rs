@@ -55,7 +55,7 @@ impl Address {
             None => (None, rest),
         };
         if user.is_some_and(|user| user.contains(':')) {
-            let advice = "a password does not belong into an address, see XM_PASSWORD_FILE";
+            let advice = "a password does not belong in an address, see XM_PASSWORD_FILE";
             return Err(advice.to_owned());
         }
         let (host, port) = split_port(place).ok_or_else(|| {
@@ -184,7 +184,11 @@ mod tests {
             assert!(Address::parse(text).is_err(), "{text}");
         }
         let refused = Address::parse("https://steve:secret7@a").unwrap_err();
-        assert!(refused.contains("XM_PASSWORD_FILE") && !refused.contains("secret7"), "{refused}");
+        assert!(
+            refused.contains("does not belong in an address, see XM_PASSWORD_FILE")
+                && !refused.contains("secret7"),
+            "{refused}"
+        );
     }
 
     #[test]
