@@ -52,7 +52,7 @@ Today's Xen or this xend does not offer it.
 .B xm xendomains
 ends as init scripts do:
 .B status
-with 3 if the domains were not started and 4 if xend does not run, and without the file of its
+with 2 if the start was interrupted, 3 if the domains were not started and 4 if xend does not run, and without the file of its
 variables all but
 .B stop
 with 6.
@@ -67,11 +67,17 @@ A file whose first line is the account's password. Without it, xm asks on the te
 .TP
 .B SSL_CERT_FILE
 The certificates (PEM) that are trusted, instead of the machine's own.
+.TP
+.B NO_COLOR
+If it is not empty, there are no colours on a terminal.
 .SH FILES
 .TP
 .I /var/lib/xend/xend\-socket
 The unix socket of xend. For other users than root it is
 .IR $XDG_RUNTIME_DIR/xend/xend\-socket .
+.TP
+.I /run/xend/xend\-socket
+The unix socket of the service that simulates a host, if the other one is not there.
 .TP
 .I /etc/xen
 Configuration files of domains.
@@ -80,7 +86,9 @@ Configuration files of domains.
 The variables of
 .BR "xm xendomains" .
 .SH SEE ALSO
-.BR xend (8)
+.BR xend (8),
+.BR xend.sxp (5),
+.BR xend\-config.sxp (5)
 "#;
 
 /// The page in roff.
