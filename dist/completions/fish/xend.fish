@@ -45,6 +45,7 @@ complete -c xend -n "__fish_xend_needs_command" -s h -l help -d 'Print help (see
 complete -c xend -n "__fish_xend_needs_command" -s V -l version -d 'Print version'
 complete -c xend -n "__fish_xend_needs_command" -f -a "sxp" -d 'Print S-expressions in canonical form, one per line'
 complete -c xend -n "__fish_xend_needs_command" -f -a "user" -d 'Work on the accounts of the users file'
+complete -c xend -n "__fish_xend_needs_command" -f -a "fleet" -d 'Make, join, leave and show a fleet: many hosts on one etcd'
 complete -c xend -n "__fish_xend_needs_command" -f -a "password" -d 'Read a password from standard input and print a line for the password file, whose users are operators in the Xen-API (`xend user` is for accounts limited to domains)'
 complete -c xend -n "__fish_xend_needs_command" -f -a "keys" -d 'Print every key of xend-config.sxp with its default and a description'
 complete -c xend -n "__fish_xend_needs_command" -f -a "check" -d 'Check domain configurations: report errors and likely mistakes, and print the configuration as xend understands it'
@@ -110,22 +111,60 @@ complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcomma
 complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "list" -d 'Print all accounts'
 complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check the users file: print its mistakes, with line and column'
 complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave status help" -l config -d 'Configuration file of the daemon [default: /etc/xen/xend-config.sxp as root, else in `$XDG_CONFIG_HOME/xend`]' -r -F
+complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave status help" -l state-dir -d 'Directory of the daemon\'s persistent state [default: /var/lib/xend as root, else in `$XDG_STATE_HOME/xend`]' -r -F
+complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave status help" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave status help" -f -a "init" -d 'Make the fleet that the configuration names, with this host as its first member'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave status help" -f -a "token" -d 'Print a token, by which one host may join the fleet'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave status help" -f -a "join" -d 'Join the fleet that the configuration names'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave status help" -f -a "leave" -d 'Leave the fleet. The last host takes the fleet with it'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave status help" -f -a "status" -d 'Tell how the fleet is, what is wrong, and what to do about it; fails if something is wrong'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave status help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from init" -l config -d 'Configuration file of the daemon [default: /etc/xen/xend-config.sxp as root, else in `$XDG_CONFIG_HOME/xend`]' -r -F
+complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from init" -l state-dir -d 'Directory of the daemon\'s persistent state [default: /var/lib/xend as root, else in `$XDG_STATE_HOME/xend`]' -r -F
+complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from token" -l minutes -d 'How long the token is valid' -r
+complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from token" -l config -d 'Configuration file of the daemon [default: /etc/xen/xend-config.sxp as root, else in `$XDG_CONFIG_HOME/xend`]' -r -F
+complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from token" -l state-dir -d 'Directory of the daemon\'s persistent state [default: /var/lib/xend as root, else in `$XDG_STATE_HOME/xend`]' -r -F
+complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from token" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from join" -l config -d 'Configuration file of the daemon [default: /etc/xen/xend-config.sxp as root, else in `$XDG_CONFIG_HOME/xend`]' -r -F
+complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from join" -l state-dir -d 'Directory of the daemon\'s persistent state [default: /var/lib/xend as root, else in `$XDG_STATE_HOME/xend`]' -r -F
+complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from join" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from leave" -l config -d 'Configuration file of the daemon [default: /etc/xen/xend-config.sxp as root, else in `$XDG_CONFIG_HOME/xend`]' -r -F
+complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from leave" -l state-dir -d 'Directory of the daemon\'s persistent state [default: /var/lib/xend as root, else in `$XDG_STATE_HOME/xend`]' -r -F
+complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from leave" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from status" -l config -d 'Configuration file of the daemon [default: /etc/xen/xend-config.sxp as root, else in `$XDG_CONFIG_HOME/xend`]' -r -F
+complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from status" -l state-dir -d 'Directory of the daemon\'s persistent state [default: /var/lib/xend as root, else in `$XDG_STATE_HOME/xend`]' -r -F
+complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from status" -l json -d 'Print JSON'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from help" -f -a "init" -d 'Make the fleet that the configuration names, with this host as its first member'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from help" -f -a "token" -d 'Print a token, by which one host may join the fleet'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from help" -f -a "join" -d 'Join the fleet that the configuration names'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from help" -f -a "leave" -d 'Leave the fleet. The last host takes the fleet with it'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from help" -f -a "status" -d 'Tell how the fleet is, what is wrong, and what to do about it; fails if something is wrong'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c xend -n "__fish_xend_using_subcommand password" -s h -l help -d 'Print help'
 complete -c xend -n "__fish_xend_using_subcommand keys" -l sample -d 'Print a commented xend-config.sxp with all defaults instead'
 complete -c xend -n "__fish_xend_using_subcommand keys" -s h -l help -d 'Print help'
 complete -c xend -n "__fish_xend_using_subcommand check" -l strict -d 'Fail on likely mistakes, too'
 complete -c xend -n "__fish_xend_using_subcommand check" -s h -l help -d 'Print help'
 complete -c xend -n "__fish_xend_using_subcommand convert" -s h -l help -d 'Print help'
-complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user password keys check convert help" -f -a "sxp" -d 'Print S-expressions in canonical form, one per line'
-complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user password keys check convert help" -f -a "user" -d 'Work on the accounts of the users file'
-complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user password keys check convert help" -f -a "password" -d 'Read a password from standard input and print a line for the password file, whose users are operators in the Xen-API (`xend user` is for accounts limited to domains)'
-complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user password keys check convert help" -f -a "keys" -d 'Print every key of xend-config.sxp with its default and a description'
-complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user password keys check convert help" -f -a "check" -d 'Check domain configurations: report errors and likely mistakes, and print the configuration as xend understands it'
-complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user password keys check convert help" -f -a "convert" -d 'Print the S-expression of a file of xm or xl, or of XML of libvirt, as xm or libvirt would send it'
-complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user password keys check convert help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert help" -f -a "sxp" -d 'Print S-expressions in canonical form, one per line'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert help" -f -a "user" -d 'Work on the accounts of the users file'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert help" -f -a "fleet" -d 'Make, join, leave and show a fleet: many hosts on one etcd'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert help" -f -a "password" -d 'Read a password from standard input and print a line for the password file, whose users are operators in the Xen-API (`xend user` is for accounts limited to domains)'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert help" -f -a "keys" -d 'Print every key of xend-config.sxp with its default and a description'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert help" -f -a "check" -d 'Check domain configurations: report errors and likely mistakes, and print the configuration as xend understands it'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert help" -f -a "convert" -d 'Print the S-expression of a file of xm or xl, or of XML of libvirt, as xm or libvirt would send it'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c xend -n "__fish_xend_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "add" -d 'Add an account. Its password is read from the terminal, or from standard input'
 complete -c xend -n "__fish_xend_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "set" -d 'Change an account. An option replaces what the account has; \'\' removes it'
 complete -c xend -n "__fish_xend_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "password" -d 'Set the password of an account. It is read from the terminal, or from standard input'
 complete -c xend -n "__fish_xend_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "del" -d 'Delete an account'
 complete -c xend -n "__fish_xend_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "list" -d 'Print all accounts'
 complete -c xend -n "__fish_xend_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "check" -d 'Check the users file: print its mistakes, with line and column'
+complete -c xend -n "__fish_xend_using_subcommand help; and __fish_seen_subcommand_from fleet" -f -a "init" -d 'Make the fleet that the configuration names, with this host as its first member'
+complete -c xend -n "__fish_xend_using_subcommand help; and __fish_seen_subcommand_from fleet" -f -a "token" -d 'Print a token, by which one host may join the fleet'
+complete -c xend -n "__fish_xend_using_subcommand help; and __fish_seen_subcommand_from fleet" -f -a "join" -d 'Join the fleet that the configuration names'
+complete -c xend -n "__fish_xend_using_subcommand help; and __fish_seen_subcommand_from fleet" -f -a "leave" -d 'Leave the fleet. The last host takes the fleet with it'
+complete -c xend -n "__fish_xend_using_subcommand help; and __fish_seen_subcommand_from fleet" -f -a "status" -d 'Tell how the fleet is, what is wrong, and what to do about it; fails if something is wrong'

@@ -18,11 +18,10 @@ pub(super) const FLEET: Section = Section {
         .examples(&["(xend-fleet lab)"]),
         key(
             "xend-fleet-host",
-            "$(uname -n)",
-            "The name of this host in the fleet.",
+            "",
+            "The name of this host in the fleet; without it, the name of the machine (uname -n).",
             field!(fleet.host: |entry| entry.fleet_host().map(Some)),
         )
-        .computed()
         .examples(&["(xend-fleet-host xen1)"]),
         key(
             "xend-fleet-etcd",
