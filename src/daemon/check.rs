@@ -1,6 +1,6 @@
 //! What a start would say of the configuration, without one.
 
-use super::{accounts, engine, relocation};
+use super::{accounts, engine, fleet, relocation};
 use std::path::Path;
 use xend::config::{Config, ConfigError, Diagnostic, Environment, RunOptions};
 use xend::dir_lock::LockError;
@@ -17,6 +17,7 @@ pub(crate) fn check(
     diagnostics.extend(telemetry::check(&config));
     diagnostics.extend(directories(options, &config));
     diagnostics.extend(relocation::check(&config));
+    diagnostics.extend(fleet::check(&config));
     diagnostics.extend(
         engine::suspicion(config.hypervisor)
             .map(|suspicion| Diagnostic::warning_at(None, suspicion)),

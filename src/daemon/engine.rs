@@ -1,5 +1,6 @@
 //! The engine in front of its hypervisor.
 
+use super::fleet::Fleet;
 use super::relocation;
 use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
@@ -67,6 +68,7 @@ pub(super) async fn start(
     policy: Arc<ArcSwap<Policy>>,
     accounts: Arc<Accounts>,
     tls: &relocation::Tls,
+    fleet: Option<&Fleet>,
 ) -> Result<Engine> {
     let limit = config.hypervisor_limit;
     let clock: Arc<dyn ports::Clock> = Arc::new(SystemClock);
@@ -89,8 +91,14 @@ pub(super) async fn start(
         .with_context(|| format!("Cannot create {}", dump_dir.display()))?;
     durable::remove_unfinished(&dump_dir)
         .with_context(|| format!("Cannot read {}", dump_dir.display()))?;
-    let settings =
-        Settings { hypervisor_limit: limit, dump_dir, policy, accounts, ..Settings::default() };
+    let settings = Settings {
+        hypervisor_limit: limit,
+        dump_dir,
+        policy,
+        accounts,
+        fleet: fleet.map(Fleet::reader),
+        ..Settings::default()
+    };
     let state_dir = &config.state_dir;
     let storage = &config.storage;
     let store = DirStore::with_storage(state_dir, storage, entropy.clone());

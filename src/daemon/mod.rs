@@ -4,6 +4,7 @@
 //! run         start and end
 //! check       what a start would say, without one
 //! diagnostics messages about the configuration
+//! fleet       the fleet that the host is in
 //! engine      the engine in front of its hypervisor
 //! accounts    the file of accounts, and the gate that passwords pass
 //! wires       what each listener serves
@@ -15,6 +16,7 @@ mod accounts;
 mod check;
 mod diagnostics;
 mod engine;
+mod fleet;
 mod reload;
 mod relocation;
 mod run;

@@ -3,6 +3,7 @@
 use super::accounts::HostAccounts;
 use super::check;
 use super::diagnostics::log;
+use super::fleet::Fleet;
 use super::reload::Reload;
 use super::relocation::{RELOCATION_PORTS, Relocation};
 use super::wires::Wires;
@@ -93,9 +94,15 @@ async fn run(
     let accounts = HostAccounts::load(&config);
     let policy = Arc::new(ArcSwap::from_pointee(config.tunables.policy.clone()));
     let relocation_tls = relocation::open_tls(&config);
-    let engine =
-        engine::start(&config, Arc::clone(&policy), accounts.accounts.clone(), &relocation_tls)
-            .await?;
+    let fleet = Fleet::open(&config);
+    let engine = engine::start(
+        &config,
+        Arc::clone(&policy),
+        accounts.accounts.clone(),
+        &relocation_tls,
+        fleet.as_ref(),
+    )
+    .await?;
     let (places, relocation_places) = places(&config, listeners.count());
     let server = Server::new(Arc::clone(&tunables), config.max_connections)
         .with_places(places)
@@ -104,6 +111,9 @@ async fn run(
     accounts.watch(&server);
     server.spawn(allocator::keep_small(server.stopping()));
     let host = engine.host_uuid().await?;
+    if let Some(fleet) = fleet {
+        server.spawn(fleet.take_part(&config, engine.clone(), host, server.stopping()));
+    }
     let budgets = MemoryBudgets::new(config.body_memory);
     let requests = &budgets.requests;
     let relocation = Relocation::start(

@@ -1,0 +1,91 @@
+//! The fleet that the host is in.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+use xend::config::{Config, Diagnostic, Switch};
+use xend::core::caller::Caller;
+use xend::core::engine::Engine;
+use xend::core::fleet::HostName;
+use xend::core::model::Uuid;
+use xend::core::ports;
+use xend::fleet::{self, FleetReader, FleetSettings, Keys, Kv, OwnHost, take_part};
+
+/// The fleet, before the engine starts. etcd may be away: nothing waits for it here.
+pub(super) struct Fleet {
+    settings: FleetSettings,
+    keys: Keys,
+    kv: Arc<dyn Kv>,
+}
+
+impl Fleet {
+    /// The fleet of the configuration, if there is one. What is wrong with its files is logged, and
+    /// may be mended while the daemon runs.
+    pub(super) fn open(config: &Config) -> Option<Self> {
+        let settings = config.fleet.clone()?;
+        if let Some(diagnostic) = check(config) {
+            tracing::error!("{diagnostic}");
+        }
+        let kv = fleet::connect(settings.etcd.clone())?;
+        let keys = Keys::new(settings.cluster.clone());
+        Some(Self { settings, keys, kv })
+    }
+
+    /// What is shown of it.
+    pub(super) fn reader(&self) -> Arc<dyn ports::Fleet> {
+        FleetReader::new(Arc::clone(&self.kv), self.keys.clone(), self.settings.host.clone())
+    }
+
+    /// Takes part in it, until the daemon stops.
+    pub(super) fn take_part(
+        self,
+        config: &Config,
+        engine: Engine,
+        uuid: Uuid,
+        stopping: CancellationToken,
+    ) -> impl Future<Output = ()> + use<> {
+        let info = Arc::clone(engine.view(&Caller::internal()).host_info());
+        let own = OwnHost {
+            uuid,
+            boot_id: boot_id().unwrap_or_else(|| engine.new_uuid()),
+            relocation: relocation(config, &self.settings.host),
+            fingerprint: None,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            hypervisor: info.hypervisor().to_owned(),
+            cpus: info.topology.cpus,
+            memory_mib: info.total_memory,
+            storages: self.settings.storages,
+            name: self.settings.host,
+        };
+        take_part(self.kv, self.keys, own, engine, stopping)
+    }
+}
+
+/// What a start would say of the files with which etcd is reached.
+pub(super) fn check(config: &Config) -> Option<Diagnostic> {
+    let reason = config.fleet.as_ref()?.etcd.check_files().err()?;
+    let message = format!("The fleet's etcd cannot be reached: {reason}");
+    Some(Diagnostic::error_at(config.origins.keys.get("xend-fleet-etcd"), message))
+}
+
+/// Which boot of the machine this is. A daemon that cannot tell counts as a boot.
+fn boot_id() -> Option<Uuid> {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Uuid::try_parse(id.trim()).ok()
+}
+
+/// Where other hosts send domains: over an encrypted connection if both are served. A listener on
+/// all interfaces is reached by the host's name.
+fn relocation(config: &Config, host: &HostName) -> Option<String> {
+    let address = |switch: &Switch<SocketAddr>| match switch {
+        Switch::On(address) => Some(*address),
+        Switch::Off => None,
+    };
+    let served = address(&config.relocation_ssl).or_else(|| address(&config.relocation))?;
+    Some(if served.ip().is_unspecified() {
+        format!("{host}:{}", served.port())
+    } else {
+        served.to_string()
+    })
+}
