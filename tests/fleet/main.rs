@@ -1,0 +1,25 @@
+//! The fleet on a real etcd, which the tests start, and on the one in memory.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by a panic"
+)]
+
+mod commands;
+mod docs;
+mod etcd_faults;
+mod etcd_login;
+mod etcd_server;
+mod etcd_sizes;
+mod kv_suite;
+#[path = "../support/page.rs"]
+mod page;
+#[path = "../support/process.rs"]
+mod process;
+mod two_daemons;
+
+use std::time::Duration;
+
+/// Time limit that nothing reaches unless it fails, even on a busy machine.
+pub(crate) const GENEROUS: Duration = Duration::from_secs(120);

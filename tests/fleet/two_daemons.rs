@@ -1,0 +1,96 @@
+//! Two daemons in one fleet show each other's domains.
+
+use crate::GENEROUS;
+use crate::commands::Host;
+use crate::etcd_server::EtcdServer;
+use crate::process::{ask, post, spawn};
+use serde_json::Value;
+use std::process::Child;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A daemon of a host.
+struct Daemon<'a> {
+    host: &'a Host,
+    child: Child,
+}
+
+impl<'a> Daemon<'a> {
+    fn start(host: &'a Host) -> Self {
+        let mut command = host.xend(&["--http", "off", "--unix", "socket"]);
+        let child = spawn(&mut command, &host.dir.path().join("log"));
+        let daemon = Self { host, child };
+        daemon.until("it listens", || daemon.get("/xend/node").is_some());
+        daemon
+    }
+
+    fn get(&self, target: &str) -> Option<String> {
+        self.ask(&format!("GET {target} HTTP/1.0\r\n\r\n"))
+    }
+
+    fn ask(&self, request: &str) -> Option<String> {
+        let socket = self.host.dir.path().join("socket");
+        let (status, body) = ask(&socket, request, GENEROUS).ok()?;
+        assert_eq!(status, 200, "{request}: {body}");
+        Some(body)
+    }
+
+    /// What `xend fleet status` says of a member: whether it is alive, and its number of domains.
+    fn sees(&self, name: &str) -> Option<(bool, u64)> {
+        let status: Value =
+            serde_json::from_str(&self.host.fleet(&["status", "--json"]).out).unwrap();
+        let members = status["members"].as_array().unwrap();
+        let member = members.iter().find(|member| member["name"] == name)?;
+        Some((member["is_alive"].as_bool().unwrap(), member["domains"].as_u64().unwrap()))
+    }
+
+    fn until(&self, what: &str, is_so: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !is_so() {
+            let log = || std::fs::read_to_string(self.host.dir.path().join("log")).unwrap();
+            assert!(began.elapsed() < GENEROUS, "not before the limit: {what}\n{}", log());
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+impl Drop for Daemon<'_> {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+#[test]
+fn two_daemons_are_alive_and_count_each_others_domains() {
+    let Some(server) = EtcdServer::start() else { return };
+    let [xen1, xen2] = ["xen1", "xen2"].map(|name| Host::new(name, &server.url()));
+    // A daemon that is no member yet serves, and takes part as soon as its host has joined.
+    let first = Daemon::start(&xen1);
+    xen1.fleet(&["init"]).ok();
+    let token = xen1.fleet(&["token"]).ok();
+    xen2.fleet(&["join", token.trim()]).ok();
+    let second = Daemon::start(&xen2);
+    first.until("both are alive", || {
+        let alive = |name| second.sees(name).is_some_and(|(is_alive, _)| is_alive);
+        alive("xen1") && alive("xen2")
+    });
+    let (_, before) = second.sees("xen1").unwrap();
+    let config = "(vm (name web1) (memory 64) (image (linux (kernel /boot/vmlinuz))))";
+    first.ask(&post("/xend/domain", &format!("op=new&config={config}"))).unwrap();
+    second.until("the new domain is seen", || {
+        second.sees("xen1").is_some_and(|(_, domains)| domains == before + 1)
+    });
+    xen1.fleet(&["status"]).ok();
+    // A daemon that ends is silent, and its domains stay where they are.
+    drop(first);
+    second.until("its end is seen", || second.sees("xen1") == Some((false, before + 1)));
+}
+
+#[test]
+fn a_daemon_serves_without_etcd() {
+    let host = Host::new("xen1", "http://127.0.0.1:1");
+    let daemon = Daemon::start(&host);
+    assert!(daemon.get("/xend/domain").unwrap().contains("Domain-0"));
+    assert_eq!(daemon.sees("xen1"), None);
+}
