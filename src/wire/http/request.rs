@@ -37,12 +37,9 @@ pub(super) struct RequestInfo {
     pub(super) format: Format,
     /// Whether a browser opens the answer as a page.
     pub(super) is_navigation: bool,
-    /// Whether the listener has accounts: a script sends the name and the password of one.
-    pub(super) needs_login: bool,
-    /// Whether the host is simulated, which every page says.
-    pub(super) is_simulated: bool,
-    /// Whether the host is in a fleet.
-    pub(super) has_fleet: bool,
+    /// How callers log in on the listener.
+    pub(super) login: ListenerLogin,
+    pub(super) host: HostTraits,
     /// The tags of the answers that the client has.
     pub(super) has_tags: Option<String>,
     /// Whether the client wants to follow a long operation as a task (RFC 7240).
@@ -53,12 +50,19 @@ pub(super) struct RequestInfo {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct HostTraits {
     pub(super) is_simulated: bool,
+    /// Whether it is in a fleet.
     pub(super) has_fleet: bool,
 }
 
-/// Whether users log in on the listener. The router puts it into each request.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct NeedsLogin(pub(super) bool);
+/// How callers log in on a listener. The router puts it into each request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum ListenerLogin {
+    /// Not at all: the server knows who they are.
+    #[default]
+    None,
+    /// With the name and the password of an account.
+    Account,
+}
 
 impl RequestInfo {
     /// The domain or the vnet in the path; empty on other pages.
@@ -80,7 +84,7 @@ impl RequestInfo {
     /// Whether there are pages that need this, and the caller may read them. A host in no fleet has
     /// none about a fleet.
     pub(super) fn may_open(&self, kind: OpKind) -> bool {
-        (self.has_fleet || kind != OpKind::ShowFleet) && self.access().may(kind)
+        (self.host.has_fleet || kind != OpKind::ShowFleet) && self.access().may(kind)
     }
 
     /// Whether xend had the page: its clients know its statuses.
@@ -132,7 +136,6 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestInfo {
             Err(PathRejection::MissingPathParams(_)) => None,
             Err(_) => return Err(not_found(&format!("Not found: {}", parts.uri.path()))),
         };
-        let host = parts.extensions.get::<HostTraits>().copied().unwrap_or_default();
         let path = parts.uri.path().to_owned();
         let requested_path = parts
             .extensions
@@ -148,9 +151,8 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestInfo {
             query: Params::from_query(parts.uri.query().unwrap_or("")),
             format: Format::negotiate(&parts.headers),
             is_navigation: Self::is_navigation(&parts.headers),
-            needs_login: parts.extensions.get::<NeedsLogin>().is_some_and(|listener| listener.0),
-            is_simulated: host.is_simulated,
-            has_fleet: host.has_fleet,
+            login: parts.extensions.get().copied().unwrap_or_default(),
+            host: parts.extensions.get().copied().unwrap_or_default(),
             has_tags: etag::tags_of(&parts.headers),
             prefers_task: prefers(&parts.headers, "respond-async"),
         })

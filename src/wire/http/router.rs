@@ -9,7 +9,7 @@ use super::host::storage::UPLOAD_PATH;
 use super::host::upload;
 use super::page::{FormPage, HostPages, Page, PageAnswer};
 use super::path::{as_utf8, canonicalize, escape_slashes, unknown_segment};
-use super::request::{HostTraits, NeedsLogin, RequestInfo};
+use super::request::{HostTraits, ListenerLogin, RequestInfo};
 use super::request_log;
 use super::response::{Content, respond};
 use super::{get, login, new_domain, pages, post, query_by_get, response, selection};
@@ -50,7 +50,8 @@ impl Http {
             has_fleet: http.view(&Caller::internal()).has_fleet(),
         };
         let host_pages = pages::of_host(host.has_fleet);
-        let needs_login = NeedsLogin(logins.is_some());
+        let listener_login =
+            if logins.is_some() { ListenerLogin::Account } else { ListenerLogin::None };
         let admission = Admission { http: self.clone(), has_accounts: logins.is_some() };
         let login = logins.map(|logins| login::routes(self.clone(), logins)).unwrap_or_default();
         let pages = routes(&host_pages)
@@ -77,7 +78,7 @@ impl Http {
             .layer(from_fn_with_state(admission, Admission::check))
             .layer(Extension(host))
             .layer(Extension(host_pages))
-            .layer(Extension(needs_login))
+            .layer(Extension(listener_login))
             .layer(from_fn(request_log::log))
     }
 }

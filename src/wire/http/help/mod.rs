@@ -10,7 +10,7 @@ use super::errors::operation_failed;
 use super::html::parts::frame;
 use super::operation::{Operation, Param, ParamKind, optional};
 use super::page::{HostPages, Page};
-use super::request::RequestInfo;
+use super::request::{ListenerLogin, RequestInfo};
 use super::response::{Content, ok};
 use crate::call_reference::CallReference;
 use crate::core::model::Invalid;
@@ -110,8 +110,8 @@ fn content(
 
 /// How the caller asks this listener with curl.
 fn curl_of(request: &RequestInfo) -> Curl<'_> {
-    let user = request.caller.user().filter(|_| request.needs_login).map(|user| user.name());
-    Curl { origin: &request.origin, user }
+    let user = request.caller.user().filter(|_| request.login == ListenerLogin::Account);
+    Curl { origin: &request.origin, user: user.map(|user| user.name()) }
 }
 
 /// Writes `(help (login ...) (call ...) ...)`.

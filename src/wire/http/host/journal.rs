@@ -58,7 +58,7 @@ impl Filter {
         Ok(Self { kind, wanted: wanted.trim().to_lowercase() })
     }
 
-    const fn is_set(&self) -> bool {
+    fn is_set(&self) -> bool {
         self.kind.is_some() || !self.wanted.is_empty()
     }
 

@@ -47,7 +47,7 @@ const HOST_MENU: Entries<9> = [
 /// no other pages.
 pub(crate) fn frame(request: &RequestInfo) -> Frame {
     if request.caller.principal == Principal::Nobody {
-        return Frame { is_simulated: request.is_simulated, ..Frame::default() };
+        return Frame { is_simulated: request.host.is_simulated, ..Frame::default() };
     }
     let links = |entries: &[(&str, &str, OpKind)]| {
         let entries = entries.iter().filter(|(.., kind)| request.may_open(*kind));
@@ -61,7 +61,7 @@ pub(crate) fn frame(request: &RequestInfo) -> Frame {
         crumbs: crumbs(request),
         menu: Menu { main: links(&MENU), host: links(&HOST_MENU) },
         user,
-        is_simulated: request.is_simulated,
+        is_simulated: request.host.is_simulated,
     }
 }
 
