@@ -278,6 +278,14 @@ async fn users_see_the_hosts_if_they_may_read_the_host_and_their_own_domains() {
     assert_eq!(all, ["one.db", "web1", "web2", "web10"]);
     let page = as_user("reader", "/xend/host/xen4", NAVIGATION).text();
     assert!(page.contains("No domains.") && !page.contains("lost"), "{page}");
+    for (target, text) in [
+        ("/xend/host?q=zzz", "No matching hosts."),
+        ("/xend/host/xen2?q=zzz", "No matching domains."),
+        ("/xend/domain?host=all&q=zzz", "No matching domains."),
+    ] {
+        let page = as_user("reader", target, NAVIGATION).text();
+        assert!(page.contains(text), "{target}: {page}");
+    }
 
     for target in ["/xend/host", "/xend/host/xen1", "/xend/host/xen9", "/xend/domain?host=all"] {
         let refused = as_user("steve", target, JSON);

@@ -3,7 +3,7 @@
 //! Without `host`, and for S-expressions, the list is that of this host, as on a host in no fleet.
 
 use super::fleet::{Domain, HOSTS_PATH, Host, host_path, read};
-use super::listing::{Part, choice_field, list_page, text_field};
+use super::listing::{Part, choice_field, empty_text, list_page, text_field};
 use crate::core::fleet::FleetView;
 use crate::core::lifecycle::State as DomainState;
 use crate::core::model::{DomId, Invalid, Uuid};
@@ -141,7 +141,12 @@ pub(crate) async fn get(http: State<Http>, request: RequestInfo) -> Result<Respo
         }
         let total = found.len();
         let shown = part.select(found.drain(..));
-        let table = Table { pager: part.pager(&request, total), ..table(&shown) };
+        let is_filtered = wanted != ALL || query.state.is_some() || !query.q.trim().is_empty();
+        let table = Table {
+            pager: part.pager(&request, total),
+            empty: empty_text("domains", total, is_filtered),
+            ..table(&shown)
+        };
         Content::Html(page(&request, &query, &wanted, table).render())
     };
     let size = fleet.domains.size() * if is_json { 256 } else { 32 };
@@ -211,7 +216,6 @@ fn table(shown: &[Domain<'_>]) -> Table {
             TableColumn::text("Age"),
         ],
         rows: shown.iter().map(row).collect(),
-        empty: "No domains.".to_owned(),
-        pager: None,
+        ..Table::default()
     }
 }

@@ -1,7 +1,7 @@
 //! `GET /xend/host/NAME`: a host of the fleet and its domains.
 
 use super::fleet::{DOMAINS_PATH, Domain, HOSTS_PATH, Host, memory, read, sxp};
-use super::listing::{PAGE_PARAM, Part, list_page, respond, text_field};
+use super::listing::{PAGE_PARAM, Part, empty_text, list_page, respond, text_field};
 use crate::core::fleet::Presence;
 use crate::core::model::Invalid;
 use crate::shape::{Sink, SxpSink};
@@ -70,7 +70,11 @@ pub(crate) async fn get(
         respond(&request, &json, || ListPage {
             facts: facts(&host),
             filter: vec![text_field("q", "Find", &wanted)],
-            tables: vec![Table { pager: part.pager(&request, total), ..table(&shown) }],
+            tables: vec![Table {
+                pager: part.pager(&request, total),
+                empty: empty_text("domains", total, !name.is_empty()),
+                ..table(&shown)
+            }],
             links: vec![
                 Link::new("All hosts", HOSTS_PATH),
                 Link::new("Domains of all hosts", DOMAINS_PATH),
@@ -153,7 +157,6 @@ fn table(shown: &[Domain<'_>]) -> Table {
             TableColumn::text("Started (UTC)"),
         ],
         rows: shown.iter().map(row).collect(),
-        empty: "No domains.".to_owned(),
-        pager: None,
+        ..Table::default()
     }
 }

@@ -1,7 +1,7 @@
 //! `GET /xend/host`: the hosts of the fleet.
 
 use super::fleet::{Age, DOMAINS_PATH, Host, host_path, memory, read, sxp};
-use super::listing::{PAGE_PARAM, Part, list_page, respond, text_field};
+use super::listing::{PAGE_PARAM, Part, empty_text, list_page, respond, text_field};
 use crate::core::fleet::{FleetView, Member, Presence};
 use crate::core::model::Invalid;
 use crate::shape::{Sink, SxpSink};
@@ -67,7 +67,11 @@ pub(crate) async fn get(
             hosts: shown.iter().map(Host::json).collect(),
         };
         respond(&request, &json, || {
-            let table = Table { pager: part.pager(&request, total), ..table(&json.hosts) };
+            let table = Table {
+                pager: part.pager(&request, total),
+                empty: empty_text("hosts", total, !name.is_empty()),
+                ..table(&json.hosts)
+            };
             ListPage {
                 facts: facts(&fleet, age),
                 filter: vec![text_field("q", "Find", &wanted)],
@@ -137,8 +141,7 @@ fn table(hosts: &[FleetHost]) -> Table {
             TableColumn::text("xend"),
         ],
         rows: hosts.iter().map(row).collect(),
-        empty: "No hosts.".to_owned(),
-        pager: None,
+        ..Table::default()
     }
 }
 
