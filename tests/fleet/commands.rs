@@ -177,3 +177,17 @@ fn a_configuration_without_a_fleet_is_named() {
     assert!(error.contains("config.sxp names no fleet"), "{error}");
     assert!(error.contains("(xend-fleet NAME)"), "{error}");
 }
+
+#[test]
+fn a_check_of_the_configuration_reads_the_files_for_etcd() {
+    let host = Host::new("xen1", "https://127.0.0.1:1");
+    let file = host.dir.path().join("config.sxp");
+    let config = fs::read_to_string(&file).unwrap() + "(xend-fleet-etcd-ca-file missing.crt)";
+    fs::write(&file, config).unwrap();
+    let mut check = host.xend(&["--check-config", "--http", "off", "--unix", "socket"]);
+    let output = check.output().unwrap();
+    let messages = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success(), "{messages}");
+    assert!(messages.contains("The fleet's etcd cannot be reached: "), "{messages}");
+    assert!(messages.contains("missing.crt"), "{messages}");
+}

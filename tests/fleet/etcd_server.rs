@@ -1,7 +1,7 @@
 //! A real etcd of a test's own.
 
 use crate::GENEROUS;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -102,6 +102,10 @@ impl EtcdServer {
     /// The process runs no more, and its connections stay.
     pub(crate) fn freeze(&self) {
         self.signal(Signal::STOP);
+        // Its threads run on for a moment.
+        let pid = Pid::from_child(&self.child);
+        let (_, status) = waitpid(Some(pid), WaitOptions::UNTRACED).unwrap().unwrap();
+        assert!(status.stopped());
     }
 
     pub(crate) fn thaw(&self) {

@@ -100,12 +100,12 @@ async fn a_name_and_a_uuid_are_of_one_host() {
     xen1.init().await.unwrap();
     let token = xen1.token().await.unwrap();
     let same_name = Host::new(&xen1.kv, "xen1", 9);
-    let taken = JoinError::NameTaken { host: xen1.name.clone(), uuid: xen1.uuid };
-    assert_eq!(same_name.join(&token).await, Err(taken.clone()));
-    assert_eq!(same_name.leave().await, Err(taken));
+    let expected = JoinError::NameTaken { host: xen1.name.clone(), uuid: xen1.uuid };
+    assert_eq!(same_name.join(&token).await, Err(expected.clone()));
+    assert_eq!(same_name.leave().await, Err(expected));
     let copy = Host::new(&xen1.kv, "copy", 1);
-    let taken = JoinError::UuidTaken { host: xen1.name.clone(), uuid: xen1.uuid };
-    assert_eq!(copy.join(&token).await, Err(taken));
+    let expected = JoinError::UuidTaken { host: xen1.name.clone(), uuid: xen1.uuid };
+    assert_eq!(copy.join(&token).await, Err(expected));
     // The token is still good.
     assert_eq!(Host::new(&xen1.kv, "copy", 9).join(&token).await, Ok(Joined::Now));
 }
