@@ -172,7 +172,13 @@ fn input(field: &Field) -> Markup {
 /// The unit and the bounds of a number.
 fn bounds(kind: &FieldKind, unit: &str) -> String {
     match kind {
-        FieldKind::Number { min, max: Some(max) } => format!("{unit}, {min} to {max}"),
+        FieldKind::Number { min, max: Some(max) } => {
+            let range = format!("{min} to {max}");
+            if unit.is_empty() || unit == range { range } else { format!("{unit}, {range}") }
+        }
+        FieldKind::Number { min: min @ 1.., max: None } if unit.is_empty() => {
+            format!("at least {min}")
+        }
         FieldKind::Number { min: min @ 1.., max: None } => format!("{unit}, at least {min}"),
         // The list says it.
         FieldKind::Flag | FieldKind::Words(_) | FieldKind::Choices(_) => String::new(),
@@ -268,6 +274,15 @@ mod tests {
         assert!(text.contains(r#"<input type="password" name="f" required"#), "{text}");
         assert!(text.contains(r#"autocomplete="new-password""#), "{text}");
         assert!(!text.contains("hunter2"), "{text}");
+    }
+
+    #[test]
+    fn a_range_is_told_once() {
+        let of = |max, unit| bounds(&FieldKind::Number { min: 1, max }, unit);
+        assert_eq!(of(Some(65_535), "1 to 65535"), "1 to 65535");
+        assert_eq!(of(Some(2), ""), "1 to 2");
+        assert_eq!(of(Some(2), "MiB"), "MiB, 1 to 2");
+        assert_eq!(of(None, ""), "at least 1");
     }
 
     #[test]

@@ -94,7 +94,7 @@ pub use node::NodePage;
 pub use parts::{Fact, Link, Moment, Uptime};
 pub use record::RecordPage;
 pub use screen::ScreenPage;
-pub use selection::{SelectionPage, SelectionResult, SkippedDomain};
+pub use selection::{Effect, SelectionPage, SelectionResult, SkippedDomain};
 pub use shares::{Consumer, ConsumerKind, HostTotals, HostUse, MAX_NAMED_CONSUMERS};
 pub use sysrq::SYSRQ_KEYS;
 pub use table::{Cell, Pager, Paging, Table, TableColumn};

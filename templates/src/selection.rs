@@ -32,12 +32,22 @@ pub struct SkippedDomain {
     pub reason: String,
 }
 
+/// What has come of an operation that succeeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It is done.
+    Done,
+    /// The guests have been asked to shut down, and may do it.
+    AskedToShutDown,
+}
+
 /// The results of an operation on several domains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SelectionResult {
     pub frame: Frame,
     /// The operation's label.
     pub label: String,
+    pub effect: Effect,
     /// The names of the domains that it was done to.
     pub done: Vec<String>,
     /// The others, each with what went wrong.
@@ -53,7 +63,7 @@ impl SelectionPage {
     /// The whole document.
     pub fn render(&self) -> String {
         let title = if self.domains.is_empty() {
-            format!("{}: no domain to do it to", self.label)
+            format!("{}: no domain selected", self.label)
         } else {
             format!("{} {}?", self.label, count(self.domains.len()))
         };
@@ -102,9 +112,12 @@ impl SelectionPage {
 impl SelectionResult {
     /// The whole document.
     pub fn render(&self) -> String {
-        let Self { label, done, failed, .. } = self;
+        let Self { label, effect, done, failed, .. } = self;
         let title = if failed.is_empty() {
-            format!("{label}: done")
+            match effect {
+                Effect::Done => format!("{label}: done"),
+                Effect::AskedToShutDown => format!("{label}: asked"),
+            }
         } else if done.is_empty() {
             format!("{label} failed")
         } else {
@@ -112,7 +125,14 @@ impl SelectionResult {
         };
         let mut lines = Vec::new();
         if !done.is_empty() {
-            lines.push(format!("{label}: done for {} ({})", count(done.len()), done.join(", ")));
+            let names = done.join(", ");
+            lines.push(match effect {
+                Effect::Done => format!("{label}: done for {} ({names})", count(done.len())),
+                Effect::AskedToShutDown => {
+                    let have = if done.len() == 1 { "has" } else { "have" };
+                    format!("{} {have} been asked to shut down ({names})", count(done.len()))
+                }
+            });
         }
         lines.extend(failed.iter().map(|(name, error)| format!("{name}: {error}")));
         let has_failed = !failed.is_empty();
@@ -159,7 +179,7 @@ mod tests {
     fn without_a_domain_there_is_no_form() {
         let mut page = SelectionPage { domains: vec![], ..page() };
         let text = page.render();
-        assert!(text.contains("Destroy: no domain to do it to") && forms(&text).is_empty());
+        assert!(text.contains("Destroy: no domain selected") && forms(&text).is_empty());
         page.skipped.clear();
         assert!(page.render().contains("No domain is selected."));
     }
@@ -169,12 +189,21 @@ mod tests {
         let mut result = SelectionResult {
             frame: frame(&["xend", "selection"]),
             label: "Pause".into(),
+            effect: Effect::Done,
             done: vec!["web1".into(), "web2".into()],
             failed: vec![],
         };
         let text = result.render();
         assert_document(&text);
         assert!(text.contains(">Pause: done for 2 domains (web1, web2)</p>"), "{text}");
+        let asked = SelectionResult {
+            label: "Shut down".into(),
+            effect: Effect::AskedToShutDown,
+            ..result.clone()
+        };
+        let text = asked.render();
+        assert!(text.contains("2 domains have been asked to shut down (web1, web2)"), "{text}");
+        assert!(!text.contains("done"), "{text}");
         result.failed = vec![("db".into(), HOSTILE.into())];
         let text = result.render();
         assert_document(&text);

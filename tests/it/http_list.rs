@@ -113,6 +113,16 @@ fn an_operation_on_several_domains_asks_first_and_names_them() {
     assert!(failed.text().contains("web1: it is halted"), "{}", failed.text());
     assert!(daemon.domain("pv1").is_none());
 
+    let paused = daemon.create(&guest("pv3", ""));
+    assert_eq!(paused.code, 201);
+    let asked = send_form(&daemon, "/xend/selection", "op=shutdown&domain=pv2&domain=pv3");
+    assert_eq!(asked.code, 409);
+    assert!(asked.text().contains("1 domain has been asked to shut down (pv2)"), "{asked:?}");
+    assert!(asked.text().contains("pv3: it is paused"), "{asked:?}");
+    let running =
+        open_page(&daemon, "/xend/selection?op=unpause&domain=pv3&domain=Domain-0").text();
+    assert!(running.contains("Unpause 1 domain?") && running.contains("it is the host itself"));
+
     let unknown = send_form(&daemon, "/xend/selection", "op=rename&domain=pv2");
     assert!(unknown.code == 422 && unknown.text().contains("is not one of"), "{}", unknown.text());
     assert!(
@@ -120,7 +130,7 @@ fn an_operation_on_several_domains_asks_first_and_names_them() {
     );
     let none = send_form(&daemon, "/xend/selection", "op=pause");
     assert!(none.code == 422 && none.text().contains("No domain is selected"), "{none:?}");
-    assert!(none.text().contains(r#"href="/xend/domain">Back to the domains"#), "{none:?}");
+    assert!(none.text().contains(r#"href="/xend/domain">All domains"#), "{none:?}");
     let odd = send_form(&daemon, "/xend/selection", "op=pause&domain=%fc");
     assert!(odd.code == 422 && odd.text().contains("domain: it is not UTF-8"), "{odd:?}");
     // Programs have the operations of each domain.

@@ -55,6 +55,7 @@ mod login;
 mod multipart;
 mod natural_order;
 mod new_domain;
+mod obstacles;
 mod openapi;
 mod operation;
 mod operation_problem;

@@ -1,7 +1,7 @@
 //! Domains that were selected in the list, and an operation that is asked for them.
 
 use super::json::problem_kind::ProblemKind;
-use super::list_values::shown_state;
+use super::obstacles::{obstacle, state_in_words};
 use super::operation::{DomainStage, Operation};
 use super::operations::{managed, power};
 use super::params::{Params, bad_value, utf8};
@@ -106,12 +106,17 @@ impl Selection {
             let reason = "the account does not have the right".to_owned();
             return skipped(ProblemKind::NOT_PERMITTED, reason);
         }
-        match DomainStage::of(view) {
-            stage if self.operation.stages.contains(&stage) => Selected::Domain(view.clone()),
-            DomainStage::Dom0 => {
+        let stage = DomainStage::of(view);
+        let fits = self.operation.stages.contains(&stage);
+        match obstacle(self.operation.name, view) {
+            None if fits => Selected::Domain(view.clone()),
+            _ if !fits && stage == DomainStage::Dom0 => {
                 skipped(ProblemKind::PRIVILEGED, "it is the host itself".to_owned())
             }
-            _ => skipped(ProblemKind::WRONG_STATE, format!("it is {}", shown_state(view))),
+            reason => {
+                let reason = reason.unwrap_or_else(|| state_in_words(view));
+                skipped(ProblemKind::WRONG_STATE, reason)
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::core::snapshot::{DomainView, Snapshot};
 use crate::shape;
 use crate::wire::http::list_query::{ListQuery, PageOfDomains, ROWS};
 use crate::wire::http::list_values::{cpu_percent, memory_mib, shown_state, type_word, vcpu_count};
+use crate::wire::http::obstacles::obstacle;
 use crate::wire::http::operations::by_page::DOMAIN_OPERATIONS;
 use crate::wire::http::request::RequestInfo;
 use crate::wire::http::selected;
@@ -101,7 +102,7 @@ fn row(access: &Access, view: &DomainView, cpu: Option<f64>, now: SystemTime) ->
         letters: state_letters(view),
         state: shown_state(view).into_owned(),
         percent: view.progress.map(|progress| progress.percent()),
-        kind: type_word(view).to_owned(),
+        kind: if view.is_privileged() { "Domain-0" } else { type_word(view) }.to_owned(),
         vcpus: vcpu_count(view),
         cpu,
         uptime: uptime(view, now),
@@ -154,7 +155,9 @@ pub(super) fn actions(access: &Access, view: &DomainView, href: &str) -> Vec<Act
     let operation =
         |name: &&str| DOMAIN_OPERATIONS.iter().find(|operation| operation.name == *name);
     let operations = names.iter().filter_map(operation);
-    let offered = operations.filter(|operation| operation.is_offered_on(access, view));
+    let offered = operations.filter(|operation| {
+        obstacle(operation.name, view).is_none() && operation.is_offered_on(access, view)
+    });
     let confirm = format!("{href}/confirm");
     offered.map(|operation| action(operation, &confirm)).collect()
 }

@@ -2,7 +2,6 @@
 
 use super::plain_form;
 use super::situation::{Situation, possible_words};
-use crate::core::model::SedfParams;
 use crate::core::snapshot::DomainView;
 use crate::wire::http::operation::{Operation, Param, ParamKind};
 use crate::wire::http::operations::guest::MAX_TIMEOUT;
@@ -53,13 +52,12 @@ fn field(
         FieldKind::Number { min, max } if *max == Some(*min) => Some(min.to_string()),
         _ => None,
     };
-    let initial =
-        || current(op, param.name, view, situation.sedf).unwrap_or_else(|| default(param));
+    let initial = || current(op, param.name, view, situation).unwrap_or_else(|| default(param));
     Field {
         name: param.name.to_owned(),
         label: plain_form::label(param.name),
         about: param.about.to_owned(),
-        unit: param.kind.unit(),
+        unit: plain_form::unit(param),
         kind: if single.is_some() { FieldKind::Fixed } else { kind },
         required: param.default.is_none(),
         value: single.unwrap_or_else(initial),
@@ -114,11 +112,15 @@ fn current(
     operation: &str,
     param: &str,
     view: &DomainView,
-    sedf: Option<&SedfParams>,
+    situation: &Situation<'_>,
 ) -> Option<String> {
     let config = &view.config;
     let value = match (operation, param) {
         ("mem_target_set", _) => config.memory.to_string(),
+        // Domain-0 has no limit until it is given one.
+        ("maxmem_set", _) if view.is_privileged() && config.maxmem > situation.host_memory => {
+            return None;
+        }
         ("maxmem_set", _) => config.maxmem.to_string(),
         ("set_vcpus", _) if view.facts.is_none() => config.vcpus.to_string(),
         ("set_vcpus", _) => config.vcpu_avail.count_ones().to_string(),
@@ -131,7 +133,7 @@ fn current(
             config.cpu_cap.to_string()
         }
         ("cpu_sedf_set", name) => {
-            let params = sedf?;
+            let params = situation.sedf?;
             match name {
                 "period" => params.period.as_nanos().to_string(),
                 "slice" => params.slice.as_nanos().to_string(),

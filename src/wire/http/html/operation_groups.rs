@@ -58,6 +58,9 @@ mod tests {
     use super::*;
     use crate::core::model::{DomName, DomainConfig, Scheduler, Uuid};
     use crate::core::rights::Access;
+    use crate::core::snapshot::fixtures;
+    use crate::shape::read_device;
+    use crate::sxp::{Limits, read_one};
     use xend_templates::FieldKind;
 
     #[test]
@@ -101,8 +104,49 @@ mod tests {
     }
 
     #[test]
-    fn no_field_has_a_single_choice() {
+    fn the_memory_of_the_host_has_no_limit_to_show() {
+        let mut config = DomainConfig::new(DomName::new("Domain-0").unwrap(), 64);
+        config.maxmem = 16_777_215;
+        let view = fixtures::running(0, config);
+        let groups = offered(&view, None);
+        let all = groups.iter().flat_map(|group| &group.operations);
+        let values: Vec<&str> = all
+            .filter(|operation| operation.op == "maxmem_set")
+            .flat_map(|operation| &operation.fields)
+            .map(|field| field.value.as_str())
+            .collect();
+        assert_eq!(values, [""]);
+        let mut ops = groups.iter().flat_map(|group| &group.operations).map(|it| it.op.as_str());
+        assert!(ops.all(|op| !op.starts_with("device_") && op != "rename"), "{groups:?}");
+    }
+
+    #[test]
+    fn classes_of_devices_are_those_that_the_domain_has() {
         let config = DomainConfig::new(DomName::new("web1").unwrap(), 64);
+        let mut view = DomainView::defined(Uuid::from_u128(1), config.clone());
+        let has_devices = |view: &DomainView| {
+            let groups = offered(view, None);
+            let all = groups.into_iter().flat_map(|group| group.operations);
+            let detach =
+                |operation: &xend_templates::OperationForm| operation.op == "device_destroy";
+            all.into_iter().find(detach).map(|operation| operation.fields[0].clone())
+        };
+        assert_eq!(has_devices(&view), None);
+        let tree = read_one(b"(vif (bridge xenbr0))", &Limits::DEFAULT).unwrap();
+        let mut config = config;
+        config.devices.push(read_device(&tree).unwrap().unwrap());
+        view = DomainView::defined(Uuid::from_u128(1), config);
+        let class = has_devices(&view).unwrap();
+        assert_eq!((class.kind, class.value.as_str()), (FieldKind::Fixed, "vif"));
+    }
+
+    #[test]
+    fn no_field_has_a_single_choice() {
+        let mut config = DomainConfig::new(DomName::new("web1").unwrap(), 64);
+        for text in ["(vif (bridge xenbr0))", "(vbd (uname phy:/dev/vg0/a) (dev xvda) (mode w))"] {
+            let tree = read_one(text.as_bytes(), &Limits::DEFAULT).unwrap();
+            config.devices.push(read_device(&tree).unwrap().unwrap());
+        }
         let view = DomainView::defined(Uuid::from_u128(1), config);
         let access = Access::operator();
         let situation =

@@ -7,6 +7,7 @@ use crate::core::rights::OpKind;
 use crate::core::snapshot::DomainView;
 use crate::shape::{self, TreeSink};
 use crate::sxp::Sxp;
+use crate::wire::http::obstacles::can_be_cancelled;
 use crate::wire::http::operation::Operation;
 use crate::wire::http::path::{self, DOMAIN_PAGES, LOGOUT_PATH, decode, encode_segment};
 use crate::wire::http::request::RequestInfo;
@@ -153,7 +154,7 @@ pub(crate) fn progress(view: &DomainView) -> Option<OperationProgress> {
         operation: progress.what.to_owned(),
         percent: progress.percent(),
         amount: units::part_of(bytes(progress.done), bytes(progress.total)),
-        can_be_cancelled: !matches!(progress.what, "Restoring" | "Dumping"),
+        can_be_cancelled: can_be_cancelled(progress.what),
     })
 }
 

@@ -9,7 +9,7 @@ pub(crate) fn form_of(operation: &Operation) -> OperationForm {
         name: param.name.to_owned(),
         label: label(param.name),
         about: param.about.to_owned(),
-        unit: param.kind.unit(),
+        unit: unit(param),
         kind: kind_of(param),
         required: param.default.is_none(),
         value: String::new(),
@@ -21,6 +21,12 @@ pub(crate) fn form_of(operation: &Operation) -> OperationForm {
         danger: operation.data_loss.is_some(),
         fields: operation.params.iter().map(field).collect(),
     }
+}
+
+/// The unit of a parameter's field; empty if the label says it.
+pub(super) fn unit(param: &Param) -> String {
+    let unit = param.kind.unit();
+    if unit.eq_ignore_ascii_case(&label(param.name)) { String::new() } else { unit }
 }
 
 /// The type of a parameter's field.

@@ -2,9 +2,10 @@
 
 use super::parts::{domain_link, frame};
 use crate::wire::http::operation::Operation;
+use crate::wire::http::operations::power::SHUTDOWN;
 use crate::wire::http::request::RequestInfo;
 use crate::wire::http::selected::{NotDone, PATH, Selected};
-use xend_templates::{SelectionPage, SelectionResult, SkippedDomain};
+use xend_templates::{Effect, SelectionPage, SelectionResult, SkippedDomain};
 
 /// The question before.
 pub(crate) fn question(
@@ -43,6 +44,11 @@ pub(crate) fn results(
     let mut page = SelectionResult {
         frame: frame(request),
         label: operation.label.to_owned(),
+        effect: if operation.name == SHUTDOWN.name {
+            Effect::AskedToShutDown
+        } else {
+            Effect::Done
+        },
         done: Vec::new(),
         failed: Vec::new(),
     };

@@ -1,9 +1,9 @@
 //! What a domain can do now, and what decides about it.
 
-use crate::core::lifecycle::{State, Transition};
 use crate::core::model::{GuestKind, Scheduler, SedfParams};
 use crate::core::rights::Access;
 use crate::core::snapshot::DomainView;
+use crate::wire::http::obstacles::{can_be_detached, obstacle};
 
 /// What decides about operations beside the domain itself.
 pub(super) struct Situation<'a> {
@@ -16,19 +16,9 @@ pub(super) struct Situation<'a> {
     pub(super) host_memory: u64,
 }
 
-/// Whether the domain's state allows the operation, and there is something to choose.
+/// Whether the domain can do it now, and there is something to choose.
 pub(super) fn is_possible(op: &str, view: &DomainView, scheduler: Option<Scheduler>) -> bool {
-    let state = view.state();
-    match op {
-        "unpause" => state == State::Paused,
-        "destroy" => state.after(Transition::Destroy).is_some(),
-        "reset" => view.facts.is_some() && state.after(Transition::Destroy).is_some(),
-        "suspend" => view.managed() && state == State::Running,
-        "cancel" => view.progress.is_some(),
-        "pause" | "shutdown" | "save" | "migrate" | "sysrq" | "send_trigger" | "agent_version"
-        | "agent_features" | "set_password" | "inject_file" | "reset_network" => {
-            state == State::Running
-        }
+    let has_choice = match op {
         // A guest with one VCPU uses it.
         "set_vcpus" => view.facts.is_none() || view.config.vcpus > 1,
         "domain_sched_credit_set" | "domain_sched_credit_get" => {
@@ -38,8 +28,10 @@ pub(super) fn is_possible(op: &str, view: &DomainView, scheduler: Option<Schedul
             scheduler == Some(Scheduler::Credit2)
         }
         "cpu_sedf_set" | "cpu_sedf_get" => scheduler == Some(Scheduler::Sedf),
+        "devices" => !view.config.devices.is_empty(),
         _ => true,
-    }
+    };
+    has_choice && obstacle(op, view).is_none()
 }
 
 /// The words of a parameter that make sense for the domain.
@@ -53,6 +45,10 @@ pub(super) fn possible_words<'a>(
         ("send_trigger", word) => is_hvm || word == "nmi",
         // `xm save` alone sent it, and waited for the guest.
         ("shutdown", "suspend") => false,
+        ("device_destroy", class) => {
+            view.config.devices.iter().any(|one| can_be_detached(one) && one.class() == class)
+        }
+        ("devices", class) => view.config.devices.iter().any(|one| one.class() == class),
         _ => true,
     };
     words.iter().filter(fits).copied().collect()
