@@ -50,12 +50,13 @@ terminal.focus();
 // Tab belongs to the guest: without another key, nobody could leave the terminal with a keyboard.
 terminal.attachCustomKeyEventHandler((event) => {
   if (event.key !== "Escape" || !event.shiftKey) return true;
-  document.getElementById("terminal-leave").focus();
+  leave.focus();
   return false;
 });
 
 let socket;
-keepConnected(place, state, (opened) => {
+const leave = document.getElementById("terminal-leave");
+keepConnected(place, state, leave, (opened) => {
   socket = opened;
   // The daemon begins with the earlier output.
   socket.addEventListener("open", () => terminal.reset());

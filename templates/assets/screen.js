@@ -13,7 +13,8 @@ const fit = document.getElementById("screen-fit");
 for (const part of document.querySelectorAll("[data-screen]")) part.hidden = false;
 
 let rfb;
-keepConnected(place, document.getElementById("screen-state"), (socket) => {
+const leave = document.getElementById("screen-leave");
+keepConnected(place, document.getElementById("screen-state"), leave, (socket) => {
   rfb = new RFB(place, socket);
   rfb.scaleViewport = fit.checked;
   rfb.addEventListener("connect", () => rfb.focus());
@@ -28,7 +29,7 @@ place.addEventListener(
     event.stopPropagation();
     // The guest will not see that it is let go.
     for (const [keysym, code] of SHIFT_KEYS) rfb.sendKey(keysym, code, false);
-    document.getElementById("screen-leave").focus();
+    leave.focus();
   },
   { capture: true },
 );

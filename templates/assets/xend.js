@@ -105,6 +105,8 @@ function update(page) {
 }
 
 async function readPage() {
+  // A console is not read: what it shows has a connection of its own.
+  if (!document.querySelector("[data-live]")) return;
   const url = new URL(location.href);
   // A page of the list without the lines for scripts of 2006.
   if (domainList() && !url.searchParams.has("page")) url.searchParams.set("page", 1);
@@ -193,6 +195,7 @@ function showConnection(text, lost) {
 function handleEvent(event) {
   lastEventId = event.lastEventId;
   const { domain, kind } = JSON.parse(event.data).event;
+  if (kind === "renamed") document.dispatchEvent(new Event("renamed"));
   if (!domainList() || !domain) return scheduleRead();
   // The effect of an operation is an event of its own.
   if (kind === "done" || kind === "failed") return;

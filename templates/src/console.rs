@@ -13,6 +13,8 @@ pub struct ConsolePage {
     /// The query of `/xend/events` for the script.
     pub follow: String,
     pub domain: Link,
+    /// The domain's UUID, by which the terminal is connected to it.
+    pub uuid: String,
     /// The end of the console log.
     pub text: String,
     /// Whether the user may press `SysRq` keys.
@@ -29,8 +31,8 @@ impl ConsolePage {
         };
         let body = html! {
             (self.bar())
-            div #terminal data-terminal data-domain=(self.domain.name)
-                data-socket={ (self.domain.href) "/console" } hidden {}
+            div #terminal data-terminal data-domain=(self.domain.name) data-uuid=(self.uuid)
+                data-page="console" data-socket={ "/xend/domain/" (self.uuid) "/console" } hidden {}
             pre.console.whole #console data-live="always" tabindex="0" aria-label=(title) {
                 "\n" (self.text)
             }
@@ -86,10 +88,13 @@ mod tests {
             frame: frame(&["xend", "domain", "x", "console"]),
             follow: "?figures=1".into(),
             domain: Link::new(HOSTILE, "/xend/domain/x"),
+            uuid: "0d7a".into(),
             text: HOSTILE.into(),
             may_press_sysrq: true,
         };
-        assert_document(&page.render());
+        let text = page.render();
+        assert_document(&text);
+        assert!(text.contains(r#"data-socket="/xend/domain/0d7a/console""#), "{text}");
         let page = ConsolePage { may_press_sysrq: false, ..page };
         assert!(!page.render().contains("sysrq"));
     }

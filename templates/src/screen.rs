@@ -9,7 +9,11 @@ use maud::html;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScreenPage {
     pub frame: Frame,
+    /// The query of `/xend/events` for the script.
+    pub follow: String,
     pub domain: Link,
+    /// The domain's UUID, by which the screen is connected to it.
+    pub uuid: String,
     /// The address of the VNC server: `127.0.0.1:5900`.
     pub address: String,
 }
@@ -26,8 +30,8 @@ impl ScreenPage {
                 button #screen-full type="button" { "Full screen" }
                 label { input #screen-fit type="checkbox" checked; " Fit to the page" }
             }
-            div #screen data-screen data-domain=(self.domain.name)
-                data-socket={ (self.domain.href) "/screen" } hidden {}
+            div #screen data-screen data-domain=(self.domain.name) data-uuid=(self.uuid)
+                data-page="screen" data-socket={ "/xend/domain/" (self.uuid) "/screen" } hidden {}
             p {
                 "For VNC viewers on the host, the screen is at " code { (self.address) } "."
             }
@@ -39,7 +43,12 @@ impl ScreenPage {
                 }
             }
         };
-        Layout { head: Some(head), ..Layout::new(&title, &self.frame, body) }.render()
+        Layout {
+            follow: Some(&self.follow),
+            head: Some(head),
+            ..Layout::new(&title, &self.frame, body)
+        }
+        .render()
     }
 }
 
@@ -52,12 +61,14 @@ mod tests {
     fn the_page_is_escaped_and_has_the_screens_socket_and_address() {
         let page = ScreenPage {
             frame: frame(&["xend", "domain", "x", "screen"]),
+            follow: "?domain=0d7a".into(),
             domain: Link::new(HOSTILE, "/xend/domain/x"),
+            uuid: "0d7a".into(),
             address: "127.0.0.1:5901".into(),
         };
         let page = page.render();
         assert_document(&page);
-        assert!(page.contains(r#"data-socket="/xend/domain/x/screen""#), "{page}");
+        assert!(page.contains(r#"data-socket="/xend/domain/0d7a/screen""#), "{page}");
         assert!(page.contains("<code>127.0.0.1:5901</code>"), "{page}");
     }
 }

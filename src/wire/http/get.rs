@@ -14,7 +14,7 @@ use super::operations::by_page::DOMAIN_OPERATIONS;
 use super::operations::vcpus::VCPUINFO;
 use super::query_by_get::no_json;
 use super::request::RequestInfo;
-use super::response::{self, Content, download, ok};
+use super::response::{self, Content, download, ok, respond};
 use super::screen_socket::ScreenViewer;
 use super::viewer_socket::{self, Viewed};
 use super::{answer, config_text, events, host, html, post};
@@ -28,8 +28,8 @@ use crate::shape::{self, Sink, SxpSink};
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
-use axum::http::header::{SEC_WEBSOCKET_KEY, UPGRADE};
+use axum::http::header::{SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use std::sync::Arc;
 use xend_templates::{ASSETS, ASSETS_VERSION};
@@ -146,6 +146,7 @@ pub(super) async fn console(
     let view = http.view(&request.caller);
     let follow = events::follow_query(&http, &view, request.format);
     let domain = find_domain(&view, &request, "console").await?;
+    let follow = format!("{follow}&domain={}", domain.uuid);
     let uuid = DomainRef::new(domain.uuid.to_string());
     let text = view.console(&uuid).await.map_err(failed(&request, "console"))?;
     if is_page_wanted(&request) {
@@ -170,11 +171,13 @@ pub(super) async fn screen(
         return open_viewer::<ScreenViewer>(&http, &request, upgrade).await;
     }
     let view = http.view(&request.caller);
+    let follow = events::follow_query(&http, &view, request.format);
     let domain = find_domain(&view, &request, "screen").await?;
+    let follow = format!("{follow}&domain={}", domain.uuid);
     let uuid = DomainRef::new(domain.uuid.to_string());
     let address = view.screen_address(&uuid).map_err(failed(&request, "screen"))?;
     if is_page_wanted(&request) {
-        let page = ok(Content::Html(html::text::screen(&request, &domain, &address)));
+        let page = ok(Content::Html(html::text::screen(&request, follow, &domain, &address)));
         return Ok(response::with_data_images(page));
     }
     Ok(ok(Content::Text(address.into())))
@@ -184,12 +187,25 @@ fn wants_websocket(headers: &HeaderMap) -> bool {
     headers.contains_key(UPGRADE) && headers.contains_key(SEC_WEBSOCKET_KEY)
 }
 
+/// `426`, for a client with another version of the protocol (RFC 6455, 4.4).
+fn websocket_version() -> Response {
+    let text = "The WebSocket cannot be opened: version 13 is expected\n";
+    let mut response = respond(426, "Upgrade Required", Content::Text(text.into()));
+    let headers = response.headers_mut();
+    headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    response
+}
+
 async fn open_viewer<V: Viewed>(
     http: &Http,
     request: &RequestInfo,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Answer {
     let upgrade = upgrade.map_err(|refusal| {
+        if matches!(refusal, WebSocketUpgradeRejection::InvalidWebSocketVersionHeader(_)) {
+            return websocket_version();
+        }
         let reason = format!("The WebSocket cannot be opened: {refusal}");
         malformed_request(request, &reason)
     })?;

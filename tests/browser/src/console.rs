@@ -40,7 +40,7 @@ pub async fn use_terminal(browser: &Browser, daemon: &Daemon) -> Result<()> {
 
     browser.fill("#sysrq-key", "115").await?;
     browser.click(".terminal-bar form button").await?;
-    browser.says("#toasts", "sysrq").await?;
+    browser.says("#toasts", "Send Magic SysRq").await?;
     browser.click("#terminal-break").await?;
     type_line(browser, "echo typed after the break").await?;
     shows(browser, "typed after the break").await?;
@@ -54,7 +54,12 @@ pub async fn use_terminal(browser: &Browser, daemon: &Daemon) -> Result<()> {
     daemon.done("/xend/domain/term", &[("op", "start")]).await?;
     browser.says("#terminal-state", "Connected").await?;
     shows(browser, "term login: ").await?;
-    daemon.done("/xend/domain/term", &[("op", "destroy")]).await?;
-    daemon.done("/xend/domain/term", &[("op", "delete")]).await?;
+    daemon.done("/xend/domain/term", &[("op", "rename"), ("name", "line")]).await?;
+    browser.until("location.pathname === '/xend/domain/line/console'").await?;
+    browser.says("#terminal-state", "Connected").await?;
+    daemon.done("/xend/domain/line", &[("op", "destroy")]).await?;
+    daemon.done("/xend/domain/line", &[("op", "delete")]).await?;
+    browser.says("#terminal-state", "The domain has been removed").await?;
+    browser.says("#terminal-leave", "All domains").await?;
     browser.no_errors().await
 }

@@ -27,12 +27,31 @@ pub(crate) fn console(
     text: String,
     may_press_sysrq: bool,
 ) -> String {
-    let domain = domain_link(domain);
-    ConsolePage { frame: frame(request), follow, domain, text, may_press_sysrq }.render()
+    ConsolePage {
+        frame: frame(request),
+        follow,
+        domain: domain_link(domain),
+        uuid: domain.uuid.to_string(),
+        text,
+        may_press_sysrq,
+    }
+    .render()
 }
 
-/// A guest's screen, which is at this address.
-pub(crate) fn screen(request: &RequestInfo, domain: &DomainView, address: &str) -> String {
-    let domain = domain_link(domain);
-    ScreenPage { frame: frame(request), domain, address: address.to_owned() }.render()
+/// A guest's screen, which is at this address. `follow` is the query of `/xend/events` for its
+/// script.
+pub(crate) fn screen(
+    request: &RequestInfo,
+    follow: String,
+    domain: &DomainView,
+    address: &str,
+) -> String {
+    ScreenPage {
+        frame: frame(request),
+        follow,
+        domain: domain_link(domain),
+        uuid: domain.uuid.to_string(),
+        address: address.to_owned(),
+    }
+    .render()
 }
