@@ -99,10 +99,10 @@ impl UploadForm {
                 summary { "Upload" }
                 p { (self.about) }
                 form method="post" action=(self.href) enctype="multipart/form-data" {
-                    label { "name" small { "What the image is called" }
+                    label { "Name" small { "What the image is called" }
                         input type="text" name="name" autocomplete="off";
                     }
-                    label { "file" small { "The file with the image" }
+                    label { "File" small { "The file with the image" }
                         input type="file" name="file" required;
                     }
                     button type="submit" { "Upload" }

@@ -60,10 +60,13 @@ impl ErrorPage {
 
 /// Links back to the page before, and to the list of domains.
 fn back_links(back: &Link) -> Markup {
+    let is_list = back.href.trim_end_matches('/') == "/xend/domain";
     html! {
         p.actions {
-            a.button href=(back.href) { "Back to " (back.name) }
-            " "
+            @if !is_list {
+                a.button href=(back.href) { "Back to " (back.name) }
+                " "
+            }
             a.button href="/xend/domain" { "All domains" }
         }
     }
@@ -96,6 +99,9 @@ mod tests {
         assert_document(&with_next);
         assert_form(forms(&with_next)[0], "/xend/domain", &["restore"], &[]);
         page.next = None;
+        let to_list =
+            MessagePage { back: Link::new("all domains", "/xend/domain"), ..page.clone() };
+        assert_eq!(to_list.render().matches("<a class=\"button\"").count(), 1);
         let page = page.render();
         assert_document(&page);
         assert!(page.contains(">Paused pv1.</p>"), "{page}");

@@ -247,7 +247,7 @@ async fn a_user_does_what_the_account_allows() {
     // A page that asks before data is lost asks nobody who may not.
     let confirm = "/xend/domain/one.web/confirm?op=delete";
     let refusal = host.get(confirm, &format!("{STEVE}{BROWSER}"));
-    assert!(refusal.text().contains("delete needs the right create on one.web"), "{refusal:?}");
+    assert!(refusal.text().contains("Delete needs the right create on one.web"), "{refusal:?}");
     for (target, reason) in [
         ("/xend/new", "new needs the right create"),
         ("/xend/node", "the host needs the right host-facts"),
@@ -271,7 +271,12 @@ async fn a_user_does_what_the_account_allows() {
             .contains(&target)
             || target == "/xend/vnet/1";
         assert_eq!(page.code, if is_of_xend { 500 } else { 403 }, "{target}: {page:?}");
-        assert!(page.text().contains("can give the account this"), "{page:?}");
+        let can_be_given = reason.contains("needs the right");
+        let hint = page.text().contains("can give the account this");
+        assert_eq!(hint, can_be_given, "{target}: {page:?}");
+        let needed = reason.split_once(" needs ").map(|(_, right)| format!("needs {right}"));
+        let needed = needed.unwrap_or_else(|| "is for operators of the host".to_owned());
+        assert!(page.text().contains(&format!("This page {needed}")), "{page:?}");
     }
     let config = encoded("(vm (name one.new) (memory 64) (image (linux (kernel /boot/vmlinuz))))");
     for form in [format!("op=create&config={config}"), format!("op=new&config={config}")] {

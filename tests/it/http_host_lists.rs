@@ -234,7 +234,7 @@ fn tasks_are_a_page_for_browsers_alone() {
         parsed(&get(daemon, "/xend/task", ""))[0]["state"] == "succeeded"
     });
     let page = open(&daemon, "/xend/task").text();
-    assert!(page.contains(">pause</a>") && page.contains("succeeded"), "{page}");
+    assert!(page.contains(">Pause</a>") && page.contains("succeeded"), "{page}");
     let plain = ask(
         &Listener::Tcp(daemon.tcp),
         b"GET /xend/task HTTP/1.1\r\nHost: localhost\r\nUser-Agent: curl/8\r\nAccept: */*\r\n\r\n",
@@ -247,7 +247,7 @@ fn tasks_are_a_page_for_browsers_alone() {
     let own = open(&daemon, task);
     assert_eq!(own.code, 200, "{own:?}");
     let text = own.text();
-    assert!(text.contains("<h1>Task pause web1</h1>") && text.contains("succeeded"), "{text}");
+    assert!(text.contains("<h1>Task: Pause web1</h1>") && text.contains("succeeded"), "{text}");
     assert!(text.contains(r#"<a href="/xend/domain/web1">web1</a>"#), "{text}");
     assert_eq!(parsed(&get(&daemon, task, ""))["state"], "succeeded");
     let missing = open(&daemon, "/xend/task/1");

@@ -117,7 +117,7 @@ fn an_image_that_does_not_exist_cannot_be_cloned() {
     assert_eq!((answer.code, &parsed(&answer)["code"]), (404, &json!("no_such_object")));
     assert_eq!(send(&daemon, &path, "op=clone&name=ghost").code, 404);
     let asked = open(&daemon, &format!("{path}/confirm?op=delete"));
-    assert!(asked.code == 404 && asked.text().contains(&format!(r#"href="{path}">Back"#)));
+    assert!(asked.code == 404 && asked.text().contains(&format!(r#"href="{PAGE}">Back"#)));
     assert!(images(&daemon).is_empty());
 }
 

@@ -251,7 +251,7 @@ fn a_domain_page_shows_its_history() {
     daemon.post("/xend/domain/pv1", "op=unpause");
     daemon.post("/xend/domain/pv1", "op=set_vcpus&vcpus=99");
     let page = browse(&daemon, "/xend/domain/pv1", "").text();
-    for part in ["<td>create</td>", "<td>paused → running</td>", "failed</span> set_vcpus: "] {
+    for part in ["<td>Create</td>", "<td>paused → running</td>", "failed</span> Set VCPUs: "] {
         assert!(page.contains(part), "{part} in {page}");
     }
     assert!(page.contains(r#"max="2""#), "number fields have bounds: {page}");

@@ -67,6 +67,7 @@ mod http_restart;
 mod http_screen;
 mod http_support;
 mod http_uploads;
+mod http_words;
 mod killed;
 mod legacy_support;
 mod libxl_messages;

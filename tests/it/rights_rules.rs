@@ -367,10 +367,10 @@ async fn a_rename_moves_rights_as_documented() {
     // Users rename domains to names that they have.
     rename(&by_name, "web1", "web2").await.unwrap();
     let refused = rename(&by_name, "web2", "mail").await;
-    assert_eq!(beyond(refused), "name: the account cannot give the name mail");
+    assert_eq!(beyond(refused), "name: the account cannot use the name mail");
     // A right by UUID is none to a name.
     let refused = rename(&by_uuid, "web2", "web3").await;
-    assert_eq!(beyond(refused), "name: the account cannot give the name web3");
+    assert_eq!(beyond(refused), "name: the account cannot use the name web3");
     rename(&operator(), "web2", "mail").await.unwrap();
     assert_eq!((sees(&by_name), sees(&by_uuid)), (vec![], vec!["mail".to_owned()]));
     // A right to a name counts from the moment that a domain has it.

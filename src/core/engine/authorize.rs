@@ -194,5 +194,5 @@ fn check_rename(access: &Access, view: &DomainView, name: &DomName) -> Result<()
     if is_own && wins_nothing && still_counts {
         return Ok(());
     }
-    Err(Error::BeyondLimits(format!("name: the account cannot give the name {name}")))
+    Err(Error::BeyondLimits(format!("name: the account cannot use the name {name}")))
 }

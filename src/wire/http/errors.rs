@@ -106,6 +106,9 @@ pub(super) fn truly_refused(request: &RequestInfo, refusal: &Problem, hint: &str
     let text = refusal.detail();
     let content = match request.format {
         Format::Sxp => sxp_error(text),
+        Format::Html { .. } if refusal.status == 404 => {
+            Content::Html(html::message::missing(request, refusal.title(), text, hint))
+        }
         Format::Html { .. } => {
             Content::Html(html::message::error(request, refusal.title(), text, hint))
         }
@@ -127,11 +130,15 @@ pub(super) fn operation_failed(request: &RequestInfo, op: &str, error: &Error) -
     }
     let hint = hint_on(op, error, request.caller.is_operator());
     let content = match request.format {
-        Format::Html { .. } if matches!(error, Error::NotPermitted { .. }) => {
-            Content::Html(html::message::not_permitted(request, &message, hint))
-        }
         Format::Html { .. } => {
-            Content::Html(html::message::error(request, &format!("{op} failed"), &message, hint))
+            let said = html::fault::text(request, op, error);
+            Content::Html(if matches!(error, Error::NotPermitted { .. }) {
+                html::message::not_permitted(request, &said, hint)
+            } else if matches!(error, Error::NoSuchObject { .. }) {
+                html::message::not_found(request, &said)
+            } else {
+                html::message::error(request, &html::fault::title(request, op), &said, hint)
+            })
         }
         Format::Sxp | Format::Json => sxp_error(&message),
     };

@@ -11,6 +11,8 @@ pub(super) fn hint_on(op: &str, error: &Error, is_operator: bool) -> &'static st
         {
             "It may have been restored before: see the list of domains."
         }
+        // It is the guest that has none.
+        Error::Unsupported(_) if op == "screen" => "",
         _ => hint(error, is_operator),
     }
 }
@@ -18,6 +20,8 @@ pub(super) fn hint_on(op: &str, error: &Error, is_operator: bool) -> &'static st
 /// Advice on a failure. Users of accounts do not see the host's pages.
 pub(super) fn hint(error: &Error, is_operator: bool) -> &'static str {
     match error {
+        // No account has what is for operators alone.
+        Error::NotPermitted { right: None, .. } => "",
         Error::NotPermitted { .. } => "An operator of the host can give the account this right.",
         Error::BeyondLimits(_) if is_operator => {
             "xend-file-dirs in xend-config.sxp has the directories of such files."

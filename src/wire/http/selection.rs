@@ -91,7 +91,7 @@ async fn perform_all(http: &Http, request: &RequestInfo, selection: Selection) -
             Selected::Domain(view) => {
                 let done = perform_one(http, request, operation, &view).await;
                 let not_done = |error: Error| NotDone {
-                    reason: error.to_string(),
+                    reason: html::fault::plain(&error),
                     kind: ProblemKind::of(&error),
                 };
                 (view.name().to_string(), done.map_err(not_done))

@@ -78,7 +78,7 @@ pub async fn perform_all(browser: &Browser, daemon: &Daemon) -> Result<()> {
         (
             "inject_file",
             vec![("file", text("etc/motd")), ("contents", text("Welcome"))],
-            "Invalid value for file",
+            "Invalid value for File",
         ),
         ("set_password", vec![("password", text(PASSWORD)), ("user", text("a b"))], "user"),
     ];

@@ -80,7 +80,8 @@ impl Filter {
     /// Whether a text of the event has what is wanted.
     fn is_in(&self, event: &Event) -> bool {
         let entry = history::entry(event);
-        let texts = [&event.name, &entry.text, &entry.caller];
+        let shown = history::shown(event).text;
+        let texts = [&event.name, &entry.text, &shown, &entry.caller];
         texts.into_iter().any(|text| text.to_lowercase().contains(&self.wanted))
     }
 }
@@ -135,7 +136,7 @@ fn json(event: &Event) -> JournalEvent {
 }
 
 fn row(event: &Event, snapshot: &Snapshot) -> Vec<Cell> {
-    let entry = history::entry(event);
+    let entry = history::shown(event);
     let domain = event.uuid.and_then(|uuid| snapshot.by_uuid(&uuid));
     vec![
         Cell::Moment(entry.at),

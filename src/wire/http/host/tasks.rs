@@ -4,6 +4,7 @@ use super::listing::list_page;
 use crate::core::model::{DomName, Uuid};
 use crate::core::snapshot::{DomainView, Snapshot};
 use crate::wire::http::html::parts::{action, domain_link, domain_path, moment, progress};
+use crate::wire::http::operations::by_page::label_of;
 use crate::wire::http::operations::save::CANCEL;
 use crate::wire::http::request::RequestInfo;
 use crate::wire::http::tasks::Task;
@@ -87,7 +88,7 @@ pub(crate) fn task_page(
     let ended = own.ended.as_ref().map(|ended| moment(ended.at));
     let under_way = view.filter(|_| own.is_transfer && own.ended.is_none());
     let row = vec![
-        Cell::Text(task.op.to_owned()),
+        Cell::Text(label_of(task.op)),
         view.map_or_else(|| Cell::Text(name.to_owned()), |view| Cell::Link(domain_link(view))),
         Cell::State(task.state.to_owned()),
         task.progress_percent.map_or_else(|| Cell::Text(String::new()), share),
@@ -111,7 +112,7 @@ pub(crate) fn task_page(
         facts: problem.into_iter().chain(answer).collect(),
         tables: vec![table],
         links: vec![Link::new("All tasks", "/xend/task")],
-        ..list_page(request, &format!("Task {} {name}", task.op), "")
+        ..list_page(request, &format!("Task: {} {name}", label_of(task.op)), "")
     }
 }
 
@@ -126,10 +127,11 @@ fn begun_by_programs(snapshot: &Snapshot, tasks: &[(Uuid, Task)]) -> Table {
         let task = own.to_json(*id, snapshot);
         let name = task.domain.unwrap_or_default();
         let view = snapshot.by_name(&DomName::adopted(name));
-        let percent = task.progress_percent.map(|percent| format!("{percent} %"));
+        let percent = task.progress_percent.filter(|_| own.ended.is_none());
+        let percent = percent.map(|percent| format!("{percent} %"));
         let problem = task.problem.map(|problem| problem.detail().to_owned());
         vec![
-            Cell::Link(Link::new(task.op, format!("/xend/task/{}", task.id))),
+            Cell::Link(Link::new(label_of(task.op), format!("/xend/task/{}", task.id))),
             view.map_or_else(|| Cell::Text(name.to_owned()), |view| Cell::Link(domain_link(view))),
             Cell::State(task.state.to_owned()),
             Cell::Text(problem.or(percent).unwrap_or_default()),

@@ -76,7 +76,7 @@ pub(crate) fn page(request: &RequestInfo, view: &DomainView, details: &Details) 
         console: details.console.as_ref().map(|text| last_lines(&String::from_utf8_lossy(text))),
         has_screen: view.screen_address().is_some() && may_use_screen,
         spans: Span::ALL.map(|span| span.name().to_owned()).to_vec(),
-        history: details.history.iter().map(|event| history::entry(event)).collect(),
+        history: details.history.iter().map(|event| history::shown(event)).collect(),
         operations: groups(view, &situation),
         config_text: config_text::print(view.definition.as_ref().unwrap_or(&view.config)),
         href,

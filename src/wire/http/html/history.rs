@@ -4,8 +4,20 @@ use super::parts::moment;
 use crate::core::journal::{Event, EventKind};
 use crate::core::lifecycle::State;
 use crate::shape;
+use crate::wire::http::operations::by_page::label_of;
 use xend_templates::HistoryEntry;
 
+/// An event, with its operation as pages call it.
+pub(crate) fn shown(event: &Event) -> HistoryEntry {
+    let text = match &event.what {
+        EventKind::Done { op, .. } => label_of(op),
+        EventKind::Failed { op, error, .. } => format!("{}: {error}", label_of(op)),
+        _ => return entry(event),
+    };
+    HistoryEntry { text, ..entry(event) }
+}
+
+/// An event, with its operation as programs call it.
 pub(crate) fn entry(event: &Event) -> HistoryEntry {
     let (text, caller, failed) = match &event.what {
         EventKind::Appeared(State::Halted) => ("Defined".to_owned(), "", false),

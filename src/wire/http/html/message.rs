@@ -2,6 +2,7 @@
 
 use super::parts::{device_name, frame, page_link};
 use crate::core::rights::OpKind;
+use crate::wire::http::operations::by_page::operation_on;
 use crate::wire::http::operations::save::RESTORE;
 use crate::wire::http::params::Params;
 use crate::wire::http::request::RequestInfo;
@@ -9,21 +10,22 @@ use xend_templates::{ErrorPage, Field, Link, MessagePage, OperationForm, TargetF
 
 /// The page after an operation that has no result. `params` are those of the request.
 pub(crate) fn done(request: &RequestInfo, op: &str, params: &Params) -> String {
-    // After these the domain is not on the host, or has another name.
+    // After these what the page was about is not there, or has another name.
     let back = match op {
-        "destroy" | "rename" | "save" | "migrate" => {
-            Link::new("all domains", format!("{}/xend/domain/", request.origin))
-        }
+        "destroy" | "rename" | "save" | "migrate" | "delete" => list_link(request),
         _ => page_link(request),
     };
-    let file = match op {
-        "save" | "dump" => params.text("file").ok().flatten(),
-        _ => None,
-    };
     let mut message = effect(request, op);
-    if let Some(file) = &file {
+    let file = match op {
+        "save" | "dump" => params.text("file"),
+        _ => Ok(None),
+    };
+    if let Ok(Some(file)) = &file {
         message.extend([" The file is ", file, "."]);
+    } else if op == "save" && file.is_err() {
+        message.push_str(" The name of the file is not UTF-8, so that no page can restore it.");
     }
+    let file = file.ok().flatten();
     let next = file.filter(|_| op == "save").and_then(|file| restore(request, &file));
     let title = "Done".to_owned();
     MessagePage { frame: frame(request), title, message, next, back }.render()
@@ -81,7 +83,13 @@ fn effect(request: &RequestInfo, op: &str) -> String {
         ("set_password", _) => format!("The password has been set in domain {name}."),
         ("inject_file", _) => format!("The file has been written in domain {name}."),
         ("reset_network", _) => format!("Domain {name} has applied its network settings."),
-        _ => format!("Done: {op} on domain {name}."),
+        _ => {
+            let label = operation_on(&request.path, op).map_or(op, |operation| operation.label);
+            match name {
+                "" => format!("Done: {label}."),
+                name => format!("Done: {label} on domain {name}."),
+            }
+        }
     }
 }
 
@@ -133,14 +141,46 @@ pub(crate) fn not_permitted(request: &RequestInfo, message: &str, hint: &str) ->
 }
 
 pub(crate) fn not_found(request: &RequestInfo, message: &str) -> String {
+    missing(request, "Not found", message, "It may have been removed or renamed.")
+}
+
+/// The page about something that is not there: no link leads back to it.
+pub(crate) fn missing(request: &RequestInfo, title: &str, message: &str, hint: &str) -> String {
     ErrorPage {
         frame: frame(request),
-        title: "Not found".to_owned(),
+        title: title.to_owned(),
         message: message.to_owned(),
-        hint: "It may have been removed or renamed.".to_owned(),
-        back: Some(other_page(request)),
+        hint: hint.to_owned(),
+        back: Some(match list_of(request) {
+            Some((name, path, kind)) if request.access().may(kind) => Link::new(name, path),
+            _ => other_page(request),
+        }),
     }
     .render()
+}
+
+/// The lists of what has pages of its own: what they are called, their paths, and what they need.
+const LISTS: [(&str, &str, OpKind); 5] = [
+    ("the virtual networks", "/xend/vnet", OpKind::ShowVnets),
+    ("the storage", "/xend/node/storage", OpKind::ShowStorage),
+    ("the tasks", "/xend/task", OpKind::ListDomains),
+    ("the saved domains", "/xend/saved", OpKind::ReadSavedConfig),
+    ("new domain", "/xend/new", OpKind::CreateDomain),
+];
+
+/// The list that the page's object is in; `None` for a domain.
+fn list_of(request: &RequestInfo) -> Option<(&'static str, &'static str, OpKind)> {
+    let is_in = |path: &str| request.path.starts_with(path);
+    LISTS.into_iter().find(|(_, path, _)| is_in(path))
+}
+
+/// A link to the list that the page's object is in.
+fn list_link(request: &RequestInfo) -> Link {
+    let (name, path) = match list_of(request) {
+        Some((name, path, _)) => (name, path),
+        None => ("all domains", "/xend/domain"),
+    };
+    Link::new(name, path)
 }
 
 /// A link to a page that every caller who sees it may open.

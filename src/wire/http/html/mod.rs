@@ -7,6 +7,7 @@ mod devices;
 pub(super) mod directory;
 pub(super) mod domain;
 pub(super) mod domain_list;
+pub(super) mod fault;
 mod forms;
 pub(super) mod history;
 pub(super) mod login;

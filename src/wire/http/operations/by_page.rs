@@ -64,9 +64,11 @@ pub(crate) static VNET_LIST_OPERATIONS: [&Operation; 1] = [&vnet::CREATE];
 
 pub(crate) static VNET_OPERATIONS: [&Operation; 1] = [&vnet::DELETE];
 
-/// The path of the first page that has an operation with this name.
-pub(crate) fn path_of(op: &str) -> Option<&'static str> {
-    let pages: [(&str, &[&Operation]); 9] = [
+/// A page: its path, and its operations.
+type Entry = (&'static str, &'static [&'static Operation]);
+
+fn pages() -> [Entry; 9] {
+    [
         ("/xend/domain", &DOMAIN_LIST_OPERATIONS),
         ("/xend/domain/NAME", &DOMAIN_OPERATIONS),
         ("/xend/node", &NODE_OPERATIONS),
@@ -76,7 +78,73 @@ pub(crate) fn path_of(op: &str) -> Option<&'static str> {
         ("/xend/saved", &SAVED_OPERATIONS),
         ("/xend/vnet", &VNET_LIST_OPERATIONS),
         ("/xend/vnet/ID", &VNET_OPERATIONS),
-    ];
+    ]
+}
+
+/// The path of the first page that has an operation with this name.
+pub(crate) fn path_of(op: &str) -> Option<&'static str> {
     let has_it = |operations: &[&Operation]| operations.iter().any(|one| one.name == op);
-    pages.into_iter().find(|(_, operations)| has_it(operations)).map(|(path, _)| path)
+    pages().into_iter().find(|(_, operations)| has_it(operations)).map(|(path, _)| path)
+}
+
+/// The operation with this name on the page with this path, or on a page below it.
+pub(crate) fn operation_on(path: &str, op: &str) -> Option<&'static Operation> {
+    let path = path.trim_end_matches('/');
+    let is_it = |pattern: &str| match pattern.rsplit_once('/') {
+        Some((parent, "NAME" | "UUID" | "ID")) => {
+            path.strip_prefix(parent).is_some_and(|rest| rest.starts_with('/'))
+        }
+        _ => path == pattern,
+    };
+    let found = pages().into_iter().filter(|(pattern, _)| is_it(pattern));
+    found.flat_map(|(_, operations)| operations).copied().find(|one| one.name == op)
+}
+
+/// What the operation of events is called on pages: `mem_target_set` is "Set memory".
+pub(crate) fn label_of(op: &str) -> String {
+    // Operations of several pages have words of their own in events.
+    let known = match op {
+        "create" | "new" | "restore" => operation_on("/xend/domain", op),
+        _ => operation_on("/xend/domain/NAME", op),
+    };
+    let text = match op {
+        "saved delete" => "Delete saved domain",
+        "dmesg clear" => "Clear Xen messages",
+        "node shutdown" => "Shut down the host",
+        "node reboot" => "Reboot the host",
+        "vnet create" => "Create virtual network",
+        "vnet delete" => "Delete virtual network",
+        "vdi create" => "Create image",
+        "vdi set" => "Change image",
+        "vdi destroy" => "Delete image",
+        "device_plug" => "Attach device",
+        "receive" => "Receive",
+        _ => known.map_or(op, |operation| operation.label),
+    };
+    text.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_is_that_of_its_page() {
+        for (path, op, label) in [
+            ("/xend/domain/web1", "delete", Some("Delete")),
+            ("/xend/domain/web1/confirm", "destroy", Some("Destroy")),
+            ("/xend/domain", "create", Some("Create")),
+            ("/xend/node/storage", "create", Some("Create an image")),
+            ("/xend/node/storage/1", "resize", Some("Grow")),
+            ("/xend/node", "shutdown", Some("Shut down")),
+            ("/xend/selection", "selection", None),
+            ("/xend/domain/web1", "create", None),
+            ("/xend/domains/web1", "delete", None),
+        ] {
+            assert_eq!(operation_on(path, op).map(|one| one.label), label, "{path} {op}");
+        }
+        assert_eq!(label_of("mem_target_set"), "Set memory");
+        assert_eq!(label_of("saved delete"), "Delete saved domain");
+        assert_eq!(label_of("create"), "Create");
+    }
 }
