@@ -51,7 +51,7 @@
       edited.hidden = !isEdited();
       const update = form.querySelector("button[value=preview]");
       update.hidden = !isEdited();
-      update.textContent = "Make the S-expression of the fields again";
+      update.textContent = "Make the S-expression from the fields again";
     }
 
     // Fields that the type of guest or the choice of a disk leaves without a meaning.
@@ -59,6 +59,8 @@
       const type = form.elements.type.value;
       for (const label of form.querySelectorAll("[data-of]")) {
         label.hidden = !label.dataset.of.split(" ").includes(type);
+        // It is not sent either: nobody could empty it.
+        label.querySelector("input").disabled = label.hidden;
       }
       const disk = form.elements.disk.value;
       for (const part of form.querySelectorAll("[data-disk]")) part.hidden = part.dataset.disk !== disk;

@@ -125,7 +125,7 @@ impl CreatePage {
             input type="hidden" name="made" value=(self.made);
             p.hint {
                 "The fields make this configuration. It can be edited."
-                noscript { " Press “Update the S-expression” to make it of the fields again." }
+                noscript { " Press “Update the S-expression” to make it from the fields again." }
             }
         }
     }

@@ -46,6 +46,10 @@ pub struct CreateChoices {
     pub images: Vec<(String, String)>,
     /// The directory in which new images are made; `None` if the user cannot make any.
     pub storage: Option<String>,
+    /// The most VCPUs; `None` for no bound.
+    pub most_vcpus: Option<u64>,
+    /// The size of the largest new disk in GiB; `None` for no bound.
+    pub most_gib: Option<u64>,
 }
 
 /// The types of guests: value, label, and what they are for.
@@ -90,7 +94,7 @@ impl NewDomain {
     ) -> Markup {
         let wrong = Wrong(wrong, error);
         html! {
-            (self.guest(wrong))
+            (self.guest(choices, wrong))
             (self.boot(wrong))
             (self.disks(choices, wrong))
             (self.network(choices, wrong))
@@ -110,7 +114,7 @@ impl NewDomain {
         }
     }
 
-    fn guest(&self, wrong: Wrong<'_>) -> Markup {
+    fn guest(&self, choices: &CreateChoices, wrong: Wrong<'_>) -> Markup {
         html! {
             fieldset {
                 legend { "Guest" }
@@ -126,8 +130,8 @@ impl NewDomain {
                     select name="type" { (form::options(TYPES, &self.kind)) }
                 }
                 div.pair {
-                    (number("memory", "Memory (MiB)", &self.memory, wrong))
-                    (number("vcpus", "VCPUs", &self.vcpus, wrong))
+                    (number("memory", "Memory (MiB)", &self.memory, None, wrong))
+                    (number("vcpus", "VCPUs", &self.vcpus, choices.most_vcpus, wrong))
                 }
             }
         }
@@ -180,7 +184,7 @@ impl NewDomain {
                 @if let Some(storage) = &choices.storage {
                     (self.disk("new", "A new image"))
                     div.below data-disk="new" {
-                        (number("size", "Size (GiB)", &self.size, wrong))
+                        (number("size", "Size (GiB)", &self.size, choices.most_gib, wrong))
                         p.hint {
                             "The image is made in " code { (storage) }
                             ". It takes space as the guest writes."
@@ -253,11 +257,11 @@ impl NewDomain {
     }
 }
 
-fn number(name: &str, label: &str, value: &str, wrong: Wrong<'_>) -> Markup {
+fn number(name: &str, label: &str, value: &str, max: Option<u64>, wrong: Wrong<'_>) -> Markup {
     html! {
         label {
             (label)
-            input type="number" name=(name) value=(value) min="1" inputmode="numeric"
+            input type="number" name=(name) value=(value) min="1" max=[max] inputmode="numeric"
                 aria-invalid=[wrong.is(name).then_some("true")]
                 aria-describedby=[wrong.describes(name)] autofocus[wrong.is(name)];
         }
@@ -288,6 +292,8 @@ mod tests {
             are_bridges_limited: false,
             images: vec![("file:/a.img".into(), "a (1 GiB)".into())],
             storage: Some("/storage".into()),
+            most_vcpus: Some(128),
+            most_gib: Some(16_384),
         }
     }
 

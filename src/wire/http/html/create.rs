@@ -1,17 +1,18 @@
 //! The page on which domains are created, the one that shows the progress of it, and the one that
 //! shows a new domain.
 
+use super::fault;
 use super::parts::frame;
 use crate::core::error::Error;
 use crate::core::lifecycle::State;
-use crate::core::model::{Invalid, Uuid};
+use crate::core::model::{Invalid, MAX_VCPUS, Uuid};
 use crate::core::snapshot::DomainView;
 use crate::wire::http::config_text::{self, ConfigTextError};
 use crate::wire::http::json::problem::Problem;
 use crate::wire::http::json::problem_kind::ProblemKind;
 use crate::wire::http::new_domain::choices::Choices;
 use crate::wire::http::new_domain::creation::{Creation, Progress, Step};
-use crate::wire::http::new_domain::fields::{Fields, PATH};
+use crate::wire::http::new_domain::fields::{Fields, MOST_GIB, PATH};
 use crate::wire::http::operations::power::UNPAUSE;
 use crate::wire::http::operations::save::RESTORE;
 use crate::wire::http::path::domain_path;
@@ -44,7 +45,7 @@ pub(crate) struct Failure {
 impl Failure {
     /// An error that is in no field.
     pub(crate) fn of(error: &Error, hint: &str) -> Self {
-        let message = error.to_string();
+        let message = fault::plain(error);
         let is_of_name = matches!(error, Error::NameTaken { .. } | Error::NameIsIdentifier { .. });
         let field = is_of_name.then(|| "name".to_owned());
         let shown = CreateError { message, hint: hint.to_owned(), position: None, field };
@@ -60,7 +61,8 @@ impl Failure {
     pub(crate) fn in_field(refusal: &Invalid) -> Self {
         let field = refusal.parameter().map(str::to_owned);
         let hint = "Change the field and try again.".to_owned();
-        let shown = CreateError { message: refusal.to_string(), hint, position: None, field };
+        let message = refusal.to_string().replace("Invalid VM Name: ", "");
+        let shown = CreateError { message, hint, position: None, field };
         Self { shown, status: Problem::from(refusal.clone()).status }
     }
 
@@ -121,6 +123,8 @@ pub(crate) fn page(
             are_bridges_limited: *are_bridges_limited,
             images: images.iter().map(|it| (it.uname.clone(), it.label.clone())).collect(),
             storage: storage.map(|dir| dir.display().to_string()),
+            most_vcpus: Some(MAX_VCPUS.into()),
+            most_gib: Some(MOST_GIB),
         },
         text: form.text.to_owned(),
         made: made.to_owned(),

@@ -1,7 +1,7 @@
 //! The fields of the form, and the configuration that they make.
 
 use super::choices::Choices;
-use crate::core::model::{DomName, Invalid, Uuid, parse_uuid};
+use crate::core::model::{DomName, Invalid, MAX_VCPUS, Uuid, parse_uuid};
 use crate::sxp::{Sxp, pretty};
 use crate::wire::http::params::{Params, bad_value};
 use bstr::ByteSlice as _;
@@ -17,7 +17,7 @@ const WIDTH: usize = 60;
 const PYGRUB: &str = "/usr/bin/pygrub";
 
 /// The largest new disk in GiB: the largest file on ext4.
-const MOST_GIB: u64 = 16 << 10;
+pub(in crate::wire::http) const MOST_GIB: u64 = 16 << 10;
 
 /// A type of guests.
 struct GuestType {
@@ -118,7 +118,9 @@ impl Fields {
         expect(!typed.name.is_empty(), "name", "it is empty, give the domain a name")?;
         DomName::new(&typed.name).map_err(|error| bad_value("name", error))?;
         expect(at_least_one(&typed.memory), "memory", "a whole number of MiB is expected")?;
-        expect(at_least_one(&typed.vcpus), "vcpus", "a whole number from 1 up is expected")?;
+        let vcpus = typed.vcpus.parse().is_ok_and(|count| (1..=MAX_VCPUS).contains(&count));
+        let expected = format!("a whole number from 1 to {MAX_VCPUS} is expected");
+        expect(vcpus, "vcpus", &expected)?;
         for (field, value) in
             [("kernel", &typed.kernel), ("ramdisk", &typed.ramdisk), ("iso", &typed.iso)]
         {
@@ -134,6 +136,18 @@ impl Fields {
             "kernel",
             "without a kernel the guest boots from its disk, give a kernel or a disk",
         )?;
+        let is_hvm = typed.kind == "hvm";
+        for (field, value) in
+            [("kernel", &typed.kernel), ("ramdisk", &typed.ramdisk), ("args", &typed.args)]
+        {
+            let what = "an HVM guest boots from its disk or an ISO image, leave this empty";
+            expect(!is_hvm || value.is_empty(), field, what)?;
+        }
+        let what = "only an HVM guest has an ISO image, leave this empty";
+        expect(is_hvm || typed.iso.is_empty(), "iso", what)?;
+        let has_medium = typed.disk != "none" || !typed.iso.is_empty();
+        let what = "an HVM guest boots from a disk or an ISO image, give one of the two";
+        expect(!is_hvm || has_medium, "disk", what)?;
         match typed.disk.as_str() {
             "new" => {
                 let size = typed.size.parse().is_ok_and(|size| (1..=MOST_GIB).contains(&size));

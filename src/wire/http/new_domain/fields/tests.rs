@@ -53,8 +53,7 @@ fn each_type_makes_a_valid_configuration() {
     assert!(pv.text(&choices()).contains("(uname phy:/dev/vg0/a)"));
 
     let hvm = fields(
-        "type=hvm&name=hvm1&memory=64&vcpus=1&iso=/images/a.iso&kernel=/not/used&disk=image\
-         &image=file:/images/a.img&bridge=xenbr0",
+        "type=hvm&name=hvm1&memory=64&vcpus=1&iso=/images/a.iso&disk=image&image=file:/images/a.img&bridge=xenbr0",
     );
     hvm.check(&choices()).unwrap();
     let made = config(&hvm);
@@ -72,7 +71,9 @@ fn a_form_that_nobody_filled_in_misses_name_and_kernel_alone() {
     for key in TYPE_KEYS {
         let mut fields = Fields::of_type(Some(key), &choices(), Uuid::from_u128(7));
         fields.typed.name = "web1".to_owned();
-        fields.typed.kernel = "/boot/vmlinuz".to_owned();
+        if key != "hvm" {
+            fields.typed.kernel = "/boot/vmlinuz".to_owned();
+        }
         fields.check(&choices()).unwrap();
         assert!(fields.typed.start && fields.typed.managed);
         config(&fields);
@@ -99,6 +100,11 @@ fn refusals_name_the_field() {
         ("disk=path&path=web1", "path"),
         ("type=pv&kernel=&disk=none", "kernel"),
         ("type=hvm&iso=a.iso", "iso"),
+        ("iso=/images/a.iso", "iso"),
+        ("vcpus=1000", "vcpus"),
+        ("type=hvm&disk=path&path=/dev/vg0/a", "kernel"),
+        ("type=hvm&kernel=&disk=path&path=/dev/vg0/a", "args"),
+        ("type=hvm&kernel=&args=&disk=none", "disk"),
     ] {
         let query = Params::from_form(PVH.as_bytes());
         let form = query.overridden_by(Params::from_form(form.as_bytes()));
