@@ -17,8 +17,8 @@ pub struct FleetStatus {
     pub host: String,
     /// This host's own UUID.
     pub uuid: Uuid,
-    /// Whether this host is in the fleet.
-    pub is_member: bool,
+    /// Whether this host is in the fleet; `None` while etcd does not answer.
+    pub is_member: Option<bool>,
     /// The servers of etcd.
     pub etcd: Vec<EtcdStatus>,
     /// The members, sorted by name.
@@ -81,7 +81,7 @@ impl FleetStatus {
             fleet: keys.cluster().to_string(),
             host: host.to_string(),
             uuid,
-            is_member: false,
+            is_member: None,
             etcd: Vec::new(),
             members: Vec::new(),
             problems: Vec::new(),
@@ -115,6 +115,7 @@ impl FleetStatus {
 
     fn judge(&mut self, keys: &Keys, host: &HostName, contents: Contents) {
         let fleet = keys.cluster();
+        self.is_member = Some(false);
         let Some(schema) = contents.schema else {
             let advice = "xend fleet init on its first host";
             self.problems.push(Problem::new(format!("There is no fleet {fleet}"), advice));
@@ -175,7 +176,7 @@ impl FleetStatus {
                 ));
                 return;
             }
-            self.is_member = true;
+            self.is_member = Some(true);
         }
         if is_alive {
             return;

@@ -19,7 +19,11 @@ pub(super) fn text(status: &FleetStatus) -> String {
         text.push('\n');
     };
     let FleetStatus { fleet, host, uuid, is_member, etcd, members, problems } = status;
-    let membership = if *is_member { "a member" } else { "no member" };
+    let membership = match is_member {
+        Some(true) => "a member",
+        Some(false) => "no member",
+        None => "membership unknown",
+    };
     line(&format!("fleet  {fleet}"));
     line(&format!("host   {host} ({uuid}), {membership}"));
     for (number, server) in etcd.iter().enumerate() {
@@ -92,7 +96,7 @@ mod tests {
             fleet: "lab".to_owned(),
             host: "xen1".to_owned(),
             uuid: Uuid::nil(),
-            is_member: true,
+            is_member: Some(true),
             etcd: vec![
                 EtcdStatus {
                     endpoint: "http://a:1".to_owned(),

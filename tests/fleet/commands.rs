@@ -164,6 +164,7 @@ fn a_status_says_what_is_wrong_and_what_to_type() {
     let cut_off = Host::new("xen1", &format!("http://127.0.0.1:{dead}"));
     let status = cut_off.status();
     assert!(status["etcd"][0]["error"].is_string(), "{status}");
+    assert!(status["is_member"].is_null(), "{status}");
     assert!(status["problems"].to_string().contains("etcd cannot be reached"), "{status}");
     let error = cut_off.fleet(&["init"]).error();
     assert!(error.contains("etcd cannot be reached") && error.contains("refused"), "{error}");
