@@ -51,7 +51,7 @@
       edited.hidden = !isEdited();
       const update = form.querySelector("button[value=preview]");
       update.hidden = !isEdited();
-      update.textContent = "Make the S-expression from the fields again";
+      update.textContent = "Make it from the fields again";
     }
 
     // Fields that the type of guest or the choice of a disk leaves without a meaning.
