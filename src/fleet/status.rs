@@ -190,8 +190,8 @@ impl FleetStatus {
             Problem::new(
                 format!("{name} is silent: it is off, cut off from etcd, or its xend does not run"),
                 format!(
-                    "look at {name}: its domains may run; there, xend fleet status says more, and \
-                     systemctl start xend starts xend"
+                    "look at {name}: its domains may still be running; there, xend fleet status \
+                     says more, and systemctl start xend starts xend"
                 ),
             )
         };

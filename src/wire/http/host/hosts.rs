@@ -102,7 +102,8 @@ fn write(sink: &mut SxpSink, fleet: &FleetView, is_detailed: bool, now: Instant)
 /// What the page says of its figures.
 fn about(age: Age) -> String {
     age.warning().unwrap_or_else(|| {
-        "The hosts of this host's fleet. The domains of a silent host may run.".to_owned()
+        "The hosts of this host's fleet. The domains of a silent host may still be running."
+            .to_owned()
     })
 }
 
