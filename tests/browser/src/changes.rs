@@ -58,7 +58,7 @@ pub async fn by_others(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.run("window.same = true").await?;
     daemon.done("/xend/domain/web2", &[("op", "unpause")]).await?;
     browser.until("document.querySelector('#state .badge').textContent === 'running'").await?;
-    browser.until("document.querySelector('#history').textContent.includes('unpause')").await?;
+    browser.until("document.querySelector('#history').textContent.includes('Unpause')").await?;
     daemon.done("/xend/domain/web2", &[("op", "set_vcpus"), ("vcpus", "1")]).await?;
     browser.until("document.querySelector('#facts').textContent.includes('1 of 2 online')").await?;
     browser.until("document.querySelector('#guest').textContent.includes('Debian')").await?;

@@ -71,7 +71,7 @@ async fn filter_lists(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.fill("input[name=q]", OWN).await?;
     browser.click(".filter button").await?;
     browser.until("location.search.includes('kind=operations')").await?;
-    browser.says("#events", "pause").await?;
+    browser.says("#events", "Pause").await?;
     browser.open(&daemon.url("/xend/node/log")).await?;
     browser.fill("select[name=level]", "error").await?;
     browser.click(".filter button").await?;
@@ -121,7 +121,7 @@ pub async fn use_pages(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.open(&daemon.url("/xend/journal")).await?;
     browser.until("document.querySelector('.link-state').textContent === 'Live'").await?;
     daemon.done(&path, &[("op", "unpause")]).await?;
-    browser.says("#events tbody tr:nth-child(-n+3)", "unpause").await?;
+    browser.says("#events tbody tr:nth-child(-n+3)", "Unpause").await?;
     browser.open(&daemon.url("/xend/node/log")).await?;
     browser.click("button[aria-pressed]").await?;
     daemon.done(&path, &[("op", "sysrq"), ("key", "115")]).await?;

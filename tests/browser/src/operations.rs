@@ -80,7 +80,7 @@ pub async fn perform_all(browser: &Browser, daemon: &Daemon) -> Result<()> {
             vec![("file", text("etc/motd")), ("contents", text("Welcome"))],
             "Invalid value for File",
         ),
-        ("set_password", vec![("password", text(PASSWORD)), ("user", text("a b"))], "user"),
+        ("set_password", vec![("password", text(PASSWORD)), ("user", text("a b"))], "for User"),
     ];
     let mut offered = BTreeSet::new();
     for (op, fields, message) in &steps {
