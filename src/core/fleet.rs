@@ -28,14 +28,7 @@ impl FromStr for HostName {
     type Err = Invalid;
 
     fn from_str(name: &str) -> Result<Self, Invalid> {
-        if name.len() > Self::MAX_LEN || !is_segment(name) {
-            return Err(Invalid::new(format!(
-                "{name:?} is no name of a host: it has letters, digits and - . _, begins with a \
-                 letter or a digit, and has {} bytes at most",
-                Self::MAX_LEN
-            )));
-        }
-        Ok(Self(name.into()))
+        segment(name, "host", Self::MAX_LEN).map(Self)
     }
 }
 
@@ -45,10 +38,18 @@ impl fmt::Display for HostName {
     }
 }
 
-/// Whether a name can be a segment of a path and of a key, and needs no quotes in a shell.
-pub(crate) fn is_segment(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'))
+/// The name of a `what`, of `most` bytes at most. It can be a segment of a path and of a key, and
+/// needs no quotes in a shell.
+pub(crate) fn segment(name: &str, what: &str, most: usize) -> Result<Arc<str>, Invalid> {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    let begins_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if name.len() <= most && begins_well && name.chars().all(is_allowed) {
+        return Ok(name.into());
+    }
+    Err(Invalid::new(format!(
+        "{name:?} is no name of a {what}: it has letters, digits and - . _, begins with a letter \
+         or a digit, and has {most} bytes at most"
+    )))
 }
 
 /// Whether a host is heard of.

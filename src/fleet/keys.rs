@@ -8,7 +8,7 @@
 //! /xend/1/CLUSTER/token/DIGEST  a token by which one host may join
 //! ```
 
-use crate::core::fleet::{HostName, is_segment};
+use crate::core::fleet::{HostName, segment};
 use crate::core::model::{Invalid, Uuid};
 use blake2::{Blake2b256, Digest};
 use std::fmt;
@@ -41,14 +41,7 @@ impl FromStr for ClusterName {
     type Err = Invalid;
 
     fn from_str(name: &str) -> Result<Self, Invalid> {
-        if name.len() > Self::MAX_LEN || !is_segment(name) {
-            return Err(Invalid::new(format!(
-                "{name:?} is no name of a fleet: it has letters, digits and - . _, begins with a \
-                 letter or a digit, and has {} bytes at most",
-                Self::MAX_LEN
-            )));
-        }
-        Ok(Self(name.into()))
+        segment(name, "fleet", Self::MAX_LEN).map(Self)
     }
 }
 

@@ -134,7 +134,8 @@ impl FleetHost {
     /// The daemon takes part in the fleet.
     pub(crate) fn begin(&mut self) {
         let stopping = CancellationToken::new();
-        let (kv, keys) = (self.kv.clone(), self.keys.clone());
+        let kv = self.kv.clone();
+        let keys = self.keys.clone();
         let part = take_part(kv, keys, self.own.clone(), self.engine.clone(), stopping.clone());
         self.part = Some((stopping, tokio::spawn(part)));
     }

@@ -60,7 +60,8 @@ pub(super) async fn enter(seat: &Seat, ended: Ended, before: &mut Before) -> Mem
             Ok(membership) => {
                 before.has_entered = true;
                 if before.told.replace(Told::Member) != Some(Told::Member) {
-                    let (fleet, host) = (seat.keys.cluster(), &seat.own.name);
+                    let fleet = seat.keys.cluster();
+                    let host = &seat.own.name;
                     let epoch = membership.epoch;
                     info!(%fleet, %host, epoch, "This host takes part in the fleet");
                 }
@@ -124,7 +125,8 @@ impl Obstacle {
     }
 
     fn log(&self, seat: &Seat) {
-        let (fleet, host) = (seat.keys.cluster(), &seat.own.name);
+        let fleet = seat.keys.cluster();
+        let host = &seat.own.name;
         match self {
             Self::NotJoined => {
                 warn!(%host, "This host has not joined fleet {fleet}: type xend fleet join");

@@ -2,7 +2,8 @@ use super::*;
 use crate::fleet::kv::{Compare, KvEvent, Op};
 
 fn put(key: &str, value: &str) -> Txn {
-    let (key, value) = (key.to_owned(), value.as_bytes().to_vec());
+    let key = key.to_owned();
+    let value = value.as_bytes().to_vec();
     Txn { compares: vec![], ops: vec![Op::Put { key, value, lease: None }] }
 }
 
@@ -116,7 +117,8 @@ async fn a_watch_ends_with_an_error() {
 async fn all_leases_can_vanish() {
     let kv = MemoryKv::default();
     let lease = kv.grant(Duration::from_secs(15)).await.unwrap();
-    let (key, value) = ("/a".to_owned(), vec![]);
+    let key = "/a".to_owned();
+    let value = vec![];
     let ops = vec![Op::Put { key, value, lease: Some(lease) }];
     kv.commit(Txn { compares: vec![], ops }).await.unwrap();
     kv.keep_alive(lease).await.unwrap();
