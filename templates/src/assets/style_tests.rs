@@ -4,8 +4,9 @@ use super::ASSETS;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Classes that only values of the host have: states of domains and operations on them.
-const STATES: [&str; 5] = ["dumping", "dying", "migrating", "restoring", "crashed"];
+/// Classes that only values have: states of domains, operations on them, and hosts of a fleet.
+const STATES: [&str; 7] =
+    ["dumping", "dying", "migrating", "restoring", "crashed", "alive", "silent"];
 
 fn style() -> &'static str {
     ASSETS.iter().find(|asset| asset.name == "style.css").unwrap().text
