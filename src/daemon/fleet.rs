@@ -10,7 +10,9 @@ use xend::core::engine::Engine;
 use xend::core::fleet::HostName;
 use xend::core::model::Uuid;
 use xend::core::ports;
-use xend::fleet::{self, FleetReader, FleetSettings, Keys, Kv, OwnHost, take_part};
+use xend::fleet::{
+    self, FleetReader, FleetSettings, HostFacts, Keys, Kv, OwnHost, SCHEMAS, take_part,
+};
 
 /// The fleet, before the engine starts. etcd may be away: nothing waits for it here.
 pub(super) struct Fleet {
@@ -49,13 +51,16 @@ impl Fleet {
         let own = OwnHost {
             uuid,
             boot_id: boot_id().unwrap_or_else(|| engine.new_uuid()),
-            relocation: relocation(config, &self.settings.host),
-            fingerprint: None,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            hypervisor: info.hypervisor().to_owned(),
-            cpus: info.topology.cpus,
-            memory_mib: info.total_memory,
-            storages: self.settings.storages,
+            facts: HostFacts {
+                relocation: relocation(config, &self.settings.host),
+                fingerprint: None,
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                hypervisor: info.hypervisor().to_owned(),
+                cpus: info.topology.cpus,
+                memory_mib: info.total_memory,
+                storages: self.settings.storages,
+                schemas: Some(SCHEMAS),
+            },
             name: self.settings.host,
         };
         take_part(self.kv, self.keys, own, engine, stopping)

@@ -13,8 +13,8 @@ use xend::core::fleet::HostName;
 use xend::core::model::{DomainRef, Uuid};
 use xend::core::op::{Change, DomainOp};
 use xend::fleet::{
-    FleetReader, HostRecord, Keys, Kv, MemoryKv, Op, OwnHost, SchemaRecord, Txn, ViewRecord,
-    take_part,
+    FleetReader, HostFacts, HostRecord, Keys, Kv, MemoryKv, Op, OwnHost, SCHEMAS, SchemaRecord,
+    Txn, ViewRecord, take_part,
 };
 use xend::os::OsEntropy;
 
@@ -71,13 +71,16 @@ impl Lab {
             name,
             uuid: Uuid::from_u128(number),
             boot_id: Uuid::from_u128(0xb007),
-            relocation: Some("xen:8002".to_owned()),
-            fingerprint: None,
-            version: "0.1.0".to_owned(),
-            hypervisor: "sim".to_owned(),
-            cpus: 4,
-            memory_mib: 4096,
-            storages: vec!["nfs".to_owned(), "iscsi".to_owned(), "nfs".to_owned()],
+            facts: HostFacts {
+                relocation: Some("xen:8002".to_owned()),
+                version: "0.1.0".to_owned(),
+                hypervisor: "sim".to_owned(),
+                cpus: 4,
+                memory_mib: 4096,
+                storages: vec!["iscsi".to_owned(), "nfs".to_owned()],
+                schemas: Some(SCHEMAS),
+                ..HostFacts::default()
+            },
         };
         FleetHost { engine, kv, own, keys: self.keys.clone(), part: None, _dir: dir }
     }

@@ -104,7 +104,7 @@ async fn try_to_enter(
     }
     let epoch = record.epoch.saturating_add(u64::from(!is_same_boot));
     let boot_id = Some(seat.own.boot_id);
-    let renewed = HostRecord { epoch, boot_id, facts: seat.own.facts(), ..record.clone() };
+    let renewed = HostRecord { epoch, boot_id, facts: seat.own.facts.clone(), ..record.clone() };
     if renewed == record && ended == Ended::Changed {
         return Ok(Membership { epoch, revision: found.modified });
     }
