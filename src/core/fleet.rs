@@ -3,7 +3,6 @@
 use super::lifecycle::State;
 use super::model::{DomId, DomName, Invalid, Uuid};
 use rpds::RedBlackTreeMapSync;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -100,13 +99,14 @@ pub struct DomainSummary {
 }
 
 /// All hosts of a fleet and their domains at one moment, this host and its own domains among them.
+/// A copy shares both with the original.
 #[derive(Debug, Clone)]
 pub struct FleetView {
     /// The fleet's name.
     pub name: Arc<str>,
     /// This host.
     pub own: HostName,
-    pub members: BTreeMap<HostName, Member>,
+    pub members: RedBlackTreeMapSync<HostName, Member>,
     /// The domains by host and UUID, as their hosts have written them.
     pub domains: RedBlackTreeMapSync<(HostName, Uuid), Arc<DomainSummary>>,
     /// When etcd was last heard of: what is shown is as old as that at least.

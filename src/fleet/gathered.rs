@@ -9,7 +9,7 @@ use super::records::{HostRecord, Unreadable, ViewRecord};
 use crate::core::fleet::{DomainSummary, FleetView, HostName, Member, Presence};
 use crate::core::model::Uuid;
 use rpds::RedBlackTreeMapSync;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::{debug, warn};
@@ -19,13 +19,14 @@ const MAX_DOMAINS: usize = 1_000_000;
 /// The most strange keys that the log has.
 const MAX_STRANGE: usize = 100;
 
+type Members = RedBlackTreeMapSync<HostName, Member>;
 type Rows = RedBlackTreeMapSync<(HostName, Uuid), Arc<DomainSummary>>;
 
 /// What is known of a fleet.
 #[derive(Debug)]
 pub(super) struct Gathered {
     keys: Keys,
-    members: BTreeMap<HostName, Member>,
+    members: Members,
     alive: BTreeSet<HostName>,
     domains: Rows,
     /// Domains of hosts without a record: one that joins after its domains were seen, or one whose
@@ -42,7 +43,7 @@ impl Gathered {
     pub(super) fn new(keys: Keys) -> Self {
         Self {
             keys,
-            members: BTreeMap::new(),
+            members: Members::new_sync(),
             alive: BTreeSet::new(),
             domains: Rows::new_sync(),
             strays: Rows::new_sync(),
@@ -56,10 +57,9 @@ impl Gathered {
         let mut listed = Self { strange: self.strange, ..Self::new(self.keys) };
         listed.put_all(hosts);
         listed.put_all(alives);
-        for (host, member) in &mut listed.members {
-            let before = self.members.get(host).map(|member| member.presence);
-            if let (Presence::Silent { .. }, Some(before)) = (member.presence, before) {
-                member.presence = silent_after(before, now);
+        for (host, before) in &self.members {
+            if !listed.alive.contains(host) {
+                listed.set_presence(host, silent_after(before.presence, now));
             }
         }
         listed
@@ -88,9 +88,7 @@ impl Gathered {
                 Err(reason) => self.strange.value(&entry.key, &reason),
             },
             HostKey::Alive(host) => {
-                if let Some(member) = self.members.get_mut(&host) {
-                    member.presence = Presence::Alive;
-                }
+                self.set_presence(&host, Presence::Alive);
                 self.alive.insert(host);
             }
             HostKey::View(host, uuid) => match ViewRecord::decode(&entry.value) {
@@ -107,13 +105,13 @@ impl Gathered {
     fn delete(&mut self, key: &str, now: Instant) {
         match self.parse(key) {
             Some(HostKey::Host(host)) => {
-                self.members.remove(&host);
+                self.members.remove_mut(&host);
                 move_rows(&host, &mut self.domains, &mut self.strays);
             }
             Some(HostKey::Alive(host)) => {
                 self.alive.remove(&host);
-                if let Some(member) = self.members.get_mut(&host) {
-                    member.presence = silent_after(member.presence, now);
+                if let Some(member) = self.members.get(&host) {
+                    self.set_presence(&host, silent_after(member.presence, now));
                 }
             }
             Some(HostKey::View(host, uuid)) => self.remove_domain(host, uuid),
@@ -135,8 +133,15 @@ impl Gathered {
             Some(member) => member.presence,
             None => Presence::Silent { since: None },
         };
-        if self.members.insert(host.clone(), record.member(presence)).is_none() {
+        if !self.members.contains_key(host) {
             move_rows(host, &mut self.strays, &mut self.domains);
+        }
+        self.members.insert_mut(host.clone(), record.member(presence));
+    }
+
+    fn set_presence(&mut self, host: &HostName, presence: Presence) {
+        if let Some(member) = self.members.get_mut(host) {
+            member.presence = presence;
         }
     }
 
@@ -161,7 +166,7 @@ impl Gathered {
         self.strays.remove_mut(&key);
     }
 
-    /// What is shown.
+    /// What is shown. It shares hosts and domains, of which nothing is copied.
     pub(super) fn view(&self, own: &HostName, heard: Instant) -> FleetView {
         FleetView {
             name: self.keys.cluster().shared(),

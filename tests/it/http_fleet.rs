@@ -353,7 +353,7 @@ async fn a_thousand_domains_are_in_parts() {
         view.domains.insert_mut(key, Arc::new(domain));
     }
     for n in 10..210 {
-        view.members.insert(host_name(&format!("rack-{n}")), member(9, Presence::Alive));
+        view.members.insert_mut(host_name(&format!("rack-{n}")), member(9, Presence::Alive));
     }
     let host = FleetHost::of(view).await;
     for target in ["/xend/host/xen1", "/xend/host/xen1?page=3", "/xend/domain?host=all"] {

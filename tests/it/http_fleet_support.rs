@@ -8,7 +8,6 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use rpds::RedBlackTreeMapSync;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
@@ -91,7 +90,7 @@ pub(crate) fn fleet() -> FleetView {
     let now = Instant::now();
     let silent = |since| Presence::Silent { since };
     let minute_ago = now - Duration::from_secs(60);
-    let members = BTreeMap::from([
+    let members = RedBlackTreeMapSync::from_iter([
         (host_name("xen1"), member(1, Presence::Alive)),
         (host_name("xen2"), member(2, Presence::Alive)),
         (host_name("xen3"), member(3, silent(Some(minute_ago)))),

@@ -73,6 +73,21 @@ fn a_host_is_silent_since_its_lease_went() {
     assert_eq!(presence(&gathered, "d"), Presence::Silent { since: None });
 }
 
+/// It is published up to ten times a second, of any number of hosts.
+#[test]
+fn what_is_shown_is_not_copied_and_does_not_change() {
+    let mut gathered = Gathered::new(keys());
+    gathered.put_all(&[record("a"), record("b"), alive("a"), alive("b"), domain("a", 1, "web")]);
+    let view = || gathered.view(&host("a"), Instant::now());
+    let [first, second] = [view(), view()];
+    assert!(first.members.ptr_eq(&second.members) && first.domains.ptr_eq(&second.domains));
+    gathered.apply(deleted(&alive("b")), Instant::now());
+    gathered.apply(deleted(&record("a")), Instant::now());
+    assert_ne!(presence(&gathered, "b"), Presence::Alive);
+    assert_eq!((gathered.members.size(), first.members.size(), first.domains.size()), (1, 2, 1));
+    assert_eq!(first.members[&host("b")].presence, Presence::Alive);
+}
+
 #[test]
 fn domains_are_those_of_members() {
     let now = Instant::now();
@@ -108,7 +123,7 @@ fn what_makes_no_sense_is_left_out() {
     ];
     gathered.put_all(&strange);
     gathered.put_all(&[record("a"), domain("a", 1, "web")]);
-    assert_eq!(gathered.members.len(), 1);
+    assert_eq!(gathered.members.size(), 1);
     let view = gathered.view(&host("a"), now);
     let (_, summary) = view.domains_of(&host("a")).next().unwrap();
     assert_eq!((summary.name.as_str(), summary.state), ("web", State::Running));

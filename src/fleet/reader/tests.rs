@@ -61,13 +61,13 @@ async fn a_fleet_is_followed_while_it_is_read() {
     assert_eq!(lab.kv.watches(), 0, "nobody reads");
     let view = lab.view().await;
     assert_eq!((&*view.name, view.own.as_str()), ("lab", "a"));
-    assert_eq!((view.members.len(), view.domains.size()), (1, 1));
+    assert_eq!((view.members.size(), view.domains.size()), (1, 1));
     assert_eq!(view.members[&host("a")].presence, Presence::Alive);
     lab.join("b").await;
     lab.domain("b", 1).await;
     sleep(SOON).await;
     let view = lab.view().await;
-    assert_eq!((view.members.len(), view.domains.size(), lab.kv.watches()), (2, 2, 3));
+    assert_eq!((view.members.size(), view.domains.size(), lab.kv.watches()), (2, 2, 3));
     // It goes on a minute after the last read, and begins anew at the next one.
     sleep(Duration::from_secs(59)).await;
     assert_eq!(lab.kv.watches(), 3);

@@ -2,7 +2,7 @@
 
 use super::fleet::{Age, DOMAINS_PATH, Host, host_path, memory, read, sxp};
 use super::listing::{PAGE_PARAM, Part, empty_text, list_page, respond, text_field};
-use crate::core::fleet::{FleetView, Member, Presence};
+use crate::core::fleet::{FleetView, Presence};
 use crate::core::model::Invalid;
 use crate::shape::{Sink, SxpSink};
 use crate::wire::http::context::Http;
@@ -42,7 +42,7 @@ pub(crate) async fn get(
     let fleet = read(&http.view(&request.caller), &request).await?;
     let now = Instant::now();
     // A page counts the domains of the hosts on it.
-    let size = fleet.members.len() * 256 + fleet.domains.size();
+    let size = fleet.members.size() * 256 + fleet.domains.size();
     if request.format == Format::Sxp {
         let is_detailed = request.query.single("detail").is_ok_and(|detail| *detail == *b"1");
         let print = || sxp(|sink| write(sink, &fleet, is_detailed, now));
@@ -109,13 +109,13 @@ fn about(age: Age) -> String {
 
 /// The whole fleet in figures.
 fn facts(fleet: &FleetView, age: Age) -> Vec<Fact> {
-    let members = fleet.members.values();
-    let is_silent = |member: &&Member| member.presence != Presence::Alive;
-    let hosts = match members.clone().filter(is_silent).count() {
-        0 => members.len().to_string(),
-        silent => format!("{}, {silent} silent", members.len()),
+    let members = || fleet.members.values();
+    let total = fleet.members.size();
+    let hosts = match members().filter(|member| member.presence != Presence::Alive).count() {
+        0 => total.to_string(),
+        silent => format!("{total}, {silent} silent"),
     };
-    let mib = members.fold(0, |sum: u64, member| sum.saturating_add(member.memory_mib));
+    let mib = members().fold(0, |sum: u64, member| sum.saturating_add(member.memory_mib));
     vec![
         Fact::new("Fleet", &*fleet.name),
         Fact::new("Hosts", hosts),
