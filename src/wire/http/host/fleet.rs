@@ -222,6 +222,10 @@ pub(super) struct Domain<'a> {
 }
 
 impl Domain<'_> {
+    pub(super) fn name(&self) -> &str {
+        self.summary.name.as_str()
+    }
+
     pub(super) fn json(&self) -> FleetDomain {
         let Self { host, uuid, summary } = self;
         FleetDomain {

@@ -68,7 +68,7 @@ const SORTS: [(&str, &str); 6] = [
 
 impl Listed for Domain<'_> {
     fn name(&self) -> &str {
-        self.summary.name.as_str()
+        Self::name(self)
     }
 
     fn uuid(&self) -> Uuid {

@@ -1,7 +1,7 @@
 //! `GET /xend/host/NAME`: a host of the fleet and its domains.
 
 use super::fleet::{DOMAINS_PATH, Domain, HOSTS_PATH, Host, memory, read, sxp};
-use super::listing::{PAGE_PARAM, Part, empty_text, list_page, respond, text_field};
+use super::listing::{PAGE_PARAM, Search, list_page, respond};
 use crate::core::fleet::Presence;
 use crate::core::model::Invalid;
 use crate::shape::{Sink, SxpSink};
@@ -50,16 +50,12 @@ pub(crate) async fn get(
         return Ok(ok(http.engine().print(host.domains().count() * 256, print).await));
     }
     let failed = |invalid: Invalid| operation_failed(&request, "host", &invalid.into());
-    let part = Part::of(&request.query, PER_PAGE).map_err(failed)?;
-    let wanted = request.query.text("q").map_err(failed)?.unwrap_or_default();
+    let search = Search::of(&request.query, PER_PAGE).map_err(failed)?;
     let print = || {
-        let name = wanted.trim().to_lowercase();
-        let is_found =
-            |domain: &Domain<'_>| domain.summary.name.as_str().to_lowercase().contains(&name);
-        let mut found: Vec<Domain<'_>> = host.domains().filter(is_found).collect();
-        found.sort_by(|a, b| natural_order(a.summary.name.as_str(), b.summary.name.as_str()));
+        let mut found = search.by_name(host.domains(), Domain::name);
+        found.sort_by(|a, b| natural_order(a.name(), b.name()));
         let total = found.len();
-        let shown = part.select(found.into_iter());
+        let shown = search.select(found);
         let json = FleetHostDomains {
             host: host.json(),
             age_seconds: host.age.seconds,
@@ -69,12 +65,8 @@ pub(crate) async fn get(
         };
         respond(&request, &json, || ListPage {
             facts: facts(&host),
-            filter: vec![text_field("q", "Find", &wanted)],
-            tables: vec![Table {
-                pager: part.pager(&request, total),
-                empty: empty_text("domains", total, !name.is_empty()),
-                ..table(&shown)
-            }],
+            filter: vec![search.field()],
+            tables: vec![search.table(&request, "domains", total, table(&shown))],
             links: vec![
                 Link::new("All hosts", HOSTS_PATH),
                 Link::new("Domains of all hosts", DOMAINS_PATH),
@@ -98,7 +90,7 @@ fn no_such_host(request: &RequestInfo) -> Response {
 /// Writes `(host (name xen1) ... (domain (name web1) ...) ...)`, with the domains by their names.
 fn write(sink: &mut SxpSink, host: &Host<'_>) {
     let mut domains: Vec<Domain<'_>> = host.domains().collect();
-    domains.sort_by(|a, b| a.summary.name.as_str().cmp(b.summary.name.as_str()));
+    domains.sort_by(|a, b| a.name().cmp(b.name()));
     sink.begin_record("host");
     host.write_fields(sink);
     for domain in domains {

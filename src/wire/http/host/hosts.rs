@@ -1,7 +1,7 @@
 //! `GET /xend/host`: the hosts of the fleet.
 
 use super::fleet::{Age, DOMAINS_PATH, Host, host_path, memory, read, sxp};
-use super::listing::{PAGE_PARAM, Part, empty_text, list_page, respond, text_field};
+use super::listing::{PAGE_PARAM, Search, list_page, respond};
 use crate::core::fleet::{FleetView, Presence};
 use crate::core::model::Invalid;
 use crate::shape::{Sink, SxpSink};
@@ -50,14 +50,11 @@ pub(crate) async fn get(
     }
     let failed = |invalid: Invalid| operation_failed(&request, "host", &invalid.into());
     request.query.flag("detail").map_err(failed)?;
-    let part = Part::of(&request.query, PER_PAGE).map_err(failed)?;
-    let wanted = request.query.text("q").map_err(failed)?.unwrap_or_default();
+    let search = Search::of(&request.query, PER_PAGE).map_err(failed)?;
     let print = || {
-        let name = wanted.trim().to_lowercase();
-        let found = |host: &Host<'_>| host.name.as_str().to_lowercase().contains(&name);
-        let found: Vec<Host<'_>> = Host::all(&fleet, now).filter(found).collect();
+        let found = search.by_name(Host::all(&fleet, now), |host| host.name.as_str());
         let total = found.len();
-        let shown = part.select(found.into_iter());
+        let shown = search.select(found);
         let age = Age::of_fleet(&fleet, now);
         let json = FleetHosts {
             fleet: fleet.name.to_string(),
@@ -66,19 +63,12 @@ pub(crate) async fn get(
             total,
             hosts: shown.iter().map(Host::json).collect(),
         };
-        respond(&request, &json, || {
-            let table = Table {
-                pager: part.pager(&request, total),
-                empty: empty_text("hosts", total, !name.is_empty()),
-                ..table(&json.hosts)
-            };
-            ListPage {
-                facts: facts(&fleet, age),
-                filter: vec![text_field("q", "Find", &wanted)],
-                tables: vec![table],
-                links: vec![Link::new("Domains of all hosts", DOMAINS_PATH)],
-                ..list_page(&request, "Hosts", &about(age))
-            }
+        respond(&request, &json, || ListPage {
+            facts: facts(&fleet, age),
+            filter: vec![search.field()],
+            tables: vec![search.table(&request, "hosts", total, table(&json.hosts))],
+            links: vec![Link::new("Domains of all hosts", DOMAINS_PATH)],
+            ..list_page(&request, "Hosts", &about(age))
         })
     };
     Ok(http.engine().print(size, print).await)

@@ -1,5 +1,5 @@
-//! What the pages of lists share: a part of a long list, the links to the other parts, and the
-//! answer in the format that a request asks for.
+//! What the pages of lists share: a search, a part of a long list, the links to the other parts,
+//! and the answer in the format that a request asks for.
 
 use crate::core::model::Invalid;
 use crate::wire::http::answer::print;
@@ -11,7 +11,7 @@ use crate::wire::http::request::RequestInfo;
 use crate::wire::http::response::{Content, ok};
 use axum::response::Response;
 use serde::Serialize;
-use xend_templates::{FilterField, Link, ListPage, Pager, Paging};
+use xend_templates::{FilterField, Link, ListPage, Pager, Paging, Table};
 
 /// The most links in a cell of a table.
 pub(super) const MAX_LINKS: usize = 12;
@@ -117,6 +117,60 @@ impl Part {
     }
 }
 
+/// A search for a text, and the part of what is found that is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Search {
+    part: Part,
+    /// What somebody has typed.
+    text: String,
+}
+
+impl Search {
+    /// What a query asks for by `q` and `page`.
+    pub(super) fn of(query: &Params, per_page: usize) -> Result<Self, Invalid> {
+        let part = Part::of(query, per_page)?;
+        Ok(Self { part, text: query.text("q")?.unwrap_or_default() })
+    }
+
+    /// The text that is wanted; empty if all is.
+    pub(super) fn wanted(&self) -> &str {
+        self.text.trim()
+    }
+
+    /// The items with the text in their names, in whatever case.
+    pub(super) fn by_name<T>(
+        &self,
+        items: impl Iterator<Item = T>,
+        name: impl Fn(&T) -> &str,
+    ) -> Vec<T> {
+        let wanted = self.wanted().to_lowercase();
+        items.filter(|item| name(item).to_lowercase().contains(&wanted)).collect()
+    }
+
+    /// The part of what is found that is shown.
+    pub(super) fn select<T>(&self, found: Vec<T>) -> Vec<T> {
+        self.part.select(found.into_iter())
+    }
+
+    /// The field of the filter with what is wanted.
+    pub(super) fn field(&self) -> FilterField {
+        text_field("q", "Find", &self.text)
+    }
+
+    /// The table of what is shown, of `total` that are found: with links to the other parts, and
+    /// with what it says if it has no rows.
+    pub(super) fn table(
+        &self,
+        request: &RequestInfo,
+        what: &str,
+        total: usize,
+        table: Table,
+    ) -> Table {
+        let empty = empty_text(what, total, !self.wanted().is_empty());
+        Table { pager: self.part.pager(request, total), empty, ..table }
+    }
+}
+
 /// The first links of many, and the number of the others.
 pub(super) fn some_links(links: impl ExactSizeIterator<Item = Link>) -> (Vec<Link>, usize) {
     let more = links.len().saturating_sub(MAX_LINKS);
@@ -165,6 +219,22 @@ mod tests {
             let text = empty_text("images", 5, is_filtered);
             assert_eq!(text, "No images in this part of the list.");
         }
+    }
+
+    #[test]
+    fn a_search_finds_names_in_whatever_case() {
+        let search = |query: &str| Search::of(&Params::from_query(query), 2);
+        let names = ["Web1", "db", "WEB2", "web3"];
+        let found = |query: &str| {
+            let search = search(query).unwrap();
+            search.select(search.by_name(names.into_iter(), |name| name))
+        };
+        assert_eq!(found("q=+wEb+"), ["Web1", "WEB2"]);
+        assert_eq!(found("q=web&page=2"), ["web3"]);
+        assert_eq!(found("page=2"), ["WEB2", "web3"]);
+        assert_eq!(found("q=zzz"), [""; 0]);
+        assert_eq!(search("q=+wEb+").unwrap().field().value, " wEb ");
+        assert!(search("page=0").is_err() && search("q=a&q=b").is_err());
     }
 
     #[test]

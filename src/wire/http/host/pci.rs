@@ -1,6 +1,6 @@
 //! `GET /xend/node/pci`: the host's PCI functions, and the domains that have them.
 
-use super::listing::{PAGE_PARAM, Part, empty_text, list_page, respond, text_field};
+use super::listing::{PAGE_PARAM, Search, list_page, respond};
 use super::usage::of_pci_functions;
 use crate::core::model::PciFacts;
 use crate::core::snapshot::DomainView;
@@ -41,9 +41,7 @@ pub(crate) async fn get(
     let view = http.view(&request.caller);
     let failed = |error| operation_failed(&request, "pci", &error);
     let hardware = view.hardware().await.map_err(failed)?;
-    let part = Part::of(&request.query, PER_PAGE).map_err(|invalid| failed(invalid.into()))?;
-    let wanted = request.query.text("q").map_err(|invalid| failed(invalid.into()))?;
-    let wanted = wanted.unwrap_or_default();
+    let search = Search::of(&request.query, PER_PAGE).map_err(|invalid| failed(invalid.into()))?;
     let snapshot = view.snapshot();
     let print = || {
         let owners = of_pci_functions(&snapshot);
@@ -54,18 +52,14 @@ pub(crate) async fn get(
                 let owner = owners.get(&facts.address).copied();
                 (function(facts, owner), owner)
             })
-            .filter(|(function, _)| matches(function, wanted.trim()))
+            .filter(|(function, _)| matches(function, search.wanted()))
             .collect();
         let total = all.len();
-        let shown = part.select(all.into_iter());
+        let shown = search.select(all);
         let json: Vec<&HostPciFunction> = shown.iter().map(|(function, _)| function).collect();
         respond(&request, &json, || ListPage {
-            filter: vec![text_field("q", "Find", &wanted)],
-            tables: vec![Table {
-                pager: part.pager(&request, total),
-                empty: empty_text("PCI devices", total, !wanted.trim().is_empty()),
-                ..table(&shown)
-            }],
+            filter: vec![search.field()],
+            tables: vec![search.table(&request, "PCI devices", total, table(&shown))],
             ..list_page(
                 &request,
                 "PCI devices",

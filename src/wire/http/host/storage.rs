@@ -1,6 +1,6 @@
 //! `GET /xend/node/storage` and the pages below: disk images.
 
-use super::listing::{PAGE_PARAM, Part, empty_text, list_page, respond, some_links, text_field};
+use super::listing::{PAGE_PARAM, Search, list_page, respond, some_links};
 use super::usage::of_images;
 use crate::core::error::Error;
 use crate::core::inventory::Inventory;
@@ -69,18 +69,16 @@ pub(crate) async fn get(
     let view = http.view(&request.caller);
     let failed = |error| operation_failed(&request, "storage", &error);
     view.require(OpKind::ShowStorage, "storage").map_err(failed)?;
-    let part = Part::of(&request.query, PER_PAGE).map_err(|invalid| failed(invalid.into()))?;
-    let wanted = request.query.text("q").map_err(|invalid| failed(invalid.into()))?;
-    let wanted = wanted.unwrap_or_default();
+    let search = Search::of(&request.query, PER_PAGE).map_err(|invalid| failed(invalid.into()))?;
     // A storage that cannot be used hides no images.
     let storage = view.storage().await.ok();
     let inventory = view.inventory();
     let snapshot = view.snapshot();
     let select = || {
         let mut images: Vec<(&Arc<Item>, &Vdi)> =
-            inventory.vdis().filter(|(item, vdi)| matches(item, vdi, wanted.trim())).collect();
+            inventory.vdis().filter(|(item, vdi)| matches(item, vdi, search.wanted())).collect();
         images.sort_by_cached_key(|(item, _)| (name(item).to_lowercase(), item.uuid));
-        (images.len(), part.select(images.into_iter()))
+        (images.len(), search.select(images))
     };
     let count = inventory.items().count();
     let (total, shown) = http.engine().print(count * ITEM_BYTES, select).await;
@@ -94,16 +92,12 @@ pub(crate) async fn get(
         images: found.iter().map(image).collect(),
     };
     Ok(respond(&request, &json, || {
-        let table = Table {
-            pager: part.pager(&request, total),
-            empty: empty_text("images", total, !wanted.trim().is_empty()),
-            ..table(&request, &found)
-        };
+        let table = search.table(&request, "images", total, table(&request, &found));
         let access = request.access();
         let offered = STORAGE_OPERATIONS.iter().filter(|operation| operation.is_offered(&access));
         ListPage {
             facts: storage.as_ref().map(storage_facts).unwrap_or_default(),
-            filter: vec![text_field("q", "Find", &wanted)],
+            filter: vec![search.field()],
             tables: vec![table],
             forms: offered
                 .map(|operation| TargetForm {
