@@ -29,6 +29,9 @@ use xend::wire::http::Http;
 /// A name that a page must escape.
 pub(crate) const ODD_NAME: &str = r#"<b>"&' x"#;
 
+/// The headers of a client of S-expressions.
+pub(crate) const SXP: &str = "Accept: application/sxp\r\n";
+
 /// A fleet that never changes; `None` while etcd has said nothing.
 #[derive(Debug)]
 pub(crate) struct FixedFleet(Option<Arc<FleetView>>);
@@ -181,7 +184,7 @@ impl FleetHost {
 
     /// GET as a client of S-expressions.
     pub(crate) fn sxp(&self, target: &str) -> Answer {
-        self.ask("GET", target, "Accept: application/sxp\r\n")
+        self.ask("GET", target, SXP)
     }
 }
 

@@ -44,6 +44,7 @@ mod http_console;
 mod http_conversation;
 mod http_events;
 mod http_fleet;
+mod http_fleet_alone;
 mod http_fleet_support;
 mod http_guest;
 mod http_history;
