@@ -1,19 +1,22 @@
-//! `xend fleet`: makes, joins, leaves and shows the fleet of a host.
+//! `xend fleet`: makes, joins, leaves and shows the fleet of a host, and forgets hosts of it.
 
 mod status_text;
 
 use crate::cli::{FleetCommand, FleetHost};
 use crate::config::{Config, ConfigError, Environment};
 use crate::core::ports::{Clock as _, Entropy as _};
-use crate::fleet::{self, Candidate, FleetSettings, FleetStatus, JoinError, Joined, Keys, Left};
+use crate::fleet::{
+    self, Candidate, FleetSettings, FleetStatus, JoinError, Joined, Keys, Left, SilentHost,
+};
 use crate::os::{OsEntropy, SystemClock};
 use crate::parent_dir;
 use crate::store;
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::runtime::Builder;
+use tokio::task::spawn_blocking;
 use xend_password_prompt::{read_line, read_password};
 
 /// A command that failed.
@@ -34,6 +37,12 @@ pub enum FleetCommandError {
     /// The token cannot be read.
     #[error("Cannot read the token: {0}")]
     Token(io::Error),
+    /// Nobody has said that a host is to be forgotten.
+    #[error("{0} is not forgotten: give --yes, or answer on a terminal")]
+    Unconfirmed(String),
+    /// The answer cannot be read.
+    #[error("Cannot read the answer: {0}")]
+    Answer(io::Error),
     /// There is no runtime for the calls of etcd.
     #[error("Cannot start: {0}")]
     Runtime(io::Error),
@@ -128,6 +137,21 @@ async fn carry_out(
                  configuration."
             )
         }
+        FleetCommand::Forget { host: name, yes } => {
+            let silent = candidate.silent_host(name).await?;
+            if !yes {
+                confirm(&silent).await?;
+            }
+            let after = match candidate.forget(&silent, SystemClock.now()).await? {
+                Left::Fleet => "",
+                Left::LastOfFleet => " It was the last host: there is no such fleet any more.",
+            };
+            writeln!(
+                text,
+                "{name} is forgotten: the fleet {cluster} has it no more, nor its domains.{after} If \
+                 it was only cut off, they still run there, and it has to join again."
+            )
+        }
         FleetCommand::Status { json } => {
             let status = FleetStatus::of(kv, keys, host, uuid).await;
             let text = if *json { status_text::json(&status) } else { status_text::text(&status) };
@@ -137,6 +161,26 @@ async fn carry_out(
     // Writing to a text does not fail.
     written.ok();
     Ok(FleetOutput::done(text))
+}
+
+/// Asks on the terminal whether a host is to be forgotten.
+async fn confirm(host: &SilentHost) -> Result<(), FleetCommandError> {
+    let SilentHost { name, domains, .. } = host;
+    let unconfirmed = || FleetCommandError::Unconfirmed(name.to_string());
+    if !io::stdin().is_terminal() {
+        return Err(unconfirmed());
+    }
+    let question = format!(
+        "{name} is silent. If it is only cut off, its domains ({domains}) still run there, and the \
+         fleet will not show them: start none of them elsewhere.\nForget {name}? [y/N] "
+    );
+    io::stderr().write_all(question.as_bytes()).map_err(FleetCommandError::Answer)?;
+    // The connections to etcd live on meanwhile.
+    let answer = spawn_blocking(|| io::stdin().lines().next().unwrap_or(Ok(String::new())));
+    let answer = answer.await.map_err(io::Error::other).and_then(|line| line);
+    let answer = answer.map_err(FleetCommandError::Answer)?;
+    let is_yes = ["y", "yes"].contains(&answer.trim().to_lowercase().as_str());
+    if is_yes { Ok(()) } else { Err(unconfirmed()) }
 }
 
 /// What somebody types, without showing it, or the first line of standard input.

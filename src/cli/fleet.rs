@@ -1,6 +1,7 @@
 //! The command line of `xend fleet`.
 
 use crate::config::RunOptions;
+use crate::core::fleet::HostName;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -24,6 +25,14 @@ pub enum FleetCommand {
     },
     /// Leave the fleet. The last host takes the fleet with it
     Leave,
+    /// Remove a host from the fleet that is gone for good and cannot leave. It must be silent
+    Forget {
+        /// The name of the host in the fleet
+        host: HostName,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
     /// Tell how the fleet is, what is wrong, and what to do about it; fails if something is wrong
     Status {
         /// Print JSON
@@ -84,5 +93,16 @@ mod tests {
         {
             assert!(parse(line).is_err(), "{line}");
         }
+    }
+
+    #[test]
+    fn a_host_is_forgotten_by_its_name() {
+        let host: HostName = "xen1".parse().unwrap();
+        let wanted = |yes| FleetCommand::Forget { host: host.clone(), yes };
+        assert_eq!(parse("forget xen1").unwrap().1, wanted(false));
+        assert_eq!(parse("forget --yes xen1").unwrap().1, wanted(true));
+        let error = parse("forget a/b").unwrap_err().to_string();
+        assert!(error.contains("no name of a host"), "{error}");
+        assert!(parse("forget").is_err());
     }
 }

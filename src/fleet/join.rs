@@ -1,11 +1,15 @@
-//! Making, joining and leaving a fleet.
+//! Making, joining and leaving a fleet, and forgetting a host that cannot leave.
 //!
 //! Each is one transaction, and each writes `schema` again: its revision is that of the set of
 //! members, so that of two changes at a time one is done again with what the other has left.
 //! Whoever does not know whether a transaction was carried out reads, and finds it done or does it
 //! again.
 
-use super::keys::{Keys, TokenDigest};
+mod forget;
+
+pub use forget::SilentHost;
+
+use super::keys::{HostKey, Keys, TokenDigest};
 use super::kv::{Committed, Compare, Entry, Kv, KvError, Op, Txn};
 use super::records::{HostRecord, SCHEMAS, SchemaRecord};
 use crate::core::fleet::HostName;
@@ -20,7 +24,7 @@ const TRIES: usize = 5;
 /// The random bytes of a token.
 const TOKEN_BYTES: usize = 32;
 
-/// Why a host does not make, join or leave a fleet.
+/// Why a host does not make, join or leave a fleet, or forget another host.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JoinError {
     /// There is one already.
@@ -35,7 +39,7 @@ pub enum JoinError {
     /// Another host has the name.
     #[error(
         "The fleet has another host of the name {host}, with the UUID {uuid}: give this one another \
-         name by (xend-fleet-host NAME)"
+         name by (xend-fleet-host NAME), or type xend fleet forget {host} if that one is gone for good"
     )]
     NameTaken { host: HostName, uuid: Uuid },
     /// This host is a member by another name, or is a copy of that member.
@@ -50,6 +54,18 @@ pub enum JoinError {
          new one"
     )]
     BadToken,
+    /// A host to forget is the one that asks.
+    #[error("{0} is this host: xend fleet leave")]
+    ThisHost(HostName),
+    /// A host to forget is alive, or has just changed its record.
+    #[error("{0} is alive: xend fleet leave on {0}, or stop its xend first")]
+    NotSilent(HostName),
+    /// There is no such host to forget.
+    #[error("The fleet has no host {0}: xend fleet status lists its hosts")]
+    NoSuchHost(HostName),
+    /// A host is forgotten, and not all of its domains.
+    #[error("{host} is forgotten, but not all of its domains: type the command again ({error})")]
+    LeftOver { host: HostName, error: KvError },
     /// Another version speaks another protocol.
     #[error("The fleet needs schema {needs}, and this xend speaks {} to {}: update xend", SCHEMAS.min, SCHEMAS.max)]
     Schema { needs: u32 },
@@ -214,6 +230,7 @@ impl Candidate<'_> {
                 ],
                 ops: vec![
                     Op::Delete { key: token.key },
+                    Op::Delete { key: self.keys.forgotten(self.host) },
                     self.put_schema(schema.value),
                     put(host, own.clone()),
                 ],
@@ -236,16 +253,14 @@ impl Candidate<'_> {
             }
             let schema = self.schema(found.schema)?;
             let own = self.member(found.own)?;
-            let hosts = attempts.read(self.kv.list(&self.keys.hosts()).await)?;
             let mut ops = vec![
                 Op::Delete { key: own.key.clone() },
                 Op::Delete { key: self.keys.alive(self.host) },
                 Op::DeleteBelow { prefix: self.keys.views_of(self.host) },
             ];
-            if hosts.entries.iter().all(|entry| entry.key == own.key) {
+            if self.is_last(&own.key, &attempts).await? {
                 left = Left::LastOfFleet;
-                ops.push(Op::Delete { key: schema.key.clone() });
-                ops.push(Op::DeleteBelow { prefix: self.keys.tokens() });
+                ops.extend(self.end_of_fleet());
             } else {
                 left = Left::Fleet;
                 ops.push(self.put_schema(schema.value));
@@ -301,6 +316,21 @@ impl Candidate<'_> {
             Some(host) => Err(JoinError::UuidTaken { host, uuid: self.uuid }),
             None => Ok(()),
         }
+    }
+
+    /// Whether no host but the one with this record is in the fleet. What is no name of a host is
+    /// none.
+    async fn is_last(&self, record: &str, attempts: &Attempts) -> Result<bool, JoinError> {
+        let hosts = attempts.read(self.kv.list(&self.keys.hosts()).await)?;
+        let is_host = |key: &str| matches!(self.keys.parse(key), Some(HostKey::Host(_)));
+        Ok(!hosts.entries.iter().any(|entry| entry.key != record && is_host(&entry.key)))
+    }
+
+    /// What goes with the last host.
+    fn end_of_fleet(&self) -> [Op; 3] {
+        let below = |prefix| Op::DeleteBelow { prefix };
+        let schema = Op::Delete { key: self.keys.schema() };
+        [schema, below(self.keys.tokens()), below(self.keys.all_forgotten())]
     }
 
     fn put_schema(&self, value: Vec<u8>) -> Op {

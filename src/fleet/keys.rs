@@ -6,6 +6,7 @@
 //! /xend/1/CLUSTER/alive/H       its lease
 //! /xend/1/CLUSTER/view/H/U      a summary of its domain U
 //! /xend/1/CLUSTER/token/DIGEST  a token by which one host may join
+//! /xend/1/CLUSTER/forgotten/H   a host that was taken out of the fleet, until it joins again
 //! ```
 
 use crate::core::fleet::{HostName, segment};
@@ -148,6 +149,16 @@ impl Keys {
     /// A token by which one host may join.
     pub fn token(&self, digest: &TokenDigest) -> String {
         format!("{}token/{}", self.root, digest.0)
+    }
+
+    /// What all notes of forgotten hosts begin with.
+    pub fn all_forgotten(&self) -> String {
+        format!("{}forgotten/", self.root)
+    }
+
+    /// The note that a host was forgotten, for when it comes back.
+    pub fn forgotten(&self, host: &HostName) -> String {
+        format!("{}forgotten/{host}", self.root)
     }
 
     /// Which key of a host this is; `None` for any other, such as one that a later version wrote.

@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 #[cfg(feature = "fleet")]
 pub use etcd::Etcd;
-pub use join::{Candidate, JoinError, Joined, Left};
+pub use join::{Candidate, JoinError, Joined, Left, SilentHost};
 pub use keys::{ClusterName, HostKey, Keys, TokenDigest};
 pub use kv::{
     CALL_LIMIT, Committed, Compare, Entry, Kv, KvError, KvEvent, KvStatus, Lease, Listing, Op,
@@ -41,8 +41,8 @@ pub use memory::{Link, Lost, MemoryKv};
 pub use own_host::OwnHost;
 pub use reader::FleetReader;
 pub use records::{
-    AliveRecord, HOST_FORMAT, HostFacts, HostRecord, SCHEMAS, SchemaRecord, Schemas, Unreadable,
-    ViewRecord,
+    AliveRecord, ForgottenRecord, HOST_FORMAT, HostFacts, HostRecord, SCHEMAS, SchemaRecord,
+    Schemas, Unreadable, ViewRecord,
 };
 pub use settings::{ClientCertificate, EtcdEndpoint, EtcdLogin, EtcdSettings, FleetSettings};
 pub use status::{EtcdStatus, FleetStatus, MemberStatus, Problem};

@@ -3,7 +3,7 @@
 //! Fields that this version does not know are ignored. A value that makes no sense is one that
 //! another version wrote, or an administrator: whoever reads it leaves it out.
 
-use crate::core::fleet::{DomainSummary, Member, Presence};
+use crate::core::fleet::{DomainSummary, HostName, Member, Presence};
 use crate::core::lifecycle::State;
 use crate::core::model::{DomId, DomName, ShutdownReason, Uuid};
 use crate::core::snapshot::DomainView;
@@ -107,6 +107,17 @@ pub struct HostFacts {
 pub struct AliveRecord {
     pub epoch: u64,
     pub boot_id: Uuid,
+}
+
+/// The value of `forgotten/H`: a host that was taken out of the fleet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForgottenRecord {
+    /// Its own UUID: another host may have the name by now.
+    pub uuid: Uuid,
+    /// The host on which that was typed.
+    pub by: String,
+    /// When, in seconds since 1970.
+    pub at: u64,
 }
 
 /// The value of `view/H/U`: a domain, without figures. About 150 bytes, 2 KiB at most.
@@ -216,6 +227,25 @@ impl AliveRecord {
     /// Reads a value.
     pub fn decode(value: &[u8]) -> Result<Self, Unreadable> {
         decode(value)
+    }
+}
+
+impl ForgottenRecord {
+    /// The note about a host that is forgotten at this time.
+    pub fn new(uuid: Uuid, by: &HostName, now: SystemTime) -> Self {
+        Self { uuid, by: by.to_string(), at: unix_seconds(now) }
+    }
+
+    /// The value for etcd.
+    pub fn encode(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// Reads a value.
+    pub fn decode(value: &[u8]) -> Result<Self, Unreadable> {
+        let record: Self = decode(value)?;
+        let is_host = record.by.parse::<HostName>().is_ok();
+        if is_host { Ok(record) } else { Err(Unreadable::Field("by")) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::keys::{HostKey, Keys};
 use super::kv::{Entry, Kv, KvError};
-use super::records::{HostRecord, SCHEMAS, SchemaRecord};
+use super::records::{ForgottenRecord, HostRecord, SCHEMAS, SchemaRecord};
 use crate::core::fleet::HostName;
 use crate::core::model::Uuid;
 use serde::Serialize;
@@ -69,6 +69,8 @@ impl Problem {
 struct Contents {
     schema: Option<Entry>,
     hosts: Vec<Entry>,
+    /// The note that this host was forgotten.
+    forgotten: Option<Entry>,
     alive: BTreeSet<HostName>,
     /// The number of domains of each host.
     domains: BTreeMap<HostName, usize>,
@@ -87,7 +89,7 @@ impl FleetStatus {
             problems: Vec::new(),
         };
         status.ask_servers(kv).await;
-        match contents(kv, keys).await {
+        match contents(kv, keys, host).await {
             Ok(contents) => status.judge(keys, host, contents),
             Err(error) => status.problems.push(Problem::new(
                 error.to_string(),
@@ -154,8 +156,13 @@ impl FleetStatus {
             }
         }
         if !contents.hosts.iter().any(|entry| entry.key == keys.host(host)) {
+            let note = contents.forgotten.as_ref();
+            let note = note.and_then(|note| ForgottenRecord::decode(&note.value).ok());
             self.problems.push(Problem::new(
-                format!("This host is not in the fleet by the name {host}"),
+                match note.filter(|note| note.uuid == self.uuid) {
+                    Some(note) => format!("This host, {host}, has been forgotten on {}", note.by),
+                    None => format!("This host is not in the fleet by the name {host}"),
+                },
                 "xend fleet token on a member, and xend fleet join here",
             ));
         }
@@ -172,7 +179,10 @@ impl FleetStatus {
             if record.uuid != self.uuid {
                 self.problems.push(Problem::new(
                     format!("The fleet's {name} is another host, with the UUID {}", record.uuid),
-                    "give this host another name by (xend-fleet-host NAME), and xend fleet join",
+                    format!(
+                        "give this host another name by (xend-fleet-host NAME), or xend fleet \
+                         forget {name} if that one is gone for good, and xend fleet join"
+                    ),
                 ));
                 return;
             }
@@ -191,7 +201,8 @@ impl FleetStatus {
                 format!("{name} is silent: it is off, cut off from etcd, or its xend does not run"),
                 format!(
                     "look at {name}: its domains may still be running; there, xend fleet status \
-                     says more, and systemctl start xend starts xend"
+                     says more, and systemctl start xend starts xend; if it is gone for good, \
+                     xend fleet forget {name}"
                 ),
             )
         };
@@ -199,9 +210,10 @@ impl FleetStatus {
     }
 }
 
-async fn contents(kv: &dyn Kv, keys: &Keys) -> Result<Contents, KvError> {
+async fn contents(kv: &dyn Kv, keys: &Keys, host: &HostName) -> Result<Contents, KvError> {
     let schema = kv.get(&keys.schema()).await?;
     let hosts = kv.list(&keys.hosts()).await?.entries;
+    let forgotten = kv.get(&keys.forgotten(host)).await?;
     let alive = kv.list(&keys.alives()).await?.entries;
     let alive = alive.iter().filter_map(|entry| match keys.parse(&entry.key) {
         Some(HostKey::Alive(host)) => Some(host),
@@ -213,5 +225,5 @@ async fn contents(kv: &dyn Kv, keys: &Keys) -> Result<Contents, KvError> {
             *domains.entry(host).or_default() += 1;
         }
     }
-    Ok(Contents { schema, hosts, alive: alive.collect(), domains })
+    Ok(Contents { schema, hosts, forgotten, alive: alive.collect(), domains })
 }

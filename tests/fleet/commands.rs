@@ -24,7 +24,7 @@ impl Output {
 
     /// The error of a command that fails.
     #[track_caller]
-    fn error(self) -> String {
+    pub(crate) fn error(self) -> String {
         assert!(self.status == Some(1) && self.out.is_empty(), "{self:?}");
         self.err
     }

@@ -88,6 +88,44 @@ fn two_daemons_are_alive_and_count_each_others_domains() {
 }
 
 #[test]
+fn a_host_that_was_forgotten_says_so_when_it_comes_back() {
+    let Some(server) = EtcdServer::start() else { return };
+    let [xen1, xen2] = ["xen1", "xen2"].map(|name| Host::new(name, &server.url()));
+    xen1.fleet(&["init"]).ok();
+    let token = xen1.fleet(&["token"]).ok();
+    xen2.fleet(&["join", token.trim()]).ok();
+    let first = Daemon::start(&xen1);
+    let second = Daemon::start(&xen2);
+    first.until("both are alive", || {
+        let alive = |name| first.sees(name).is_some_and(|(is_alive, _)| is_alive);
+        alive("xen1") && alive("xen2")
+    });
+    let error = xen1.fleet(&["forget", "xen2", "--yes"]).error();
+    assert!(error.contains("xen2 is alive"), "{error}");
+    let error = xen1.fleet(&["forget", "xen1", "--yes"]).error();
+    assert!(error.contains("xend fleet leave"), "{error}");
+    drop(second);
+    first.until("its end is seen", || first.sees("xen2").is_some_and(|(is_alive, _)| !is_alive));
+    let status = xen1.fleet(&["status"]).out;
+    assert!(status.contains("if it is gone for good, xend fleet forget xen2"), "{status}");
+    // Nobody is there to be asked.
+    let error = xen1.fleet(&["forget", "xen2"]).error();
+    assert!(error.contains("give --yes"), "{error}");
+    let forgotten = xen1.fleet(&["forget", "xen2", "--yes"]).ok();
+    assert!(forgotten.contains("they still run there"), "{forgotten}");
+    xen1.fleet(&["status"]).ok();
+    assert!(xen1.fleet(&["forget", "xen2", "--yes"]).error().contains("no host xen2"));
+    let status = xen2.fleet(&["status"]).out;
+    assert!(status.contains("This host, xen2, has been forgotten on xen1"), "{status}");
+    let second = Daemon::start(&xen2);
+    let log = || std::fs::read_to_string(xen2.dir.path().join("log")).unwrap();
+    second.until("it says so", || log().contains("This host has been forgotten on xen1"));
+    let token = xen1.fleet(&["token"]).ok();
+    xen2.fleet(&["join", token.trim()]).ok();
+    first.until("it is back", || first.sees("xen2").is_some_and(|(is_alive, _)| is_alive));
+}
+
+#[test]
 fn a_daemon_serves_without_etcd() {
     let host = Host::new("xen1", "http://127.0.0.1:1");
     let daemon = Daemon::start(&host);

@@ -70,7 +70,7 @@ const RULES: &[(&str, &[&str])] = &[
             "sxp",
         ],
     ),
-    ("cli", &["config", "core::model", "version"]),
+    ("cli", &["config", "core::fleet", "core::model", "version"]),
     ("call_reference", &[]),
     ("long_body", &[]),
     ("version", &[]),

@@ -4,7 +4,7 @@ use super::seat::{Ended, Membership, Seat};
 use crate::core::model::Uuid;
 use crate::fleet::backoff::Backoff;
 use crate::fleet::kv::{Committed, Compare, Kv, KvError, Op, Txn};
-use crate::fleet::records::{HostRecord, SCHEMAS, SchemaRecord, Unreadable};
+use crate::fleet::records::{ForgottenRecord, HostRecord, SCHEMAS, SchemaRecord, Unreadable};
 use std::mem::{Discriminant, discriminant};
 use tracing::{error, info, warn};
 
@@ -17,6 +17,8 @@ pub(super) enum Obstacle {
     Schema(u32),
     #[error("this host has not joined: type xend fleet join")]
     NotJoined,
+    #[error("this host has been forgotten on {by}: type xend fleet join")]
+    Forgotten { by: String },
     #[error(
         "the fleet has another host of this name, with UUID {0}: type xend fleet leave there, or \
          give this host another name"
@@ -92,7 +94,7 @@ async fn try_to_enter(
         return Err(Obstacle::Schema(schema.schema));
     }
     let key = seat.keys.host(&seat.own.name);
-    let found = seat.kv.get(&key).await?.ok_or(Obstacle::NotJoined)?;
+    let Some(found) = seat.kv.get(&key).await? else { return Err(not_joined(seat).await?) };
     let record = HostRecord::decode(&found.value).map_err(|reason| unreadable(&key, reason))?;
     if record.uuid != seat.own.uuid {
         return Err(Obstacle::OtherHost(record.uuid));
@@ -118,6 +120,16 @@ async fn try_to_enter(
     }
 }
 
+/// Why this host has no record.
+async fn not_joined(seat: &Seat) -> Result<Obstacle, KvError> {
+    let note = seat.kv.get(&seat.keys.forgotten(&seat.own.name)).await?;
+    let note = note.and_then(|note| ForgottenRecord::decode(&note.value).ok());
+    Ok(match note.filter(|note| note.uuid == seat.own.uuid) {
+        Some(ForgottenRecord { by, .. }) => Obstacle::Forgotten { by },
+        None => Obstacle::NotJoined,
+    })
+}
+
 impl Obstacle {
     /// Whether it needs nobody's attention, or the log has it already.
     fn is_passing(&self) -> bool {
@@ -130,6 +142,13 @@ impl Obstacle {
         match self {
             Self::NotJoined => {
                 warn!(%host, "This host has not joined fleet {fleet}: type xend fleet join");
+            }
+            Self::Forgotten { by } => {
+                warn!(
+                    %host,
+                    "This host has been forgotten on {by} and is not in fleet {fleet} any more: type \
+                     xend fleet join"
+                );
             }
             obstacle => {
                 error!(%fleet, %host, "This host cannot take part in the fleet: {obstacle}");

@@ -1,0 +1,144 @@
+//! Forgetting a host that is gone for good, and so cannot leave.
+
+use super::{Attempts, Candidate, JoinError, Left, TRIES, put};
+use crate::core::fleet::HostName;
+use crate::core::model::Uuid;
+use crate::fleet::kv::{Committed, Compare, Entry, Op, Revision, Txn};
+use crate::fleet::records::{ForgottenRecord, HostRecord};
+use std::time::SystemTime;
+
+/// A host that does not renew its lease, as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SilentHost {
+    pub name: HostName,
+    /// The number of its domains, as it has written them.
+    pub domains: usize,
+    /// `None` if it was forgotten before, and not all of its domains.
+    record: Option<Found>,
+}
+
+/// The record of a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Found {
+    revision: Revision,
+    /// `None` if this version cannot read the record.
+    uuid: Option<Uuid>,
+}
+
+impl Candidate<'_> {
+    /// Finds a host to forget. One that is alive, and the one that asks, can leave.
+    pub async fn silent_host(&self, name: &HostName) -> Result<SilentHost, JoinError> {
+        let attempts = Attempts::default();
+        let found = self.found(&attempts).await?;
+        self.schema(found.schema)?;
+        let record = self.record_of(name, &attempts).await?;
+        self.check_silent(name, &attempts).await?;
+        let views = self.kv.list(&self.keys.views_of(name)).await.map_err(JoinError::Kv)?;
+        let domains = views.entries.len();
+        if record.is_none() && domains == 0 {
+            return Err(JoinError::NoSuchHost(name.clone()));
+        }
+        Ok(SilentHost { name: name.clone(), domains, record })
+    }
+
+    /// Removes the keys of a host that is what it was when it was found. If it was the last one,
+    /// the fleet goes with it.
+    ///
+    /// Its record goes first, which ends all that the host can write. Its domains follow in pieces.
+    pub async fn forget(&self, host: &SilentHost, now: SystemTime) -> Result<Left, JoinError> {
+        let left = match host.record {
+            Some(found) => self.remove_record(&host.name, found, now).await?,
+            None => Left::Fleet,
+        };
+        self.remove_views(&host.name).await?;
+        Ok(left)
+    }
+
+    async fn remove_record(
+        &self,
+        name: &HostName,
+        was: Found,
+        now: SystemTime,
+    ) -> Result<Left, JoinError> {
+        let mut attempts = Attempts::default();
+        let mut left = Left::Fleet;
+        let key = self.keys.host(name);
+        for _ in 0..TRIES {
+            match self.record_of(name, &attempts).await? {
+                None if attempts.doubt.is_some() => return Ok(left),
+                None => return Err(JoinError::NoSuchHost(name.clone())),
+                Some(found) if found != was => return Err(JoinError::NotSilent(name.clone())),
+                Some(_) => self.check_silent(name, &attempts).await?,
+            }
+            let schema = self.schema(self.found(&attempts).await?.schema)?;
+            let compares = vec![
+                Compare::Modified(schema.key.clone(), schema.modified),
+                Compare::Modified(key.clone(), was.revision),
+                Compare::Absent(self.keys.alive(name)),
+            ];
+            let mut ops = vec![Op::Delete { key: key.clone() }];
+            if self.is_last(&key, &attempts).await? {
+                left = Left::LastOfFleet;
+                ops.extend(self.end_of_fleet());
+            } else {
+                left = Left::Fleet;
+                ops.push(self.put_schema(schema.value));
+                if let Some(uuid) = was.uuid {
+                    let record = ForgottenRecord::new(uuid, self.host, now);
+                    ops.push(put(self.keys.forgotten(name), record.encode()));
+                }
+            }
+            if attempts.commit(self.kv, Txn { compares, ops }).await? {
+                return Ok(left);
+            }
+        }
+        Err(attempts.exhausted())
+    }
+
+    /// Removes what a host without a record has written of its domains. One that joins meanwhile
+    /// keeps what is there.
+    async fn remove_views(&self, name: &HostName) -> Result<(), JoinError> {
+        let prefix = self.keys.views_of(name);
+        let left_over = |error| JoinError::LeftOver { host: name.clone(), error };
+        let views = self.kv.list(&prefix).await.map_err(left_over)?;
+        let delete = |entry: &Entry| Op::Delete { key: entry.key.clone() };
+        let pieces = views.entries.chunks(Txn::MAX_OPS).map(|some| some.iter().map(delete));
+        // Keys that are no text are none of those that were listed.
+        let rest = [Op::DeleteBelow { prefix: prefix.clone() }];
+        for ops in pieces.map(Iterator::collect).chain([rest.to_vec()]) {
+            let compares = vec![Compare::Absent(self.keys.host(name))];
+            match self.kv.commit(Txn { compares, ops }).await.map_err(left_over)? {
+                Committed::Yes(_) => {}
+                Committed::No => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    /// The record of a host that is not the one that asks.
+    async fn record_of(
+        &self,
+        name: &HostName,
+        attempts: &Attempts,
+    ) -> Result<Option<Found>, JoinError> {
+        let Some(entry) = attempts.read(self.kv.get(&self.keys.host(name)).await)? else {
+            return Ok(None);
+        };
+        let uuid = HostRecord::decode(&entry.value).ok().map(|record| record.uuid);
+        // A machine that was installed anew has another UUID, and may forget what it was.
+        if name == self.host && uuid.is_none_or(|uuid| uuid == self.uuid) {
+            return Err(JoinError::ThisHost(name.clone()));
+        }
+        Ok(Some(Found { revision: entry.modified, uuid }))
+    }
+
+    async fn check_silent(&self, name: &HostName, attempts: &Attempts) -> Result<(), JoinError> {
+        match attempts.read(self.kv.get(&self.keys.alive(name)).await)? {
+            Some(_) => Err(JoinError::NotSilent(name.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
