@@ -14,6 +14,9 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
+/// The most hosts that are shown, five times those of a large fleet: each may have a record of 80
+/// KiB.
+const MAX_MEMBERS: usize = 5_000;
 /// The most domains that are shown.
 const MAX_DOMAINS: usize = 1_000_000;
 /// The most strange keys that the log has.
@@ -89,7 +92,10 @@ impl Gathered {
             },
             HostKey::Alive(host) => {
                 self.set_presence(&host, Presence::Alive);
-                self.alive.insert(host);
+                // It may be one whose record is not seen yet.
+                if self.alive.len() < MAX_MEMBERS || self.members.contains_key(&host) {
+                    self.alive.insert(host);
+                }
             }
             HostKey::View(host, uuid) => match ViewRecord::decode(&entry.value) {
                 Ok(domain) => self.put_domain(host, uuid, domain),
@@ -134,6 +140,9 @@ impl Gathered {
             None => Presence::Silent { since: None },
         };
         if !self.members.contains_key(host) {
+            if self.members.size() >= MAX_MEMBERS {
+                return self.strange.too_many("hosts", MAX_MEMBERS);
+            }
             move_rows(host, &mut self.strays, &mut self.domains);
         }
         self.members.insert_mut(host.clone(), record.member(presence));
@@ -156,7 +165,7 @@ impl Gathered {
         if has_room {
             rows.insert_mut(key, Arc::new(domain));
         } else {
-            self.strange.too_many();
+            self.strange.too_many("domains", MAX_DOMAINS);
         }
     }
 
@@ -214,9 +223,9 @@ impl Strange {
         }
     }
 
-    fn too_many(&mut self) {
-        if self.is_new("") {
-            warn!("The fleet has more than {MAX_DOMAINS} domains: the others are left out");
+    fn too_many(&mut self, what: &str, most: usize) {
+        if self.is_new(what) {
+            warn!("The fleet has more than {most} {what}: the others are left out");
         }
     }
 }

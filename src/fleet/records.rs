@@ -21,8 +21,10 @@ pub const SCHEMAS: Schemas = Schemas { min: 1, max: 1 };
 const MAX_TEXT: usize = 512;
 /// The most storages of a host.
 const MAX_STORAGES: usize = 256;
-/// The longest record in bytes that is read.
-const MAX_RECORD: usize = 256 << 10;
+/// The longest record in bytes that is read: one with as many storages as there can be.
+const MAX_RECORD: usize = 80 << 10;
+/// The most characters of what makes a value unreadable, which may be part of the value.
+const MAX_REASON: usize = 200;
 
 /// Why a value is left out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -271,7 +273,8 @@ impl ViewRecord {
     /// Reads a value.
     pub fn decode(value: &[u8]) -> Result<DomainSummary, Unreadable> {
         let record: Self = decode(value)?;
-        if !is_text(&record.name) {
+        // Another toolstack may have given it a name of any characters.
+        if record.name.len() > MAX_TEXT {
             return Err(Unreadable::Field("name"));
         }
         let started = record.started.map(|seconds| {
@@ -297,11 +300,16 @@ fn decode<T: DeserializeOwned>(value: &[u8]) -> Result<T, Unreadable> {
     if value.len() > MAX_RECORD {
         return Err(Unreadable::TooLong(value.len()));
     }
-    serde_json::from_slice(value).map_err(|error| Unreadable::Malformed(error.to_string()))
+    let malformed = |error: serde_json::Error| {
+        Unreadable::Malformed(error.to_string().chars().take(MAX_REASON).collect())
+    };
+    serde_json::from_slice(value).map_err(malformed)
 }
 
+/// Whether a text is of the length that it can have, and says nothing to the terminal of whoever
+/// prints it.
 fn is_text(text: &str) -> bool {
-    text.len() <= MAX_TEXT
+    text.len() <= MAX_TEXT && !text.contains(char::is_control)
 }
 
 /// A name as it is written. Another toolstack may have given a domain a name of any length: of such
@@ -436,6 +444,14 @@ mod tests {
         let mut many = host();
         many.facts.storages = vec![String::new(); 257];
         assert_eq!(HostRecord::decode(&many.encode()), Err(Unreadable::Field("storages")));
+        many.facts.storages = vec!["a".repeat(255); 256];
+        assert_eq!(HostRecord::decode(&many.encode()), Ok(many));
+        let mut odd = host();
+        odd.facts.relocation = Some("\u{1b}[2Jxen1:8002".to_owned());
+        assert_eq!(HostRecord::decode(&odd.encode()), Err(Unreadable::Field("relocation")));
+        let long = format!(r#"{{"format":"{}"}}"#, "a".repeat(70_000));
+        let reason = HostRecord::decode(long.as_bytes()).unwrap_err().to_string();
+        assert!(reason.len() < 300, "{} bytes", reason.len());
         assert_eq!(
             HostRecord::decode(&vec![b' '; MAX_RECORD + 1]),
             Err(Unreadable::TooLong(MAX_RECORD + 1))

@@ -135,3 +135,20 @@ fn what_makes_no_sense_is_left_out() {
     gathered.put_all(&many);
     assert_eq!(gathered.strange.0.len(), MAX_STRANGE);
 }
+
+#[test]
+fn a_fleet_has_only_so_many_hosts() {
+    let now = Instant::now();
+    let mut gathered = Gathered::new(keys());
+    for number in 0..MAX_MEMBERS + 3 {
+        gathered.put_all(&[alive(&format!("h{number}")), record(&format!("h{number}"))]);
+    }
+    assert_eq!((gathered.members.size(), gathered.alive.len()), (MAX_MEMBERS, MAX_MEMBERS));
+    // One of those that are shown changes, and one makes room for another one.
+    gathered.apply(deleted(&alive("h0")), now);
+    gathered.apply(KvEvent::Put(alive("h0")), now);
+    assert_eq!(presence(&gathered, "h0"), Presence::Alive);
+    gathered.apply(deleted(&record("h1")), now);
+    gathered.apply(KvEvent::Put(record("new")), now);
+    assert_eq!(presence(&gathered, "new"), Presence::Silent { since: None });
+}
