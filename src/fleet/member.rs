@@ -17,6 +17,7 @@ use publisher::publish;
 use seat::{Ended, Seat};
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -42,7 +43,7 @@ pub async fn take_part(
     stopping: CancellationToken,
 ) {
     let kv = Noted::new(kv, keys.cluster().clone());
-    let seat = Seat { kv, keys, own };
+    let seat = Seat { kv, keys, own, told: AtomicI64::default() };
     let mut presence = Presence::default();
     let part = stay(&seat, &mut presence, &engine);
     stopping.run_until_cancelled(part).await;

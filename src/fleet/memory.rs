@@ -49,6 +49,10 @@ pub struct MemoryKv {
     client: Arc<Mutex<Client>>,
 }
 
+/// The contents of a store at some time.
+#[derive(Debug, Clone)]
+pub struct Backup(Store);
+
 #[derive(Debug)]
 struct Shared {
     store: Mutex<Store>,
@@ -123,6 +127,18 @@ impl MemoryKv {
     /// All leases vanish, as when etcd's leader was stopped for a while.
     pub fn lose_leases(&self) {
         self.shared.store().end_all_leases();
+        self.shared.wake();
+    }
+
+    /// A backup of the store.
+    pub fn backup(&self) -> Backup {
+        Backup(self.shared.store().clone())
+    }
+
+    /// The store is what it was at the time of a backup, its revision among it. Watches go on,
+    /// those of etcd would have ended.
+    pub fn restore(&self, backup: Backup) {
+        lock(&self.shared.store).restore(backup.0, Instant::now());
         self.shared.wake();
     }
 

@@ -37,7 +37,7 @@ pub use kv::{
     Revision, Txn, Watched,
 };
 pub use member::take_part;
-pub use memory::{Link, Lost, MemoryKv};
+pub use memory::{Backup, Link, Lost, MemoryKv};
 pub use own_host::OwnHost;
 pub use reader::FleetReader;
 pub use records::{

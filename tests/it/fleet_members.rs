@@ -257,6 +257,34 @@ async fn changes_while_etcd_is_away_are_published_afterwards() {
     assert!(began.elapsed() <= Duration::from_secs(2));
 }
 
+/// The host's record is the same as before, so that no comparison tells.
+#[tokio::test(start_paused = true)]
+async fn an_etcd_that_is_restored_from_a_backup_gets_what_it_lacks() {
+    for (link, others) in [(Link::Up, 0), (Link::Refused, 0), (Link::Refused, 100)] {
+        let lab = Lab::new().await;
+        let host = lab.member("xen1", 1).await;
+        host.create("old", 1).await;
+        sleep(SOON).await;
+        let backup = lab.kv.backup();
+        host.create("new", 2).await;
+        host.change("old", DomainOp::Destroy).await;
+        sleep(SOON).await;
+        assert_eq!(lab.published(&host).await, ["new paused"]);
+        host.kv.set_link(link);
+        sleep(Duration::from_secs(7)).await;
+        lab.kv.restore(backup);
+        assert_eq!(lab.published(&host).await, ["old paused"]);
+        // What others write may have made its revision higher than it was.
+        for _ in 0..others {
+            lab.put("/other".to_owned(), vec![]).await;
+        }
+        host.kv.set_link(Link::Up);
+        sleep(Duration::from_secs(10)).await;
+        assert!(lab.is_alive(&host).await);
+        assert_eq!(lab.published(&host).await, ["new paused"], "{link:?}, {others}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn hosts_see_each_others_domains() {
     let lab = Lab::new().await;

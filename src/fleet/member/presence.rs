@@ -33,10 +33,13 @@ impl Presence {
                 Ok((lease, written)) => {
                     is_refused = false;
                     self.backoff.reset();
-                    self.renew(seat, membership, lease, written).await;
+                    if let Some(ended) = self.renew(seat, membership, lease, written).await {
+                        return ended;
+                    }
                     continue;
                 }
                 Err(Unwritten::Ended(ended)) => return ended,
+                Err(Unwritten::Failed(KvError::Unreachable(_))) => return Ended::Changed,
                 Err(Unwritten::Failed(error)) => error,
             };
             if error == KvError::NoLease {
@@ -67,14 +70,18 @@ impl Presence {
     }
 
     /// Renews the lease until it is gone, or the key or the host's record are not what was written.
+    ///
+    /// If etcd has not answered meanwhile, the membership ends: it may have been restored from a
+    /// backup, with the same record of the host and other domains.
     async fn renew(
         &mut self,
         seat: &Seat,
         membership: Membership,
         lease: Lease,
         written: Revision,
-    ) {
+    ) -> Option<Ended> {
         let mut wait = RENEWAL;
+        let mut ended = None;
         loop {
             sleep(wait).await;
             wait = RENEWAL;
@@ -83,9 +90,10 @@ impl Presence {
                 Err(KvError::NoLease) => {
                     debug!("etcd has lost the lease of this host");
                     self.lease = None;
-                    return;
+                    return ended;
                 }
                 Err(_) => {
+                    ended = Some(Ended::Changed);
                     wait = RETRY;
                     continue;
                 }
@@ -93,8 +101,14 @@ impl Presence {
             // It changes nothing: it asks for both keys at once.
             let key = seat.keys.alive(&seat.own.name);
             let compares = vec![seat.compare(membership), Compare::Modified(key, written)];
-            if seat.kv.commit(Txn { compares, ops: vec![] }).await == Ok(Committed::No) {
-                return;
+            match seat.kv.commit(Txn { compares, ops: vec![] }).await {
+                Ok(Committed::No) => return ended,
+                Ok(Committed::Yes(revision)) if seat.has_gone_back(revision) => {
+                    return Some(Ended::Changed);
+                }
+                Ok(Committed::Yes(_)) if ended.is_some() => return ended,
+                Ok(Committed::Yes(_)) => {}
+                Err(_) => ended = Some(Ended::Changed),
             }
         }
     }

@@ -4,12 +4,15 @@ use crate::fleet::keys::Keys;
 use crate::fleet::kv::{Committed, Compare, Kv, KvError, Op, Revision, Txn};
 use crate::fleet::noted::Noted;
 use crate::fleet::own_host::OwnHost;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// This host in its fleet.
 pub(super) struct Seat {
     pub(super) kv: Noted,
     pub(super) keys: Keys,
     pub(super) own: OwnHost,
+    /// The last revision that etcd has told.
+    pub(super) told: AtomicI64,
 }
 
 /// A membership, as long as the host's record is that of this revision.
@@ -22,7 +25,7 @@ pub(super) struct Membership {
 /// Why a membership has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ended {
-    /// The record has changed or gone.
+    /// The record has changed or gone, or what is in etcd may be from a backup.
     Changed,
     /// A write may have happened, or may happen as long as the record is the same.
     InDoubt,
@@ -48,6 +51,12 @@ impl Seat {
         Compare::Modified(self.keys.host(&self.own.name), membership.revision)
     }
 
+    /// Whether etcd is at an earlier revision than it was: it has been restored from a backup, in
+    /// which the record of the host may be the same, and its domains are others.
+    pub(super) fn has_gone_back(&self, Revision(now): Revision) -> bool {
+        now < self.told.swap(now, Ordering::Relaxed)
+    }
+
     /// Writes, as long as the membership lasts.
     pub(super) async fn write(
         &self,
@@ -56,6 +65,9 @@ impl Seat {
     ) -> Result<Revision, Unwritten> {
         let compares = vec![self.compare(membership)];
         match self.kv.commit(Txn { compares, ops }).await {
+            Ok(Committed::Yes(revision)) if self.has_gone_back(revision) => {
+                Err(Unwritten::Ended(Ended::Changed))
+            }
             Ok(Committed::Yes(revision)) => Ok(revision),
             Ok(Committed::No) => Err(Unwritten::Ended(Ended::Changed)),
             Err(KvError::InDoubt(_)) => Err(Unwritten::Ended(Ended::InDoubt)),

@@ -13,7 +13,7 @@ const MAX_REQUEST: usize = 3 << 19;
 /// The most changes that a watch receives at once.
 const MAX_EVENTS: usize = 1000;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Store {
     revision: i64,
     /// Changes up to this revision are forgotten.
@@ -26,14 +26,14 @@ pub(super) struct Store {
     pub(super) is_full: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Stored {
     value: Vec<u8>,
     modified: Revision,
     lease: Option<Lease>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Granted {
     ttl: Duration,
     expires: Instant,
@@ -183,6 +183,14 @@ impl Store {
     /// When the next lease ends, unless it is renewed.
     pub(super) fn next_expiry(&self) -> Option<Instant> {
         self.leases.values().map(|granted| granted.expires).min()
+    }
+
+    /// Becomes what it was, with the whole time of each lease ahead.
+    pub(super) fn restore(&mut self, backup: Self, now: Instant) {
+        *self = backup;
+        for granted in self.leases.values_mut() {
+            granted.expires = now + granted.ttl;
+        }
     }
 
     /// Forgets all changes up to now.
