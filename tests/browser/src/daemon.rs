@@ -90,6 +90,16 @@ impl Daemon {
         edit_users(&self.xend, &users, &["password", user], password).await
     }
 
+    /// What `xend fleet` prints about this host.
+    pub async fn fleet(&self, args: &[&str]) -> Result<String> {
+        let mut command = Command::new(&self.xend);
+        command.arg("fleet").args(args).args(["--config", &self.file("xend-config.sxp")]);
+        let output = command.args(["--state-dir", &self.file("state")]).output().await?;
+        let errors = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "xend fleet {args:?}: {errors}");
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
     /// GET as a script of the operator: an S-expression.
     pub async fn get(&self, path: &str) -> Result<String> {
         let request = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n");

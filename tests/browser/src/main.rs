@@ -11,6 +11,7 @@ mod daemon;
 mod docs;
 mod domain_list;
 mod domain_page;
+mod fleet;
 mod host_pages;
 mod operations;
 mod pictures;
@@ -49,7 +50,10 @@ async fn main() -> Result<()> {
         return browser.close().await;
     }
     for part in &parts {
-        run_part(part, &driver, &xend, &shots).await?;
+        match part.as_str() {
+            "fleet" => fleet::test(&driver, &axe, &xend, &shots).await?,
+            part => run_part(part, &driver, &xend, &shots).await?,
+        }
     }
     if !parts.is_empty() {
         return Ok(());
@@ -114,6 +118,7 @@ async fn main() -> Result<()> {
     many(&browser, &large).await?;
     browser.no_errors().await?;
     browser.close().await?;
+    fleet::test(&driver, &axe, &xend, &shots).await?;
     println!("All tests passed");
     Ok(())
 }
