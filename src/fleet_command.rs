@@ -126,14 +126,10 @@ async fn carry_out(
             }
         },
         FleetCommand::Leave => {
-            let left = candidate.leave().await?;
-            let after = match left {
-                Left::Fleet => "",
-                Left::LastOfFleet => " It was the last host: there is no such fleet any more.",
-            };
+            let end = end_of_fleet(candidate.leave().await?);
             writeln!(
                 text,
-                "{host} has left the fleet {cluster}.{after} Remove (xend-fleet {cluster}) from its \
+                "{host} has left the fleet {cluster}.{end} Remove (xend-fleet {cluster}) from its \
                  configuration."
             )
         }
@@ -142,13 +138,10 @@ async fn carry_out(
             if !yes {
                 confirm(&silent).await?;
             }
-            let after = match candidate.forget(&silent, SystemClock.now()).await? {
-                Left::Fleet => "",
-                Left::LastOfFleet => " It was the last host: there is no such fleet any more.",
-            };
+            let end = end_of_fleet(candidate.forget(&silent, SystemClock.now()).await?);
             writeln!(
                 text,
-                "{name} is forgotten: the fleet {cluster} has it no more, nor its domains.{after} If \
+                "{name} is forgotten: the fleet {cluster} has it no more, nor its domains.{end} If \
                  it was only cut off, they still run there, and it has to join again."
             )
         }
@@ -163,7 +156,15 @@ async fn carry_out(
     Ok(FleetOutput::done(text))
 }
 
-/// Asks on the terminal whether a host is to be forgotten.
+/// What to say of the fleet after a host has gone from it.
+fn end_of_fleet(left: Left) -> &'static str {
+    match left {
+        Left::Fleet => "",
+        Left::LastOfFleet => " It was the last host: there is no such fleet any more.",
+    }
+}
+
+/// Asks on the terminal whether to forget a host.
 async fn confirm(host: &SilentHost) -> Result<(), FleetCommandError> {
     let SilentHost { name, domains, .. } = host;
     let unconfirmed = || FleetCommandError::Unconfirmed(name.to_string());

@@ -63,7 +63,7 @@ pub enum JoinError {
     /// There is no such host to forget.
     #[error("The fleet has no host {0}: xend fleet status lists its hosts")]
     NoSuchHost(HostName),
-    /// A host is forgotten, and not all of its domains.
+    /// A host is forgotten, but some of its domains are still in etcd.
     #[error("{host} is forgotten, but not all of its domains: type the command again ({error})")]
     LeftOver { host: HostName, error: KvError },
     /// Another version speaks another protocol.

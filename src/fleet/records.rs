@@ -3,6 +3,7 @@
 //! Fields that this version does not know are ignored. A value that makes no sense is one that
 //! another version wrote, or an administrator: whoever reads it leaves it out.
 
+use super::kv::Entry;
 use crate::core::fleet::{DomainSummary, HostName, Member, Presence};
 use crate::core::lifecycle::State;
 use crate::core::model::{DomId, DomName, ShutdownReason, Uuid};
@@ -241,6 +242,12 @@ impl ForgottenRecord {
     /// The value for etcd.
     pub fn encode(&self) -> Vec<u8> {
         encode(self)
+    }
+
+    /// The note about the host with this UUID, if `entry` is one.
+    pub(super) fn about(uuid: Uuid, entry: Option<&Entry>) -> Option<Self> {
+        let note = Self::decode(&entry?.value).ok()?;
+        (note.uuid == uuid).then_some(note)
     }
 
     /// Reads a value.

@@ -156,10 +156,8 @@ impl FleetStatus {
             }
         }
         if !contents.hosts.iter().any(|entry| entry.key == keys.host(host)) {
-            let note = contents.forgotten.as_ref();
-            let note = note.and_then(|note| ForgottenRecord::decode(&note.value).ok());
             self.problems.push(Problem::new(
-                match note.filter(|note| note.uuid == self.uuid) {
+                match ForgottenRecord::about(self.uuid, contents.forgotten.as_ref()) {
                     Some(note) => format!("This host, {host}, has been forgotten on {}", note.by),
                     None => format!("This host is not in the fleet by the name {host}"),
                 },

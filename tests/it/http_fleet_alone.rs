@@ -1,4 +1,4 @@
-//! A host in no fleet, which has nothing of it, and what a fleet does not change.
+//! What a host in no fleet answers, and that joining a fleet changes none of it.
 
 use crate::http_accounts_support::{BROWSER, JSON, NAVIGATION};
 use crate::http_fleet_support::{FleetHost, SXP, fleet};

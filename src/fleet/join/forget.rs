@@ -102,10 +102,12 @@ impl Candidate<'_> {
         let left_over = |error| JoinError::LeftOver { host: name.clone(), error };
         let views = self.kv.list(&prefix).await.map_err(left_over)?;
         let delete = |entry: &Entry| Op::Delete { key: entry.key.clone() };
-        let pieces = views.entries.chunks(Txn::MAX_OPS).map(|some| some.iter().map(delete));
+        let pieces = views.entries.chunks(Txn::MAX_OPS);
+        let mut pieces: Vec<Vec<Op>> =
+            pieces.map(|some| some.iter().map(delete).collect()).collect();
         // Keys that are no text are none of those that were listed.
-        let rest = [Op::DeleteBelow { prefix: prefix.clone() }];
-        for ops in pieces.map(Iterator::collect).chain([rest.to_vec()]) {
+        pieces.push(vec![Op::DeleteBelow { prefix }]);
+        for ops in pieces {
             let compares = vec![Compare::Absent(self.keys.host(name))];
             match self.kv.commit(Txn { compares, ops }).await.map_err(left_over)? {
                 Committed::Yes(_) => {}

@@ -123,8 +123,7 @@ async fn try_to_enter(
 /// Why this host has no record.
 async fn not_joined(seat: &Seat) -> Result<Obstacle, KvError> {
     let note = seat.kv.get(&seat.keys.forgotten(&seat.own.name)).await?;
-    let note = note.and_then(|note| ForgottenRecord::decode(&note.value).ok());
-    Ok(match note.filter(|note| note.uuid == seat.own.uuid) {
+    Ok(match ForgottenRecord::about(seat.own.uuid, note.as_ref()) {
         Some(ForgottenRecord { by, .. }) => Obstacle::Forgotten { by },
         None => Obstacle::NotJoined,
     })

@@ -78,7 +78,7 @@ async fn a_host_is_forgotten_with_all_its_domains() {
         let expected = ForgottenRecord { uuid: Uuid::from_u128(2), by: "xen1".to_owned(), at: 0 };
         assert_eq!(ForgottenRecord::decode(&note.value), Ok(expected));
         assert_eq!(lab.find().await, Err(JoinError::NoSuchHost(lab.xen2.clone())));
-        // What was late changes nothing for a host that has joined again.
+        // A late write does not touch a host that has joined again.
         lab.record(&lab.xen2, 2).await;
         lab.domains(1).await;
         lab.kv.deliver();

@@ -126,7 +126,7 @@ pub(super) struct Search {
 }
 
 impl Search {
-    /// What a query asks for by `q` and `page`.
+    /// Reads the parameters `q` and `page` of a query.
     pub(super) fn of(query: &Params, per_page: usize) -> Result<Self, Invalid> {
         let part = Part::of(query, per_page)?;
         Ok(Self { part, text: query.text("q")?.unwrap_or_default() })
