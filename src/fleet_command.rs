@@ -3,13 +3,15 @@
 mod status_text;
 
 use crate::cli::{FleetCommand, FleetHost};
-use crate::config::{Config, ConfigError, Environment};
+use crate::config::{Config, ConfigError, Environment, Switch};
+use crate::core::fingerprint::Fingerprint;
 use crate::core::ports::{Clock as _, Entropy as _};
 use crate::fleet::{
     self, Candidate, FleetSettings, FleetStatus, JoinError, Joined, Keys, Left, SilentHost,
 };
 use crate::os::{OsEntropy, SystemClock};
 use crate::parent_dir;
+use crate::peer_tls::fingerprint_in;
 use crate::store;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -73,6 +75,7 @@ pub fn run(
 ) -> Result<FleetOutput, FleetCommandError> {
     let options = host.run_options();
     let (config, _) = Config::load(&options, environment)?;
+    let certificate = certificate(&config);
     let Some(settings) = config.fleet else {
         let file = options.config_file(environment);
         let file = file.map_or("The configuration".to_owned(), |file| file.display().to_string());
@@ -91,9 +94,17 @@ pub fn run(
     runtime.map_err(FleetCommandError::Runtime)?.block_on(async {
         let kv = fleet::connect(etcd).ok_or(FleetCommandError::NoFeature)?;
         let keys = Keys::new(cluster);
-        let candidate = Candidate { kv: &*kv, keys: &keys, host: &host, uuid };
+        let candidate = Candidate { kv: &*kv, keys: &keys, host: &host, uuid, certificate };
         carry_out(&candidate, command, token.as_deref().unwrap_or_default()).await
     })
+}
+
+/// The certificate of the host's encrypted relocation port, if it has one. A daemon serves without a
+/// port whose files are of no use, and says so in its log: the command does not fail either.
+fn certificate(config: &Config) -> Option<Fingerprint> {
+    let files = config.relocation_tls.as_ref().ok()?;
+    let is_served = matches!(config.relocation_ssl, Switch::On(_));
+    fingerprint_in(&files.cert).ok().flatten().filter(|_| is_served)
 }
 
 async fn carry_out(
@@ -101,7 +112,7 @@ async fn carry_out(
     command: &FleetCommand,
     token: &str,
 ) -> Result<FleetOutput, FleetCommandError> {
-    let Candidate { kv, keys, host, uuid } = *candidate;
+    let Candidate { kv, keys, host, uuid, .. } = *candidate;
     let cluster = keys.cluster();
     let now = SystemClock.now();
     let mut text = String::new();

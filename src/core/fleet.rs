@@ -1,5 +1,6 @@
 //! The hosts of a fleet and their domains, as this host knows them.
 
+use super::fingerprint::Fingerprint;
 use super::lifecycle::State;
 use super::model::{DomId, DomName, Invalid, Uuid};
 use rpds::RedBlackTreeMapSync;
@@ -70,6 +71,8 @@ pub struct Member {
     pub uuid: Uuid,
     /// `HOST:PORT` of the listener for domains from other hosts; `None` if there is none.
     pub relocation: Option<String>,
+    /// The certificate that it shows to other hosts; `None` if it has none.
+    pub fingerprint: Option<Fingerprint>,
     /// The version of its xend.
     pub version: String,
     /// The word for its hypervisor, `xen` or `sim`.

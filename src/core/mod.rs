@@ -12,6 +12,7 @@ pub mod device_io;
 pub mod engine;
 pub mod error;
 mod error_text;
+pub mod fingerprint;
 pub mod fleet;
 pub mod inventory;
 pub mod journal;

@@ -1,12 +1,15 @@
 //! The fleet that the host is in.
 
+use super::relocation::Tls;
 use std::fs;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use xend::config::{Config, Diagnostic, Switch};
 use xend::core::caller::Caller;
 use xend::core::engine::Engine;
+use xend::core::fingerprint::Fingerprint;
 use xend::core::fleet::HostName;
 use xend::core::model::Uuid;
 use xend::core::ports;
@@ -45,6 +48,7 @@ impl Fleet {
         config: &Config,
         engine: Engine,
         uuid: Uuid,
+        tls: &Tls,
         stopping: CancellationToken,
     ) -> impl Future<Output = ()> + use<> {
         let info = Arc::clone(engine.view(&Caller::internal()).host_info());
@@ -63,7 +67,15 @@ impl Fleet {
             },
             name: self.settings.host,
         };
-        take_part(self.kv, self.keys, own, engine, stopping)
+        take_part(self.kv, self.keys, own, certificate(config, tls), engine, stopping)
+    }
+}
+
+/// The certificate of the encrypted relocation port; none without one.
+fn certificate(config: &Config, tls: &Tls) -> watch::Receiver<Option<Fingerprint>> {
+    match (&config.relocation_ssl, tls) {
+        (Switch::On(_), Ok(tls)) => tls.fingerprint(),
+        _ => watch::channel(None).1,
     }
 }
 

@@ -112,7 +112,13 @@ async fn run(
     server.spawn(allocator::keep_small(server.stopping()));
     let host = engine.host_uuid().await?;
     if let Some(fleet) = fleet {
-        server.spawn(fleet.take_part(&config, engine.clone(), host, server.stopping()));
+        server.spawn(fleet.take_part(
+            &config,
+            engine.clone(),
+            host,
+            &relocation_tls,
+            server.stopping(),
+        ));
     }
     let budgets = MemoryBudgets::new(config.body_memory);
     let requests = &budgets.requests;

@@ -12,6 +12,7 @@ pub use forget::SilentHost;
 use super::keys::{HostKey, Keys, TokenDigest};
 use super::kv::{Committed, Compare, Entry, Kv, KvError, Op, Txn};
 use super::records::{HostRecord, SCHEMAS, SchemaRecord};
+use crate::core::fingerprint::Fingerprint;
 use crate::core::fleet::HostName;
 use crate::core::model::Uuid;
 use crate::core::ports::Entropy;
@@ -107,6 +108,8 @@ pub struct Candidate<'a> {
     pub host: &'a HostName,
     /// The host's own UUID.
     pub uuid: Uuid,
+    /// The certificate that it shows to other hosts; `None` without one.
+    pub certificate: Option<Fingerprint>,
 }
 
 /// What a transaction is made from.
@@ -154,7 +157,7 @@ impl Attempts {
 impl Candidate<'_> {
     /// Makes the fleet, with this host as its first member.
     pub async fn init(&self, now: SystemTime) -> Result<(), JoinError> {
-        let own = HostRecord::joining(self.uuid, now).encode();
+        let own = self.joining(now).encode();
         let mut attempts = Attempts::default();
         for _ in 0..TRIES {
             let found = self.found(&attempts).await?;
@@ -209,7 +212,7 @@ impl Candidate<'_> {
     /// Joins the fleet, and uses up the token.
     pub async fn join(&self, token: &str, now: SystemTime) -> Result<Joined, JoinError> {
         let token = self.keys.token(&TokenDigest::of(token.trim()));
-        let own = HostRecord::joining(self.uuid, now).encode();
+        let own = self.joining(now).encode();
         let mut attempts = Attempts::default();
         for _ in 0..TRIES {
             let found = self.found(&attempts).await?;
@@ -274,6 +277,13 @@ impl Candidate<'_> {
             }
         }
         Err(attempts.exhausted())
+    }
+
+    /// The record of the host when it joins.
+    fn joining(&self, now: SystemTime) -> HostRecord {
+        let mut record = HostRecord::joining(self.uuid, now);
+        record.facts.fingerprint = self.certificate.map(|fingerprint| fingerprint.to_string());
+        record
     }
 
     async fn found(&self, attempts: &Attempts) -> Result<Found, JoinError> {

@@ -11,6 +11,7 @@ use super::kv::Kv;
 use super::noted::Noted;
 use super::own_host::OwnHost;
 use crate::core::engine::Engine;
+use crate::core::fingerprint::Fingerprint;
 use enter::{Before, enter};
 use presence::Presence;
 use publisher::publish;
@@ -19,6 +20,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -35,15 +37,19 @@ const STABLE: Duration = Duration::from_secs(60);
 ///
 /// At a stop of the daemon it ends its lease, so that others see at once that nobody publishes its
 /// domains. That says nothing about the domains, as no end of a lease does: they may run.
+///
+/// `certificate` is the one that the host shows to other hosts; the record is written anew when it
+/// changes.
 pub async fn take_part(
     kv: Arc<dyn Kv>,
     keys: Keys,
     own: OwnHost,
+    certificate: watch::Receiver<Option<Fingerprint>>,
     engine: Engine,
     stopping: CancellationToken,
 ) {
     let kv = Noted::new(kv, keys.cluster().clone());
-    let seat = Seat { kv, keys, own, told: AtomicI64::default() };
+    let seat = Seat { kv, keys, own, certificate, told: AtomicI64::default() };
     let mut presence = Presence::default();
     let part = stay(&seat, &mut presence, &engine);
     stopping.run_until_cancelled(part).await;
@@ -61,6 +67,7 @@ async fn stay(seat: &Seat, presence: &mut Presence, engine: &Engine) -> Infallib
         ended = tokio::select! {
             ended = presence.keep(seat, membership) => ended,
             ended = publish(seat, engine, membership) => ended,
+            ended = seat.certificate_changed(membership) => ended,
         };
         if entered.elapsed() >= STABLE {
             backoff.reset();

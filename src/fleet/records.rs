@@ -91,7 +91,8 @@ pub struct HostRecord {
 pub struct HostFacts {
     /// `HOST:PORT` of the listener for domains from other hosts.
     pub relocation: Option<String>,
-    /// The fingerprint of the certificate that it shows to other hosts.
+    /// The [`Fingerprint`](crate::core::fingerprint::Fingerprint) of the certificate that it shows
+    /// to other hosts.
     pub fingerprint: Option<String>,
     /// The version of its xend.
     pub version: String,
@@ -190,6 +191,7 @@ impl HostRecord {
         Member {
             uuid: self.uuid,
             relocation: facts.relocation,
+            fingerprint: facts.fingerprint.and_then(|text| text.parse().ok()),
             version: facts.version,
             hypervisor: facts.hypervisor,
             cpus: facts.cpus,

@@ -47,6 +47,8 @@ pub struct MemberStatus {
     pub version: String,
     /// `HOST:PORT` of the listener for domains from other hosts.
     pub relocation: Option<String>,
+    /// The fingerprint of the certificate that it shows to other hosts.
+    pub fingerprint: Option<String>,
     /// The number of its domains, as it has written them.
     pub domains: usize,
 }
@@ -141,11 +143,13 @@ impl FleetStatus {
                     let is_alive = contents.alive.contains(&name);
                     let domains = contents.domains.get(&name).copied().unwrap_or(0);
                     self.judge_member(host, &name, &record, is_alive);
+                    self.judge_certificate(&name, &record);
                     self.members.push(MemberStatus {
                         name: name.to_string(),
                         is_alive,
                         version: record.facts.version,
                         relocation: record.facts.relocation,
+                        fingerprint: record.facts.fingerprint,
                         domains,
                     });
                 }
@@ -206,6 +210,30 @@ impl FleetStatus {
         };
         self.problems.push(problem);
     }
+
+    /// Says what keeps other hosts from asking this one. `members` has those before it.
+    fn judge_certificate(&mut self, name: &HostName, record: &HostRecord) {
+        // One that has joined and has not run yet says nothing of itself.
+        let Some(fingerprint) = &record.facts.fingerprint else {
+            if !record.facts.version.is_empty() {
+                self.problems.push(Problem::new(
+                    format!("{name} has no certificate: other hosts cannot ask it, nor it them"),
+                    format!("(xend-relocation-ssl-server yes) on {name}, see docs/fleet.md"),
+                ));
+            }
+            return;
+        };
+        let same = |member: &&MemberStatus| member.fingerprint.as_ref() == Some(fingerprint);
+        if let Some(other) = self.members.iter().find(same) {
+            self.problems.push(Problem::new(
+                format!(
+                    "{} and {name} have the same certificate: neither is known by it",
+                    other.name
+                ),
+                "give each host a key and a certificate of its own",
+            ));
+        }
+    }
 }
 
 async fn contents(kv: &dyn Kv, keys: &Keys, host: &HostName) -> Result<Contents, KvError> {
@@ -224,4 +252,46 @@ async fn contents(kv: &dyn Kv, keys: &Keys, host: &HostName) -> Result<Contents,
         }
     }
     Ok(Contents { schema, hosts, forgotten, alive: alive.collect(), domains })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::memory::MemoryKv;
+    use crate::fleet::{Op, Txn};
+    use std::time::UNIX_EPOCH;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_without_a_certificate_of_its_own_is_told_of() {
+        let kv = MemoryKv::default();
+        let keys = Keys::new("lab".parse().unwrap());
+        let put = |key, value| Op::Put { key, value, lease: None };
+        let host = |name: &str, fingerprint: Option<&str>, version: &str| {
+            let mut record = HostRecord::joining(Uuid::from_u128(1), UNIX_EPOCH);
+            record.facts.fingerprint = fingerprint.map(str::to_owned);
+            record.facts.version = version.to_owned();
+            put(keys.host(&name.parse().unwrap()), record.encode())
+        };
+        let ops = vec![
+            put(keys.schema(), SchemaRecord { schema: SCHEMAS.max }.encode()),
+            host("xen1", Some("AA"), "1"),
+            host("xen2", Some("BB"), "1"),
+            host("xen3", Some("AA"), "1"),
+            host("xen4", None, "1"),
+            host("xen5", None, ""),
+        ];
+        kv.commit(Txn { compares: vec![], ops }).await.unwrap();
+        let own: HostName = "xen1".parse().unwrap();
+        let status = FleetStatus::of(&kv, &keys, &own, Uuid::from_u128(1)).await;
+        let told = status.problems.iter().map(|problem| problem.what.as_str());
+        let told: Vec<_> = told.filter(|what| what.contains("certificate")).collect();
+        assert_eq!(
+            told,
+            [
+                "xen1 and xen3 have the same certificate: neither is known by it",
+                "xen4 has no certificate: other hosts cannot ask it, nor it them",
+            ]
+        );
+        assert_eq!(status.members[1].fingerprint.as_deref(), Some("BB"));
+    }
 }

@@ -3,6 +3,9 @@
 use crate::fleet::{FleetStatus, MemberStatus};
 use std::fmt::Write as _;
 
+/// The characters that are shown of a fingerprint: 8 bytes.
+const SHOWN_OF_FINGERPRINT: usize = 23;
+
 /// JSON, for programs.
 pub(super) fn json(status: &FleetStatus) -> String {
     // There is nothing in it that JSON cannot have.
@@ -53,7 +56,8 @@ pub(super) fn text(status: &FleetStatus) -> String {
 
 /// A line for each member, in columns.
 fn table(members: &[MemberStatus]) -> Vec<String> {
-    let head = ["HOST", "STATE", "VERSION", "DOMAINS", "RELOCATION"].map(str::to_owned);
+    let head =
+        ["HOST", "STATE", "VERSION", "DOMAINS", "RELOCATION", "CERTIFICATE"].map(str::to_owned);
     let rows = members.iter().map(|member| {
         let state = if member.is_alive { "alive" } else { "silent" };
         let known = |text: &str| if text.is_empty() { "-" } else { text }.to_owned();
@@ -63,12 +67,13 @@ fn table(members: &[MemberStatus]) -> Vec<String> {
             known(&member.version),
             member.domains.to_string(),
             known(member.relocation.as_deref().unwrap_or_default()),
+            member.fingerprint.as_deref().map_or_else(|| "-".to_owned(), beginning),
         ]
     });
-    let rows: Vec<[String; 5]> = [head].into_iter().chain(rows).collect();
-    let widths: [usize; 5] =
+    let rows: Vec<[String; 6]> = [head].into_iter().chain(rows).collect();
+    let widths: [usize; 6] =
         std::array::from_fn(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0));
-    let print = |row: &[String; 5]| {
+    let print = |row: &[String; 6]| {
         row.iter().zip(widths).fold(String::new(), |mut line, (cell, width)| {
             // Writing to a text does not fail.
             write!(line, "{cell:<width$}  ").ok();
@@ -76,6 +81,11 @@ fn table(members: &[MemberStatus]) -> Vec<String> {
         })
     };
     rows.iter().map(print).collect()
+}
+
+/// The beginning of a fingerprint, by which a person tells certificates. JSON has all of it.
+fn beginning(fingerprint: &str) -> String {
+    fingerprint.chars().take(SHOWN_OF_FINGERPRINT).collect()
 }
 
 #[cfg(test)]
@@ -90,6 +100,7 @@ mod tests {
             is_alive,
             version: if is_alive { "0.1.0".to_owned() } else { String::new() },
             relocation: relocation.map(str::to_owned),
+            fingerprint: relocation.map(|_| ["AB"; 32].join(":")),
             domains: 12,
         };
         FleetStatus {
@@ -125,9 +136,9 @@ host   xen1 (00000000-0000-0000-0000-000000000000), a member
 etcd   http://a:1  3.5.16
        http://b:1  no answer within 2 s
 
-HOST  STATE   VERSION  DOMAINS  RELOCATION
-xen1  alive   0.1.0    12       xen1:8002
-x     silent  -        12       -
+HOST  STATE   VERSION  DOMAINS  RELOCATION  CERTIFICATE
+xen1  alive   0.1.0    12       xen1:8002   AB:AB:AB:AB:AB:AB:AB:AB
+x     silent  -        12       -           -
 
 x is silent: look at it
 ";
@@ -140,6 +151,7 @@ x is silent: look at it
     fn programs_read_json() {
         let value: serde_json::Value = serde_json::from_str(&json(&status())).unwrap();
         assert_eq!(value["members"][1]["is_alive"], false);
+        assert_eq!(value["members"][0]["fingerprint"], ["AB"; 32].join(":"));
         assert_eq!(value["etcd"][0]["version"], "3.5.16");
         assert_eq!(value["problems"][0]["advice"], "look at it");
     }

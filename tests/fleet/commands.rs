@@ -38,9 +38,17 @@ pub(crate) struct Host {
 impl Host {
     pub(crate) fn new(name: &str, etcd: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+        fs::write(dir.path().join("key"), made.signing_key.serialize_pem()).unwrap();
+        fs::write(dir.path().join("cert"), made.cert.pem()).unwrap();
+        let [port] = free_ports();
         let config = format!(
             "(xend-fleet lab) (xend-fleet-host {name}) (xend-fleet-etcd {etcd})
-             (xend-fleet-old-etcd yes)"
+             (xend-fleet-old-etcd yes)
+             (xend-relocation-ssl-server yes) (xend-relocation-ssl-port {port})
+             (xend-relocation-address 127.0.0.1) (xend-relocation-ssl-ca-file cert)
+             (xend-relocation-server-ssl-key-file key)
+             (xend-relocation-server-ssl-cert-file cert)"
         );
         fs::write(dir.path().join("config.sxp"), config).unwrap();
         Self { dir }

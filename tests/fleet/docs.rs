@@ -4,5 +4,9 @@ use crate::page::run_page;
 
 #[test]
 fn the_page_about_fleets_works() {
-    run_page("docs/fleet.md", &["2379", "2380", "8000", "8010"], &["curl", "etcd", "openssl"]);
+    run_page(
+        "docs/fleet.md",
+        &["2379", "2380", "8000", "8003", "8010", "8013"],
+        &["curl", "etcd", "openssl"],
+    );
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use tokio::time::{Instant, sleep};
 use xend::core::caller::Caller;
 use xend::core::error::ErrorKind;
+use xend::core::fingerprint::Fingerprint;
 use xend::core::fleet::Presence;
 use xend::core::model::Uuid;
 use xend::core::op::{Change, DomainOp};
@@ -80,6 +81,27 @@ async fn nothing_is_written_where_a_host_does_not_belong() {
     sleep(Duration::from_secs(8)).await;
     assert!(!lab.is_alive(&namesake).await && !lab.is_alive(&unread).await);
     assert!(lab.is_alive(&old).await);
+}
+
+/// A reload of the certificate needs no restart.
+#[tokio::test(start_paused = true)]
+async fn the_record_has_the_certificate_that_the_host_has_now() {
+    let lab = Lab::new().await;
+    let mut host = lab.host("xen1", 1).await;
+    lab.join(&host).await;
+    let certificates = [1, 2].map(|byte| Fingerprint::new([byte; Fingerprint::LEN]));
+    host.begin();
+    sleep(SOON).await;
+    assert_eq!(lab.record(&host).await.facts.fingerprint, None);
+    for certificate in certificates {
+        host.certificate.send_replace(Some(certificate));
+        sleep(SOON).await;
+        let record = lab.record(&host).await;
+        assert_eq!(record.facts.fingerprint, Some(certificate.to_string()));
+        assert_eq!((record.epoch, lab.is_alive(&host).await), (1, true));
+    }
+    let seen = host.engine.view(&Caller::internal()).fleet().await.unwrap().unwrap();
+    assert_eq!(seen.members[&host.own.name].fingerprint, Some(certificates[1]));
 }
 
 /// A machine that was copied with its state directory.

@@ -4,11 +4,13 @@ use crate::sim_support::{TestClock, config, engine_ports};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 use tempfile::TempDir;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use xend::core::caller::Caller;
 use xend::core::engine::{Engine, Settings};
+use xend::core::fingerprint::Fingerprint;
 use xend::core::fleet::HostName;
 use xend::core::model::{DomainRef, Uuid};
 use xend::core::op::{Change, DomainOp};
@@ -34,6 +36,8 @@ pub(crate) struct FleetHost {
     /// Its own way to the store, with faults.
     pub(crate) kv: Arc<MemoryKv>,
     pub(crate) own: OwnHost,
+    /// The certificate that it shows to other hosts.
+    pub(crate) certificate: watch::Sender<Option<Fingerprint>>,
     keys: Keys,
     part: Option<(CancellationToken, JoinHandle<()>)>,
     _dir: TempDir,
@@ -82,7 +86,8 @@ impl Lab {
                 ..HostFacts::default()
             },
         };
-        FleetHost { engine, kv, own, keys: self.keys.clone(), part: None, _dir: dir }
+        let certificate = watch::Sender::new(None);
+        FleetHost { engine, kv, own, certificate, keys: self.keys.clone(), part: None, _dir: dir }
     }
 
     /// What `xend fleet join` does.
@@ -139,7 +144,14 @@ impl FleetHost {
         let stopping = CancellationToken::new();
         let kv = self.kv.clone();
         let keys = self.keys.clone();
-        let part = take_part(kv, keys, self.own.clone(), self.engine.clone(), stopping.clone());
+        let part = take_part(
+            kv,
+            keys,
+            self.own.clone(),
+            self.certificate.subscribe(),
+            self.engine.clone(),
+            stopping.clone(),
+        );
         self.part = Some((stopping, tokio::spawn(part)));
     }
 

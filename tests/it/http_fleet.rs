@@ -40,6 +40,7 @@ async fn hosts_are_listed_as_names_and_in_full() {
     let text = all[0].to_string();
     let begin = "(host (name xen1) (uuid 00000000-0000-0000-0000-000000000001) (state alive) \
                  (version 4.5) (hypervisor xen) (cpus 8) (memory 1024) (relocation 10.0.0.1:8002) \
+                 (fingerprint 01:01:01:01:01:01:01:01:01:01:01:01:01:01:01:01:01:01:01:01:01:01:01:01:01:01:01:01:01:01:01:01) \
                  (storages (san tank)) (domains 2) (own 1) (age ";
     assert!(text.starts_with(begin) && text.ends_with("(stale 0))"), "{text}");
     assert_eq!((value(&all[1], "own"), value(&all[1], "domains")), ("0", "3"));
@@ -71,6 +72,7 @@ async fn hosts_are_listed_in_json() {
         "cpus": 8,
         "memory_mib": 1024,
         "relocation": "10.0.0.1:8002",
+        "fingerprint": (["01"; 32].join(":")),
         "storages": ["san", "tank"],
         "domain_count": 2
     });

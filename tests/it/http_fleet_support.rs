@@ -18,6 +18,7 @@ use xend::backend::sim::Sim;
 use xend::core::caller::{Caller, Via};
 use xend::core::engine::{Engine, EnginePorts, Settings};
 use xend::core::error::Error;
+use xend::core::fingerprint::Fingerprint;
 use xend::core::fleet::{DomainSummary, FleetView, HostName, Member, Presence};
 use xend::core::lifecycle::State as DomainState;
 use xend::core::model::{DomId, DomName, Uuid};
@@ -65,6 +66,7 @@ pub(crate) fn member(number: u8, presence: Presence) -> Member {
     Member {
         uuid: Uuid::from_u128(u128::from(number)),
         relocation: Some(format!("10.0.0.{number}:8002")),
+        fingerprint: Some(Fingerprint::new([number; Fingerprint::LEN])),
         version: "4.5".to_owned(),
         hypervisor: "xen".to_owned(),
         cpus: 8,

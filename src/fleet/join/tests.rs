@@ -26,7 +26,13 @@ impl Host {
     }
 
     fn candidate(&self) -> Candidate<'_> {
-        Candidate { kv: &self.kv, keys: &self.keys, host: &self.name, uuid: self.uuid }
+        Candidate {
+            kv: &self.kv,
+            keys: &self.keys,
+            host: &self.name,
+            uuid: self.uuid,
+            certificate: None,
+        }
     }
 
     async fn init(&self) -> Result<(), JoinError> {

@@ -4,7 +4,9 @@ use super::seat::{Ended, Membership, Seat};
 use crate::core::model::Uuid;
 use crate::fleet::backoff::Backoff;
 use crate::fleet::kv::{Committed, Compare, Kv, KvError, Op, Txn};
-use crate::fleet::records::{ForgottenRecord, HostRecord, SCHEMAS, SchemaRecord, Unreadable};
+use crate::fleet::records::{
+    ForgottenRecord, HostFacts, HostRecord, SCHEMAS, SchemaRecord, Unreadable,
+};
 use std::mem::{Discriminant, discriminant};
 use tracing::{error, info, warn};
 
@@ -106,16 +108,19 @@ async fn try_to_enter(
     }
     let epoch = record.epoch.saturating_add(u64::from(!is_same_boot));
     let boot_id = Some(seat.own.boot_id);
-    let renewed = HostRecord { epoch, boot_id, facts: seat.own.facts.clone(), ..record.clone() };
+    let certificate = *seat.certificate.borrow();
+    let fingerprint = certificate.map(|fingerprint| fingerprint.to_string());
+    let facts = HostFacts { fingerprint, ..seat.own.facts.clone() };
+    let renewed = HostRecord { epoch, boot_id, facts, ..record.clone() };
     if renewed == record && ended == Ended::Changed {
-        return Ok(Membership { epoch, revision: found.modified });
+        return Ok(Membership { epoch, revision: found.modified, certificate });
     }
     let compares = vec![Compare::Modified(key.clone(), found.modified)];
     let ops = vec![Op::Put { key, value: renewed.encode(), lease: None }];
     // In doubt it is read and written again: of two writes that compare the same revision, one
     // happens at most.
     match seat.kv.commit(Txn { compares, ops }).await? {
-        Committed::Yes(revision) => Ok(Membership { epoch, revision }),
+        Committed::Yes(revision) => Ok(Membership { epoch, revision, certificate }),
         Committed::No => Err(Obstacle::Changed),
     }
 }

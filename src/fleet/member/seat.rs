@@ -1,16 +1,21 @@
 //! What the parts of a membership share.
 
+use crate::core::fingerprint::Fingerprint;
 use crate::fleet::keys::Keys;
 use crate::fleet::kv::{Committed, Compare, Kv, KvError, Op, Revision, Txn};
 use crate::fleet::noted::Noted;
 use crate::fleet::own_host::OwnHost;
+use std::future::pending;
 use std::sync::atomic::{AtomicI64, Ordering};
+use tokio::sync::watch;
 
 /// This host in its fleet.
 pub(super) struct Seat {
     pub(super) kv: Noted,
     pub(super) keys: Keys,
     pub(super) own: OwnHost,
+    /// The certificate that the host shows to other hosts.
+    pub(super) certificate: watch::Receiver<Option<Fingerprint>>,
     /// The last revision that etcd has told.
     pub(super) told: AtomicI64,
 }
@@ -20,6 +25,8 @@ pub(super) struct Seat {
 pub(super) struct Membership {
     pub(super) epoch: u64,
     pub(super) revision: Revision,
+    /// The certificate of the record.
+    pub(super) certificate: Option<Fingerprint>,
 }
 
 /// Why a membership has ended.
@@ -46,6 +53,18 @@ impl From<KvError> for Unwritten {
 }
 
 impl Seat {
+    /// Waits until the host has another certificate than its record says.
+    pub(super) async fn certificate_changed(&self, membership: Membership) -> Ended {
+        let mut current = self.certificate.clone();
+        let is_other = |current: &Option<Fingerprint>| *current != membership.certificate;
+        let has_changed = current.wait_for(is_other).await.is_ok();
+        if !has_changed {
+            // Nobody reads the file again: it stays as it is.
+            pending::<()>().await;
+        }
+        Ended::Changed
+    }
+
     /// What each write of a membership compares.
     pub(super) fn compare(&self, membership: Membership) -> Compare {
         Compare::Modified(self.keys.host(&self.own.name), membership.revision)

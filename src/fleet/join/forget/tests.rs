@@ -42,7 +42,7 @@ impl Lab {
 
     fn xen1(&self) -> Candidate<'_> {
         let uuid = Uuid::from_u128(1);
-        Candidate { kv: &self.kv, keys: &self.keys, host: &self.xen1, uuid }
+        Candidate { kv: &self.kv, keys: &self.keys, host: &self.xen1, uuid, certificate: None }
     }
 
     async fn find(&self) -> Result<SilentHost, JoinError> {

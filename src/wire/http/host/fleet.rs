@@ -169,6 +169,7 @@ impl<'a> Host<'a> {
             cpus: member.cpus,
             memory_mib: member.memory_mib,
             relocation: member.relocation.clone(),
+            fingerprint: member.fingerprint.map(|fingerprint| fingerprint.to_string()),
             storages: member.storages.clone(),
             domain_count: self.domains().count(),
         }
@@ -189,6 +190,9 @@ impl<'a> Host<'a> {
         sink.uint_field("memory", member.memory_mib);
         if let Some(relocation) = &member.relocation {
             sink.text_field("relocation", relocation.as_bytes());
+        }
+        if let Some(fingerprint) = &member.fingerprint {
+            sink.text_field("fingerprint", fingerprint.to_string().as_bytes());
         }
         sink.begin_field("storages");
         sink.begin_list();

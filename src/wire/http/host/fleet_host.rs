@@ -121,6 +121,8 @@ fn about(host: &Host<'_>) -> String {
 fn facts(host: &Host<'_>) -> Vec<Fact> {
     let member = host.member;
     let relocation = member.relocation.as_deref().unwrap_or("takes no domains");
+    let certificate = member.fingerprint.map(|fingerprint| fingerprint.to_string());
+    let certificate = certificate.unwrap_or_else(|| "none: it cannot be asked".to_owned());
     vec![
         Fact::new("State", host.state()),
         Fact::new("Age", host.age.words()),
@@ -129,6 +131,7 @@ fn facts(host: &Host<'_>) -> Vec<Fact> {
         Fact::new("CPUs", member.cpus.to_string()),
         Fact::new("Storages", member.storages.join(", ")),
         Fact::new("Migration to", relocation),
+        Fact::new("Certificate", certificate),
         Fact::new("Hypervisor", &*member.hypervisor),
         Fact::new("xend", &*member.version),
     ]

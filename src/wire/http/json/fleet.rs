@@ -38,6 +38,8 @@ pub(crate) struct FleetHost {
     pub(crate) memory_mib: u64,
     /// `HOST:PORT` for domains from other hosts; null if it takes none.
     pub(crate) relocation: Option<String>,
+    /// SHA-256 of the certificate that it shows to other hosts; null if it has none.
+    pub(crate) fingerprint: Option<String>,
     /// Names of the storages that it shares with other hosts.
     pub(crate) storages: Vec<String>,
     /// Number of its domains that the caller sees.
