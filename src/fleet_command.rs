@@ -99,8 +99,8 @@ pub fn run(
     })
 }
 
-/// The certificate of the host's encrypted relocation port, if it has one. A daemon serves without a
-/// port whose files are of no use, and says so in its log: the command does not fail either.
+/// The certificate of the host's encrypted relocation port, if it has one. A daemon serves without
+/// a port whose files are of no use, and says so in its log: the command does not fail either.
 fn certificate(config: &Config) -> Option<Fingerprint> {
     let files = config.relocation_tls.as_ref().ok()?;
     let is_served = matches!(config.relocation_ssl, Switch::On(_));

@@ -23,7 +23,8 @@ impl From<&Via> for Source {
                 IpAddr::V6(ip) => Self::Ipv6Net(net_of(ip)),
             },
             Via::Unix { uid, .. } => Self::Uid(*uid),
-            Via::Internal => Self::Internal,
+            // Nobody logs in through another host.
+            Via::Peer { .. } | Via::Internal => Self::Internal,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! The server attaches a caller to every request: the facts that the transport knows, and who the
 //! caller is. A wire on which users log in replaces a caller who is nobody by the user.
 
+use super::fleet::HostName;
 use super::rights::{Access, User};
 use super::snapshot::Snapshot;
 use std::fmt;
@@ -28,8 +29,24 @@ pub enum Via {
         /// The process ID, for logs alone: the process may have ended and its ID may be reused.
         pid: Option<i32>,
     },
+    /// Through another host of the fleet, which has passed the request on.
+    Peer {
+        /// The name of that host, as its certificate tells.
+        host: HostName,
+        /// How the request reached that host, in its words.
+        from: Arc<str>,
+    },
     /// The daemon itself, for example a restart because of `on_reboot`.
     Internal,
+}
+
+/// For whom a host asks another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnBehalf {
+    /// How the request reached the host that asks, in words.
+    pub from: String,
+    /// The account and what it may do; `None` for an operator without one.
+    pub account: Option<(String, Access)>,
 }
 
 impl Via {
@@ -40,7 +57,7 @@ impl Via {
             Self::Tcp { peer, encrypted, .. } => {
                 *encrypted || peer.ip().to_canonical().is_loopback()
             }
-            Self::Unix { .. } | Self::Internal => true,
+            Self::Unix { .. } | Self::Peer { .. } | Self::Internal => true,
         }
     }
 }
@@ -110,6 +127,16 @@ impl Caller {
         }
     }
 
+    /// For whom another host is asked; `None` for nobody.
+    pub fn on_behalf(&self) -> Option<OnBehalf> {
+        let account = match &self.principal {
+            Principal::Operator => None,
+            Principal::User(user) => Some((user.name().to_owned(), Access::clone(&user.access()))),
+            Principal::Nobody => return None,
+        };
+        Some(OnBehalf { from: self.via.to_string(), account })
+    }
+
     /// Whether the caller may do everything.
     pub fn is_operator(&self) -> bool {
         match &self.principal {
@@ -141,6 +168,7 @@ impl fmt::Display for Via {
             Self::Tcp { peer, .. } => peer.fmt(f),
             Self::Unix { uid: Some(uid), .. } => write!(f, "unix uid {uid}"),
             Self::Unix { uid: None, .. } => f.write_str("unix"),
+            Self::Peer { host, from } => write!(f, "{from} through {host}"),
             Self::Internal => f.write_str("internal"),
         }
     }
@@ -187,6 +215,10 @@ mod tests {
             (Via::Unix { uid: Some(0), pid: Some(7) }, "unix uid 0"),
             (Via::Unix { uid: None, pid: None }, "unix"),
             (Via::Internal, "internal"),
+            (
+                Via::Peer { host: "xen1".parse().unwrap(), from: "unix uid 0".into() },
+                "unix uid 0 through xen1",
+            ),
         ];
         for (via, text) in cases {
             assert_eq!(Caller::operator(via).to_string(), text);
@@ -195,5 +227,12 @@ mod tests {
         let caller = Caller::nobody(tcp).logged_in(Arc::new(steve));
         assert_eq!(caller.to_string(), "steve at 127.0.0.1:4711");
         assert!(!caller.is_operator() && Caller::internal().is_operator());
+        let on_behalf = caller.on_behalf().unwrap();
+        assert_eq!(
+            (on_behalf.from.as_str(), on_behalf.account.unwrap().0.as_str()),
+            ("127.0.0.1:4711", "steve")
+        );
+        assert!(Caller::internal().on_behalf().unwrap().account.is_none());
+        assert_eq!(Caller::nobody(Via::Internal).on_behalf(), None);
     }
 }

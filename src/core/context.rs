@@ -29,6 +29,7 @@ use super::ports::{Clock, Entropy, Hypervisor, MigrationTransport, Store};
 use super::publisher::Publisher;
 use super::registry::Registry;
 use super::reservations::Reservations;
+use super::rights::PeerUsers;
 use super::samples::Samples;
 use super::settings::Settings;
 use super::snapshot::{DomainView, Snapshot};
@@ -90,6 +91,7 @@ pub(super) struct Core {
     pub(super) counters: Arc<Counters>,
     pub(super) device_io: DeviceIo,
     pub(super) health: Health,
+    pub(super) peer_users: PeerUsers,
     /// For large requests and answers of all wires.
     pub(super) offload: Offload,
     /// Cancelled when the engine stops.
@@ -129,6 +131,7 @@ impl Core {
             counters,
             device_io: DeviceIo::default(),
             health: Health::default(),
+            peer_users: PeerUsers::default(),
             offload: Offload::default(),
             ending: stopping.child_token(),
             stopping,

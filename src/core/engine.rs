@@ -25,9 +25,10 @@ pub use super::settings::Settings;
 pub use sweep::FIGURES_AGE;
 pub use uploads::ImageUpload;
 
-use super::caller::Caller;
+use super::caller::{Caller, OnBehalf, Via};
 use super::context::Core;
 use super::error::{Error, ErrorKind};
+use super::fleet::HostName;
 use super::guest::Patience;
 use super::journal::{Author, EventKind};
 use super::model::Uuid;
@@ -75,6 +76,19 @@ impl Engine {
     /// The engine as `caller` may read it.
     pub fn view(&self, caller: &Caller) -> View {
         View::new(self.0.clone(), caller.clone())
+    }
+
+    /// The caller for whom a host of the fleet asks. A user has the rights that the host has sent,
+    /// and an operator is one.
+    pub fn peer_caller(&self, host: &HostName, on_behalf: OnBehalf) -> Caller {
+        let OnBehalf { from, account } = on_behalf;
+        let via = Via::Peer { host: host.clone(), from: from.into() };
+        match account {
+            None => Caller::operator(via),
+            Some((name, access)) => {
+                Caller::of_user(via, self.0.peer_users.user(host, &name, access))
+            }
+        }
     }
 
     /// Carries out a change that `caller` asks for.

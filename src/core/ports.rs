@@ -13,6 +13,7 @@ mod identify;
 mod machine;
 mod migration;
 mod objects;
+mod peer;
 mod request_refusal;
 mod store;
 
@@ -31,6 +32,7 @@ pub use migration::{
     OutgoingMigration, Verdict,
 };
 pub use objects::{DiskFacts, DiskKind, DiskUsage, Objects, StorageFacts};
+pub use peer::{HostStream, PeerRefusal, PeerRequests, Peers};
 pub use request_refusal::{RefusalReason, RequestRefusal};
 pub use store::{
     ArrivalRecord, Definition, SavedFile, SavedFiles, Store, TransferRecord, UnfinishedFile,

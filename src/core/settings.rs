@@ -1,7 +1,7 @@
 //! Settings of the engine.
 
 use super::model::Policy;
-use super::ports::Fleet;
+use super::ports::{Fleet, Peers};
 use super::rights::Accounts;
 use arc_swap::ArcSwap;
 use std::path::PathBuf;
@@ -24,6 +24,8 @@ pub struct Settings {
     pub accounts: Arc<Accounts>,
     /// The fleet that this host has joined, if any.
     pub fleet: Option<Arc<dyn Fleet>>,
+    /// The way to the other hosts of the fleet, if there is one.
+    pub peers: Option<Arc<dyn Peers>>,
 }
 
 impl Default for Settings {
@@ -35,6 +37,7 @@ impl Default for Settings {
             policy: Arc::default(),
             accounts: Arc::default(),
             fleet: None,
+            peers: None,
         }
     }
 }

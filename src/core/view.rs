@@ -7,6 +7,7 @@ mod guest;
 mod histories;
 mod host;
 mod metrics;
+mod peers;
 mod saved;
 
 use super::caller::Caller;
@@ -28,6 +29,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 pub use metrics::HostMetrics;
+pub use peers::{FleetHost, NotAsked};
 
 /// The engine as one caller may read it. Nothing here changes anything.
 ///

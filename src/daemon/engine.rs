@@ -16,7 +16,7 @@ use xend::durable;
 use xend::os::{OsEntropy, SystemClock};
 use xend::state_file;
 use xend::store::DirStore;
-use xend::wire::relocation::TcpTransport;
+use xend::wire::relocation::{TcpTransport, TlsPeers};
 
 /// Why the hypervisor is most likely not the wanted one.
 pub(super) fn suspicion(hypervisor: Hypervisor) -> Option<&'static str> {
@@ -91,12 +91,14 @@ pub(super) async fn start(
         .with_context(|| format!("Cannot create {}", dump_dir.display()))?;
     durable::remove_unfinished(&dump_dir)
         .with_context(|| format!("Cannot read {}", dump_dir.display()))?;
+    let tls = tls.clone().map_err(|(key, reason)| format!("{reason}, see {key}"));
     let settings = Settings {
         hypervisor_limit: limit,
         dump_dir,
         policy,
         accounts,
         fleet: fleet.map(Fleet::reader),
+        peers: fleet.map(|_| Arc::new(TlsPeers::new(tls.clone())) as Arc<dyn ports::Peers>),
         ..Settings::default()
     };
     let state_dir = &config.state_dir;
@@ -105,7 +107,6 @@ pub(super) async fn start(
     let store = Arc::new(store.with_context(|| {
         format!("Cannot use {} with disk images in {}", state_dir.display(), storage.display())
     })?);
-    let tls = tls.clone().map_err(|(key, reason)| format!("{reason}, see {key}"));
     let transport = Arc::new(TcpTransport::new(limit * 2).with_tls(tls));
     Ok(Engine::start(EnginePorts { hypervisor, store, transport, clock, entropy }, settings)
         .await?)

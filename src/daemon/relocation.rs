@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use xend::config::{Config, Diagnostic, Origin, Switch};
 use xend::core::engine::Engine;
+use xend::core::ports::PeerRequests;
 use xend::memory_budget::MemoryBudget;
 use xend::peer_tls::PeerTls;
 use xend::peers::AllowedHosts;
@@ -59,7 +60,16 @@ pub(super) struct Relocation {
     /// Whether the configuration at the start asks for encryption.
     wants_tls: bool,
     places: RelocationPlaces,
+    /// What answers other hosts of the fleet.
+    requests: Option<Arc<dyn PeerRequests>>,
     ports: Mutex<Vec<Port>>,
+}
+
+/// What the encrypted port has beside the plain one.
+pub(super) struct Encrypted {
+    pub(super) tls: Tls,
+    /// What answers other hosts of the fleet; `None` on a host in no fleet.
+    pub(super) requests: Option<Arc<dyn PeerRequests>>,
 }
 
 /// One of the two ports.
@@ -129,7 +139,7 @@ impl Relocation {
         engine: &Engine,
         server: &Arc<Server>,
         budget: &MemoryBudget,
-        tls: Tls,
+        encrypted: Encrypted,
         places: RelocationPlaces,
         announcements: Announcements,
     ) -> Result<Self> {
@@ -137,9 +147,10 @@ impl Relocation {
             engine: engine.clone(),
             server: Arc::clone(server),
             budget: budget.clone(),
-            tls,
+            tls: encrypted.tls,
             wants_tls: wants_tls(config),
             places,
+            requests: encrypted.requests,
             ports: Mutex::default(),
         };
         for kind in [Kind::Plain, Kind::Encrypted] {
@@ -275,7 +286,8 @@ impl Relocation {
         .with_places(self.places)
         .with_budget(self.budget.clone())
         .with_counts(self.server.listener_counts().add(format!("relocation {bound}")))
-        .with_tls(tls);
+        .with_tls(tls)
+        .with_requests(self.requests.clone());
         self.server.spawn(relocation.serve(listener, close.clone()));
         Ok((Port { kind, address, allowed, close }, bound))
     }

@@ -5,7 +5,7 @@ use super::check;
 use super::diagnostics::log;
 use super::fleet::Fleet;
 use super::reload::Reload;
-use super::relocation::{RELOCATION_PORTS, Relocation};
+use super::relocation::{Encrypted, RELOCATION_PORTS, Relocation};
 use super::wires::Wires;
 use super::{engine, relocation};
 use anyhow::Result;
@@ -22,6 +22,7 @@ use xend::memory_budget::MemoryBudgets;
 use xend::server::places::{OpenFiles, raise_file_limit};
 use xend::server::telemetry::{Telemetry, report_failure};
 use xend::server::{Inherited, Places, Server, Signals, lifecycle, listen};
+use xend::wire::http::Http;
 use xend::wire::relocation::RelocationPlaces;
 
 /// What there is before the log.
@@ -111,6 +112,7 @@ async fn run(
     accounts.watch(&server);
     server.spawn(allocator::keep_small(server.stopping()));
     let host = engine.host_uuid().await?;
+    let has_fleet = fleet.is_some();
     if let Some(fleet) = fleet {
         server.spawn(fleet.take_part(
             &config,
@@ -121,13 +123,21 @@ async fn run(
         ));
     }
     let budgets = MemoryBudgets::new(config.body_memory);
+    let peer_requests = has_fleet.then(|| {
+        let limits = Arc::clone(&tunables);
+        let max_body = move || limits.load().max_body;
+        let ring = telemetry.ring();
+        let log = move || ring.text();
+        let http = Http::new(engine.clone(), max_body, log, server.stopping());
+        http.with_budgets(budgets.clone()).peer_requests()
+    });
     let requests = &budgets.requests;
     let relocation = Relocation::start(
         &config,
         &engine,
         &server,
         requests,
-        relocation_tls,
+        Encrypted { tls: relocation_tls, requests: peer_requests },
         relocation_places,
         telemetry.announcements(),
     )

@@ -4,8 +4,9 @@ use super::backoff::Backoff;
 use super::gathered::Gathered;
 use super::keys::Keys;
 use super::kv::{CALL_LIMIT, Kv, KvError, Revision, Watched};
+use super::records::HostRecord;
 use crate::core::error::Error;
-use crate::core::fleet::{FleetView, HostName};
+use crate::core::fleet::{FleetView, HostName, Member, Presence};
 use crate::core::ports::Fleet;
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
@@ -26,6 +27,8 @@ use tracing::debug;
 const INTEREST: Duration = Duration::from_secs(60);
 /// The shortest time between two views.
 const PUBLISHING: Duration = Duration::from_millis(100);
+/// How long one host is looked up before what is shown counts.
+const LOOK_UP: Duration = Duration::from_secs(2);
 /// Watches that lasted this long were no failure.
 const STABLE: Duration = Duration::from_secs(30);
 /// The domains that are read at once, in about a millisecond.
@@ -96,6 +99,10 @@ impl fmt::Debug for FleetReader {
 
 #[async_trait]
 impl Fleet for FleetReader {
+    fn own(&self) -> HostName {
+        self.follower.own.clone()
+    }
+
     async fn view(&self) -> Result<Arc<FleetView>, Error> {
         let mut progress = self.follower.ask();
         let listed = progress.wait_for(|progress| *progress != Progress::Listing);
@@ -112,6 +119,21 @@ impl Fleet for FleetReader {
             let failure = failure.unwrap_or_else(unlisted);
             Error::backend("The fleet cannot be shown: its etcd does not answer", failure)
         })
+    }
+
+    async fn member(&self, host: &HostName) -> Result<Option<Member>, Error> {
+        let key = self.follower.keys.host(host);
+        let found = timeout(LOOK_UP, self.follower.kv.get(&key)).await;
+        let shown = self.follower.shown.load_full();
+        let shown = shown.as_ref().and_then(|shown| shown.members.get(host));
+        let presence = shown.map_or(Presence::Silent { since: None }, |shown| shown.presence);
+        match found {
+            Ok(Ok(None)) => Ok(None),
+            Ok(Ok(Some(entry))) => {
+                Ok(HostRecord::decode(&entry.value).ok().map(|record| record.member(presence)))
+            }
+            Ok(Err(_)) | Err(_) => Ok(self.view().await?.members.get(host).cloned()),
+        }
     }
 }
 

@@ -147,7 +147,7 @@ where
 pub(super) fn address_of(via: &Via) -> Option<IpAddr> {
     match via {
         Via::Tcp { peer, .. } => Some(peer.ip()),
-        Via::Unix { .. } | Via::Internal => None,
+        Via::Unix { .. } | Via::Peer { .. } | Via::Internal => None,
     }
 }
 

@@ -188,7 +188,7 @@ async fn a_host_that_is_no_member_is_not_found() {
     }
     assert_eq!(host.sxp("/xend/host/xen9").text(), "No such host xen9");
     // The part of a path that is unknown is named.
-    assert_eq!(host.sxp("/xend/host/xen1/domain").text(), "Not found: domain");
+    assert_eq!(host.sxp("/xend/host/xen1/domains").text(), "Not found: domains");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -39,6 +39,10 @@ pub(crate) struct FixedFleet(Option<Arc<FleetView>>);
 
 #[async_trait]
 impl Fleet for FixedFleet {
+    fn own(&self) -> HostName {
+        host_name("xen1")
+    }
+
     async fn view(&self) -> Result<Arc<FleetView>, Error> {
         let message = "etcd does not answer at https://etcd1:2379".to_owned();
         self.0.clone().ok_or(Error::Unreachable { message, source: None })
@@ -191,7 +195,7 @@ impl FleetHost {
 }
 
 /// Plays the server: `X-User` is the user of an account, anybody else an operator.
-async fn identify(
+pub(crate) async fn identify(
     State(accounts): State<Arc<Accounts>>,
     mut request: Request,
     next: Next,

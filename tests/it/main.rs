@@ -30,6 +30,8 @@ mod engine_support;
 #[path = "../contract/failing_sender.rs"]
 mod failing_sender;
 mod fleet_members;
+mod fleet_peers;
+mod fleet_peers_support;
 mod fleet_support;
 mod full_disk;
 mod hostile_answers;

@@ -211,16 +211,22 @@ async fn everything(view: &View, busy: &Busy) -> Vec<(&'static str, String)> {
 
 /// Methods that show nothing of a domain: counters that only wake readers, and what wires need of
 /// the host and show to those who may see it.
-const PLAIN: [&str; 11] = [
+const PLAIN: [&str; 15] = [
     "access_changes",
+    // Another host checks the rights itself.
+    "ask_host",
     "domain_changes",
     "event_numbers",
+    "fleet_host",
     "generations",
     "has_fleet",
     "host_info",
     "inventory_generations",
     "is_host_enabled",
     "journal_volume",
+    "own_host",
+    // Operators alone are told.
+    "peer_with",
     "policy",
     "sample_rounds",
 ];

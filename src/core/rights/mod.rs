@@ -25,6 +25,7 @@ mod key_check;
 mod limits;
 mod need;
 mod op_kind;
+mod peer_users;
 mod right;
 mod user;
 
@@ -36,5 +37,6 @@ pub(in crate::core) use limits::{Claim, is_below};
 pub use limits::{Limits, Usage};
 pub use need::Need;
 pub use op_kind::OpKind;
+pub(in crate::core) use peer_users::PeerUsers;
 pub use right::{Right, Rights};
 pub use user::User;

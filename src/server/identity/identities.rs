@@ -55,7 +55,8 @@ impl Identities {
                 let ends = (*peer, *local);
                 self.of_peer(via, connection, ends, trust).await
             }
-            (Via::Tcp { .. }, Trust::Nobody) => Caller::nobody(via),
+            // The wire between hosts tells who its callers are.
+            (Via::Tcp { .. }, Trust::Nobody) | (Via::Peer { .. }, _) => Caller::nobody(via),
             (Via::Unix { uid: Some(uid), .. }, _) => {
                 let uid = *uid;
                 self.of_user(via, uid)

@@ -1,13 +1,16 @@
 //! The pages that a host has only in a fleet.
 
 use super::host::{fleet_domains, fleet_host, hosts};
-use super::operations::by_page::DOMAIN_LIST_OPERATIONS;
+use super::list_query;
+use super::operation::{ParamKind, optional};
+use super::operations::by_page::{DOMAIN_LIST_OPERATIONS, DOMAIN_OPERATIONS, NODE_OPERATIONS};
 use super::page::{Page, PageAnswer};
+use super::pass_on;
 use crate::core::rights::OpKind;
 use axum::routing;
 
 /// The pages of a host in a fleet, beside those of every host or in their places.
-pub(super) static FLEET_PAGES: [Page; 3] = [
+pub(super) static FLEET_PAGES: [Page; 6] = [
     Page {
         path: "/xend/domain",
         about: "The names of the domains, sorted; with host, domains of the fleet's hosts (HTML and \
@@ -35,5 +38,39 @@ pub(super) static FLEET_PAGES: [Page; 3] = [
         operations: &[],
         answer: PageAnswer::FleetHost,
         get: || routing::get(fleet_host::get),
+    },
+    Page {
+        path: "/xend/host/{host}/domain",
+        about: "The domains of a host of the fleet, as the host itself lists them.",
+        kind: OpKind::ListDomains,
+        query: &list_query::QUERY,
+        operations: &DOMAIN_LIST_OPERATIONS,
+        answer: PageAnswer::Domains,
+        get: || routing::any(pass_on::pass),
+    },
+    Page {
+        path: "/xend/host/{host}/domain/{domain}",
+        about: "A domain of a host of the fleet, as the host itself shows it. Below it are its pages, \
+                such as config and history; consoles and screens are at the host alone.",
+        kind: OpKind::ShowDomain,
+        query: &[optional(
+            "op",
+            ParamKind::Word(&["vcpuinfo"]),
+            "none",
+            "Show the domain's VCPUs instead",
+            "vcpuinfo",
+        )],
+        operations: &DOMAIN_OPERATIONS,
+        answer: PageAnswer::Domain,
+        get: || routing::any(pass_on::pass),
+    },
+    Page {
+        path: "/xend/host/{host}/node",
+        about: "A host of the fleet, as it shows itself: system, CPUs, memory, and Xen version.",
+        kind: OpKind::ShowHost,
+        query: &[],
+        operations: &NODE_OPERATIONS,
+        answer: PageAnswer::Node,
+        get: || routing::any(pass_on::pass),
     },
 ];

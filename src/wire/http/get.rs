@@ -149,7 +149,7 @@ pub(super) async fn console(
     let follow = format!("{follow}&domain={}", domain.uuid);
     let uuid = DomainRef::new(domain.uuid.to_string());
     let text = view.console(&uuid).await.map_err(failed(&request, "console"))?;
-    if is_page_wanted(&request) {
+    if is_viewer_wanted(&request) {
         let text = String::from_utf8_lossy(&text).into_owned();
         let may_press_sysrq = view.may_on(OpKind::Sysrq, &domain);
         let page = html::text::console(&request, follow, &domain, text, may_press_sysrq);
@@ -176,7 +176,7 @@ pub(super) async fn screen(
     let follow = format!("{follow}&domain={}", domain.uuid);
     let uuid = DomainRef::new(domain.uuid.to_string());
     let address = view.screen_address(&uuid).map_err(failed(&request, "screen"))?;
-    if is_page_wanted(&request) {
+    if is_viewer_wanted(&request) {
         let page = ok(Content::Html(html::text::screen(&request, follow, &domain, &address)));
         return Ok(response::with_data_images(page));
     }
@@ -317,6 +317,12 @@ async fn read_details(view: &View, domain: &DomainView) -> Details {
 /// Whether Accept names HTML. On pages with text, who takes anything gets the text.
 fn is_page_wanted(request: &RequestInfo) -> bool {
     request.format == (Format::Html { explicit: true })
+}
+
+/// Whether a page with a console or a screen is wanted, and can be shown: another host of the fleet
+/// shows the text.
+fn is_viewer_wanted(request: &RequestInfo) -> bool {
+    is_page_wanted(request) && request.base.is_none()
 }
 
 /// Whether a person asks: scripts of old that read pages get xend's.

@@ -19,6 +19,9 @@
 //! response     status, reason phrase, headers, body; answer_budget: the memory of it
 //! ```
 //!
+//! A page of another host of the fleet is asked for by `pass_on` and answered by `peer_requests`
+//! there, which share `peer_call` (for whom), `peer_body` (bounded bodies) and `rebase` (links).
+//!
 //! An operation of POST is a static in `operations/`; its type is in `operation`. Handlers share
 //! [`Http`] from `context`.
 
@@ -63,10 +66,15 @@ mod operations;
 mod page;
 mod pages;
 mod params;
+mod pass_on;
 mod path;
+mod peer_body;
+mod peer_call;
+mod peer_requests;
 mod post;
 mod quantity;
 mod query_by_get;
+mod rebase;
 mod request;
 mod request_log;
 mod response;

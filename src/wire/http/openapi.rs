@@ -90,21 +90,25 @@ impl Document<'_> {
     /// The entry of a page; `None` for a form.
     fn path(&mut self, page: &Page) -> Option<Value> {
         let mut path = json!({"get": self.get(page)?});
-        if let Some(name) = name_in_path(page) {
-            let about = match page.answer {
-                PageAnswer::Vnet => "The network's id",
-                PageAnswer::Task => "The task's id",
-                PageAnswer::Image => "The image's UUID",
-                PageAnswer::FleetHost => "The host's name",
+        let names = names_in_path(page).map(|name| {
+            let about = match (page.answer, name) {
+                (_, "host") => "The host's name",
+                (PageAnswer::Vnet, _) => "The network's id",
+                (PageAnswer::Task, _) => "The task's id",
+                (PageAnswer::Image, _) => "The image's UUID",
                 _ => "The domain's name, domid or UUID",
             };
-            path["parameters"] = json!([{
+            json!({
                 "name": name,
                 "in": "path",
                 "required": true,
                 "description": about,
                 "schema": {"type": "string"}
-            }]);
+            })
+        });
+        let names: Vec<Value> = names.collect();
+        if !names.is_empty() {
+            path["parameters"] = names.into();
         }
         if !page.operations.is_empty() {
             path["post"] = self.post(page);
@@ -338,10 +342,9 @@ impl Document<'_> {
     }
 }
 
-/// The name of the variable part of a page's path.
-fn name_in_path(page: &Page) -> Option<&'static str> {
-    let (_, rest) = page.path.split_once('{')?;
-    rest.split_once('}').map(|(name, _)| name)
+/// The names of the variable parts of a page's path.
+fn names_in_path(page: &Page) -> impl Iterator<Item = &'static str> {
+    page.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
 }
 
 /// `DomainSchedCreditGet` of `domain_sched_credit_get`.

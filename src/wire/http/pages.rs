@@ -405,7 +405,16 @@ mod tests {
         assert_eq!(alone, PAGES.each_ref().map(|page| page.path));
         let fleet = paths(true);
         assert_eq!(fleet[..alone.len()], alone);
-        assert_eq!(fleet[alone.len()..], ["/xend/host", "/xend/host/{host}"]);
+        assert_eq!(
+            fleet[alone.len()..],
+            [
+                "/xend/host",
+                "/xend/host/{host}",
+                "/xend/host/{host}/domain",
+                "/xend/host/{host}/domain/{domain}",
+                "/xend/host/{host}/node",
+            ]
+        );
         let list = of_host(true).0.iter().copied().find(|page| page.path == "/xend/domain");
         assert!(list.unwrap().query.iter().any(|param| param.name == "host"));
     }

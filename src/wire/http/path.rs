@@ -54,7 +54,7 @@ pub(super) fn as_utf8<B>(request: Request<B>) -> Request<B> {
 }
 
 /// The same request for another path.
-fn with_path<B>(mut request: Request<B>, path: String) -> Request<B> {
+pub(super) fn with_path<B>(mut request: Request<B>, path: String) -> Request<B> {
     let target = match request.uri().query() {
         Some(query) => format!("{path}?{query}"),
         None => path,
@@ -182,7 +182,7 @@ pub(super) fn origin(headers: &HeaderMap, via: &Via) -> String {
     }
     match via {
         Via::Tcp { local, .. } => format!("{scheme}://{local}"),
-        Via::Unix { .. } | Via::Internal => "http://localhost".to_owned(),
+        Via::Unix { .. } | Via::Peer { .. } | Via::Internal => "http://localhost".to_owned(),
     }
 }
 

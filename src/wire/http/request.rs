@@ -27,11 +27,14 @@ pub(super) struct RequestInfo {
     pub(super) session: Option<Arc<Session>>,
     /// `http://host:port`, or with `https`
     pub(super) origin: String,
+    /// What paths have instead of `/xend` on the host of the fleet that was asked; `None` if it is
+    /// this one.
+    pub(super) base: Option<String>,
     /// The path as the client sent it.
     requested_path: String,
     /// The canonical path.
     pub(super) path: String,
-    /// The domain or the vnet in the path; `None` on other pages.
+    /// The domain, the vnet or the host in the path; `None` on other pages.
     pub(super) name: Option<String>,
     pub(super) query: Params,
     pub(super) format: Format,
@@ -52,6 +55,16 @@ pub(super) struct HostTraits {
     pub(super) is_simulated: bool,
     /// Whether it is in a fleet.
     pub(super) has_fleet: bool,
+}
+
+/// Where the pages of this host are shown: on another host of the fleet. It is an extension of
+/// requests from such a host alone.
+#[derive(Debug, Clone)]
+pub(super) struct ShownAt {
+    /// `http://host:port` of the host that was asked.
+    pub(super) origin: String,
+    /// What its path has instead of `/xend`.
+    pub(super) base: String,
 }
 
 /// How callers log in on a listener. The router puts it into each request.
@@ -85,6 +98,13 @@ impl RequestInfo {
     /// none about a fleet.
     pub(super) fn may_open(&self, kind: OpKind) -> bool {
         (self.host.has_fleet || kind != OpKind::ShowFleet) && self.access().may(kind)
+    }
+
+    /// Whether a page has its place in a menu. On another host of the fleet, those of its own have,
+    /// and those that it shows of this one.
+    pub(super) fn is_in_menu(&self, path: &str) -> bool {
+        self.base.is_none()
+            || matches!(path, "/xend/domain" | "/xend/host" | "/xend/node" | "/xend/help")
     }
 
     /// Whether xend had the page: its clients know its statuses.
@@ -130,8 +150,11 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestInfo {
             let text = "The daemon does not know where the request came from, this is a bug";
             return Err(respond(500, "Internal server error", Content::Text(text.into())));
         };
-        let name = match parts.extract::<Option<Path<String>>>().await {
-            Ok(name) => name.map(|Path(name)| name),
+        let name = match parts.extract::<Option<Path<Vec<(String, String)>>>>().await {
+            // Of a page of another host, the host.
+            Ok(names) => {
+                names.and_then(|Path(names)| names.into_iter().next()).map(|(_, name)| name)
+            }
             // The request has no route: it is for the fallback.
             Err(PathRejection::MissingPathParams(_)) => None,
             Err(_) => return Err(not_found(&format!("Not found: {}", parts.uri.path()))),
@@ -141,8 +164,13 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestInfo {
             .extensions
             .get::<RequestedPath>()
             .map_or_else(|| path.clone(), |requested| requested.0.clone());
+        let shown_at = parts.extensions.get::<ShownAt>().cloned();
         Ok(Self {
-            origin: origin(&parts.headers, &caller.via),
+            origin: match &shown_at {
+                Some(shown_at) => shown_at.origin.clone(),
+                None => origin(&parts.headers, &caller.via),
+            },
+            base: shown_at.map(|shown_at| shown_at.base),
             session: parts.extensions.get::<Arc<Session>>().cloned(),
             caller,
             requested_path,

@@ -12,7 +12,7 @@ use super::path::{as_utf8, canonicalize, escape_slashes, unknown_segment};
 use super::request::{HostTraits, ListenerLogin, RequestInfo};
 use super::request_log;
 use super::response::{Content, respond};
-use super::{get, login, new_domain, pages, post, query_by_get, response, selection};
+use super::{get, login, new_domain, pages, pass_on, post, query_by_get, response, selection};
 use crate::core::caller::Caller;
 use crate::core::model::DomName;
 use crate::core::ports::Logins;
@@ -45,6 +45,7 @@ impl Http {
 
     fn router_with(self, logins: Option<Arc<dyn Logins>>) -> Router {
         let http = self.clone();
+        let local = self.clone();
         let host = HostTraits {
             is_simulated: http.engine().is_simulated(),
             has_fleet: http.view(&Caller::internal()).has_fleet(),
@@ -74,6 +75,11 @@ impl Http {
             };
             pages.clone().oneshot(escape_slashes(as_utf8(request), is_domain))
         });
+        let router = if host.has_fleet {
+            router.layer(from_fn_with_state(local, pass_on::own_pages))
+        } else {
+            router
+        };
         router
             .layer(from_fn_with_state(admission, Admission::check))
             .layer(Extension(host))
@@ -94,10 +100,22 @@ fn routes(pages: &HostPages) -> Router<Http> {
             method_not_supported(&method, &headers, &["POST"])
         });
     let router = router.route(UPLOAD_PATH, upload);
-    pages.0.iter().fold(router, |router, page| router.route(page.path, methods(page)))
+    pages.0.iter().fold(router, |router, page| {
+        let router = router.route(page.path, methods(page));
+        match page.path {
+            "/xend/host/{host}/domain/{domain}" => {
+                router.route(&format!("{}/{{*below}}", page.path), routing::any(pass_on::pass))
+            }
+            _ => router,
+        }
+    })
 }
 
 fn methods(page: &'static Page) -> MethodRouter<Http> {
+    // The other host knows what its page takes.
+    if pass_on::is_passed_on(page) {
+        return (page.get)();
+    }
     (page.get)()
         .post(move |State(http): State<Http>, info: RequestInfo, request: Request| async move {
             match page.answer {

@@ -3,14 +3,19 @@
 
 use super::connection::{MAX_LONG, PeerStream, busy};
 use crate::core::error::Error;
+use crate::core::fingerprint::Fingerprint;
 use crate::memory_budget::{MemoryBudget, ReservedBuffer};
-use crate::peer_tls::PeerTls;
+use crate::peer_tls::{PEER_PROTOCOL, PeerTls, fingerprint_of};
 use crate::sxp::Sxp;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, copy, sink};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::rustls::server::Acceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 
 /// How long the other host may take to send its request.
@@ -25,19 +30,54 @@ const CHUNK: usize = 16 << 10;
 /// How much of what a refused host sends is read, in bytes.
 const MAX_DRAINED: u64 = 1 << 20;
 
+/// What a connection is for.
+pub(super) enum Greeted {
+    /// A domain that moves, or a question about one.
+    Migration(PeerStream),
+    /// A request of another host of the fleet, which may have this certificate.
+    Request(Box<TlsStream<TcpStream>>, Option<Fingerprint>),
+}
+
 /// The TLS handshake, if the port has one. A host whose certificate is refused has a moment to read
-/// why.
+/// why. A port that takes no requests is one for migrations alone.
 pub(super) async fn shake_hands(
     tls: Option<&PeerTls>,
+    takes_requests: bool,
     stream: TcpStream,
-) -> io::Result<PeerStream> {
-    let Some(tls) = tls else { return Ok(Either::Left(stream)) };
+) -> io::Result<Greeted> {
+    let Some(tls) = tls else { return Ok(Greeted::Migration(Either::Left(stream))) };
     stream.set_nodelay(true)?;
-    let handshake = tls.acceptor().accept(stream).into_fallible();
+    let handshake = async {
+        if !takes_requests {
+            let accepted = tls.acceptor().accept(stream).into_fallible().await;
+            let accepted = accepted.map_err(|(error, stream)| (error, Some(stream)));
+            return accepted.map(|stream| (Box::new(stream), false));
+        }
+        let mut hello = LazyConfigAcceptor::new(Acceptor::default(), stream);
+        let start = match (&mut hello).await {
+            Ok(start) => start,
+            Err(error) => return Err((error, hello.take_io())),
+        };
+        let mut protocols = start.client_hello().alpn().into_iter().flatten();
+        let is_request = protocols.any(|protocol| protocol == PEER_PROTOCOL);
+        drop(protocols);
+        let acceptor = if is_request { tls.peer_acceptor() } else { tls.acceptor() };
+        let stream = start.into_stream(Arc::clone(acceptor.config())).into_fallible().await;
+        match stream {
+            Ok(stream) => Ok((Box::new(stream), is_request)),
+            Err((error, stream)) => Err((error, Some(stream))),
+        }
+    };
     match timeout(REQUEST_LIMIT, handshake).await {
-        Ok(Ok(stream)) => Ok(Either::Right(Box::new(stream))),
-        Ok(Err((error, mut stream))) => {
-            timeout(REFUSAL_LIMIT, close(&mut stream)).await.ok();
+        Ok(Ok((stream, true))) => {
+            let certificate = fingerprint_of(stream.get_ref().1.peer_certificates());
+            Ok(Greeted::Request(stream, certificate))
+        }
+        Ok(Ok((stream, false))) => Ok(Greeted::Migration(Either::Right(stream))),
+        Ok(Err((error, stream))) => {
+            if let Some(mut stream) = stream {
+                timeout(REFUSAL_LIMIT, close(&mut stream)).await.ok();
+            }
             Err(error)
         }
         Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "it took too long")),

@@ -21,14 +21,21 @@
 //!
 //! The same over TLS is on port 8003. There both hosts show a certificate (`peer_tls`). xend
 //! encrypted, too, and checked no certificate.
+//!
+//! On a host in a fleet, the same port takes the requests of other hosts of the fleet, as HTTP.
+//! They are told by the protocol that the handshake names, and come from hosts whose certificates
+//! the fleet knows (`peers.rs` asks, `server.rs` is asked).
 
 mod connection;
 mod greeting;
+mod incoming;
+mod peers;
 mod places;
 mod server;
 mod transport;
 mod tunnel;
 
+pub use peers::TlsPeers;
 pub use places::RelocationPlaces;
 pub use server::RelocationServer;
 pub use transport::TcpTransport;

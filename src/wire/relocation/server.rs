@@ -5,29 +5,29 @@
 //! ```
 
 use super::connection::{Connection, LIMITS, PeerStream, busy, parse};
-use super::greeting;
+use super::greeting::{self, Greeted};
+use super::incoming::{answer, change};
 use super::places::RelocationPlaces;
 use crate::core::caller::{Caller, Via};
 use crate::core::engine::Engine;
 use crate::core::error::Error;
-use crate::core::model::{CompleteConfig, Invalid, Uuid, parse_uuid};
-use crate::core::op::{Arrival, Change, Once, Outcome};
-use crate::core::ports::{Identify, IncomingMigration, MigratedDomain, Verdict};
+use crate::core::fingerprint::Fingerprint;
+use crate::core::fleet::HostName;
+use crate::core::ports::{HostStream, Identify, PeerRefusal, PeerRequests};
 use crate::memory_budget::{MemoryBudget, ReservedBuffer};
 use crate::peer_tls::PeerTls;
 use crate::peers::{
     AllowedHosts, ConnectionCounts, LogLimit, OpenConnection, PendingConnections, Refusal, Share,
     Shares,
 };
-use crate::shape;
 use crate::sxp::{Sxp, most_values};
 use arc_swap::ArcSwap;
-use async_trait::async_trait;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -53,6 +53,8 @@ pub struct RelocationServer {
     budget: MemoryBudget,
     /// `None` for a plain port.
     tls: Option<Arc<PeerTls>>,
+    /// What answers other hosts of the fleet; `None` on a host in no fleet.
+    requests: Option<Arc<dyn PeerRequests>>,
     pending: PendingConnections,
     places: Shares,
     counts: Arc<ConnectionCounts>,
@@ -60,8 +62,23 @@ pub struct RelocationServer {
     failures: LogLimit,
 }
 
+/// A connection that may go on.
+enum Admitted {
+    Migration(Migration),
+    Request(PeerRequest),
+}
+
+/// A request of another host of the fleet, or why it is not answered.
+struct PeerRequest {
+    requests: Arc<dyn PeerRequests>,
+    stream: Box<dyn HostStream>,
+    from: Result<HostName, PeerRefusal>,
+    /// Those of a request that is answered.
+    _place: Option<(Share, OpenConnection)>,
+}
+
 /// A connection that has sent its request, and has a place.
-struct Admitted {
+struct Migration {
     caller: Caller,
     stream: PeerStream,
     /// The text of its request.
@@ -93,6 +110,7 @@ impl RelocationServer {
             timeout,
             budget,
             tls: None,
+            requests: None,
             pending,
             places,
             counts,
@@ -118,6 +136,13 @@ impl RelocationServer {
     #[must_use]
     pub fn with_tls(self, tls: Option<Arc<PeerTls>>) -> Self {
         Self { tls, ..self }
+    }
+
+    /// The same server, which on an encrypted port has these requests of other hosts of the fleet
+    /// answered.
+    #[must_use]
+    pub fn with_requests(self, requests: Option<Arc<dyn PeerRequests>>) -> Self {
+        Self { requests, ..self }
     }
 
     /// The same server, whose messages are received within this budget.
@@ -171,9 +196,16 @@ impl RelocationServer {
                     admitted = this.admit(stream, peer) => admitted,
                 };
                 drop(place);
-                let Some(admitted) = admitted else { return };
-                if let Err(error) = this.migrate(admitted).await {
-                    tracing::info!(%peer, %error, "A relocation connection failed");
+                match admitted {
+                    None => {}
+                    Some(Admitted::Request(PeerRequest { requests, stream, from, _place })) => {
+                        requests.serve(stream, from).await;
+                    }
+                    Some(Admitted::Migration(migration)) => {
+                        if let Err(error) = this.migrate(migration).await {
+                            tracing::info!(%peer, %error, "A relocation connection failed");
+                        }
+                    }
                 }
             });
         }
@@ -197,8 +229,20 @@ impl RelocationServer {
         } else {
             None
         };
-        let mut stream = match greeting::shake_hands(self.tls.as_deref(), stream).await {
-            Ok(stream) => stream,
+        let tls = self.tls.as_deref();
+        let mut stream = match greeting::shake_hands(tls, self.requests.is_some(), stream).await {
+            Ok(Greeted::Migration(stream)) => stream,
+            Ok(Greeted::Request(stream, certificate)) => {
+                let requests = self.requests.clone()?;
+                // Its certificate tells who it is: no user of this machine matters.
+                let is_allowed = !matches!(refusal, Some((Refusal::Host, _)));
+                let from = match certificate {
+                    Some(certificate) if is_allowed => self.asked_by(&certificate).await,
+                    Some(_) => Err(PeerRefusal::NotAllowed),
+                    None => Err(PeerRefusal::Stranger),
+                };
+                return Some(Admitted::Request(self.request(requests, stream, from, peer)));
+            }
             Err(error) => {
                 self.counts.refused(Refusal::Tls);
                 self.log_refusal(peer, &format!("no TLS handshake: {error}"));
@@ -226,7 +270,40 @@ impl RelocationServer {
             return None;
         };
         let open = self.counts.open();
-        Some(Admitted { caller, stream, request, _place: place, _open: open })
+        let migration = Migration { caller, stream, request, _place: place, _open: open };
+        Some(Admitted::Migration(migration))
+    }
+
+    /// The host of the fleet with this certificate.
+    async fn asked_by(&self, certificate: &Fingerprint) -> Result<HostName, PeerRefusal> {
+        self.engine.view(&Caller::internal()).peer_with(certificate).await
+    }
+
+    /// A request, which has one of the places for domains if it is answered.
+    fn request(
+        &self,
+        requests: Arc<dyn PeerRequests>,
+        stream: Box<TlsStream<TcpStream>>,
+        from: Result<HostName, PeerRefusal>,
+        peer: SocketAddr,
+    ) -> PeerRequest {
+        let admitted = from.and_then(|host| {
+            let place = self.places.take(Some(peer.ip())).map_err(|_| PeerRefusal::Busy)?;
+            Ok((host, (place, self.counts.open())))
+        });
+        let (from, place) = match admitted {
+            Ok((host, place)) => (Ok(host), Some(place)),
+            Err(refusal) => {
+                self.counts.refused(match &refusal {
+                    PeerRefusal::Busy => Refusal::Busy,
+                    PeerRefusal::NotAllowed => Refusal::Host,
+                    _ => Refusal::Tls,
+                });
+                self.log_refusal(peer, &refusal.to_string());
+                (Err(refusal), None)
+            }
+        };
+        PeerRequest { requests, stream, from, _place: place }
     }
 
     fn log_refusal(&self, peer: SocketAddr, reason: &str) {
@@ -236,8 +313,8 @@ impl RelocationServer {
     }
 
     /// Does what an admitted connection asks for.
-    async fn migrate(&self, admitted: Admitted) -> Result<(), Error> {
-        let Admitted { caller, stream, request, _place, _open } = admitted;
+    async fn migrate(&self, migration: Migration) -> Result<(), Error> {
+        let Migration { caller, stream, request, _place, _open } = migration;
         let unusable = |error| Error::backend("The connection cannot be used", error);
         let connection = Connection::new(stream, self.timeout).map_err(unusable)?;
         let size = request.len();
@@ -278,78 +355,6 @@ async fn answer_request(
         Err(error) => {
             connection.refuse(&error.to_string()).await;
             Ok(())
-        }
-    }
-}
-
-/// The change that a request asks for.
-fn change(connection: &Connection, request: &Sxp) -> Result<Change, Error> {
-    match request.head() {
-        Some("verdict") => Ok(Change::Settle(id_of(request)?)),
-        Some("receive") => {
-            let migrated = migrated_domain(request)?;
-            let incoming: Box<dyn IncomingMigration> =
-                Box::new(TcpIncoming { connection: connection.clone() });
-            Ok(Change::Receive(Arrival { migrated, link: Once::new(incoming) }))
-        }
-        _ => Err(Invalid::new(
-            "The sender is another kind of host: \
-             version 1 of this xend's relocation protocol is expected",
-        )
-        .into()),
-    }
-}
-
-/// The answer after a change. A domain that was received is taken.
-fn answer(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Verdict(Verdict::NotTaken) => "not-taken",
-        _ => "taken",
-    }
-}
-
-fn id_of(request: &Sxp) -> Result<Uuid, Error> {
-    let text = request.value("id").and_then(Sxp::as_str).unwrap_or_default();
-    Ok(parse_uuid(text)?)
-}
-
-fn migrated_domain(request: &Sxp) -> Result<MigratedDomain, Error> {
-    if request.value("version").and_then(Sxp::as_str) != Some("1") {
-        return Err(Invalid::new("version: only 1 is supported").into());
-    }
-    let read = |key: &str| -> Result<Option<Arc<CompleteConfig>>, Error> {
-        let Some(tree) = request.value(key) else { return Ok(None) };
-        let config =
-            shape::read_stored(tree).map_err(|error| Invalid::new(format!("{key}: {error}")))?;
-        Ok(Some(Arc::new(CompleteConfig::try_from(config)?)))
-    };
-    let config = read("config")?.ok_or_else(|| Invalid::new("config: missing"))?;
-    Ok(MigratedDomain { id: id_of(request)?, config, definition: read("definition")? })
-}
-
-struct TcpIncoming {
-    connection: Connection,
-}
-
-#[async_trait]
-impl IncomingMigration for TcpIncoming {
-    async fn ready(&mut self) -> Result<(), Error> {
-        self.connection.send(&Sxp::list([Sxp::atom("ready")])).await
-    }
-
-    fn stream(&self) -> Result<OwnedFd, Error> {
-        self.connection.share()
-    }
-
-    async fn building(&mut self, stage: &str) -> Result<(), Error> {
-        self.connection.send(&Sxp::list([Sxp::atom("building"), Sxp::atom(stage)])).await
-    }
-
-    async fn arrived(&mut self) -> Result<(), Error> {
-        self.connection.send(&Sxp::list([Sxp::atom("arrived")])).await?;
-        match self.connection.receive().await?.head() {
-            Some("go") => Ok(()),
-            _ => Err(Error::Remote { reason: "it does not hand the domain over".to_owned() }),
         }
     }
 }

@@ -59,7 +59,7 @@ impl Context {
         match caller.via {
             Via::Unix { uid: Some(uid), .. } => uid == 0 || uid == self.own_uid,
             Via::Internal => true,
-            Via::Unix { uid: None, .. } | Via::Tcp { .. } => false,
+            Via::Unix { uid: None, .. } | Via::Tcp { .. } | Via::Peer { .. } => false,
         }
     }
 }

@@ -41,7 +41,8 @@ impl Curl<'_> {
             line.extend([" ", option, " ", &quoted(&field)]);
         }
         let id = if page.answer == PageAnswer::Image { IMAGE } else { "1" };
-        let path = page.path.replace("{domain}", "web1").replace("{id}", id);
+        let path =
+            page.path.replace("{domain}", "web1").replace("{id}", id).replace("{host}", "xen2");
         format!("{line} {}{path}", self.origin)
     }
 

@@ -10,11 +10,12 @@ use super::errors::operation_failed;
 use super::html::parts::frame;
 use super::operation::{Operation, Param, ParamKind, optional};
 use super::page::{HostPages, Page};
+use super::pass_on::is_passed_on;
 use super::request::{ListenerLogin, RequestInfo};
 use super::response::{Content, ok};
 use crate::call_reference::CallReference;
 use crate::core::model::Invalid;
-use crate::core::rights::Access;
+use crate::core::rights::{Access, OpKind};
 use crate::shape::Sink;
 use axum::Extension;
 use axum::extract::State;
@@ -86,7 +87,9 @@ fn content(
     wanted: &Wanted,
 ) -> Content {
     let access = request.access();
-    let sections = pages.0.iter().filter(|page| access.may(page.kind));
+    // Who may not know the hosts of the fleet has no use for their pages.
+    let is_known = |page: &Page| !is_passed_on(page) || access.may(OpKind::ShowFleet);
+    let sections = pages.0.iter().filter(|page| access.may(page.kind) && is_known(page));
     let sections: Vec<_> =
         sections.filter_map(|page| Section::found(page, &access, &wanted.search)).collect();
     if request.format.is_html() {

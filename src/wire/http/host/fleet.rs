@@ -45,7 +45,7 @@ pub(super) async fn read(view: &View, request: &RequestInfo) -> Result<Arc<Fleet
 }
 
 /// The answer while nothing is known of the fleet, or to a caller who may not know it.
-fn unknown(request: &RequestInfo, error: &Error) -> Response {
+pub(crate) fn unknown(request: &RequestInfo, error: &Error) -> Response {
     if request.format == Format::Sxp || matches!(error, Error::NotPermitted { .. }) {
         return operation_failed(request, OP, error);
     }
@@ -208,7 +208,7 @@ impl<'a> Host<'a> {
 }
 
 /// The page of a host.
-pub(super) fn host_path(name: &str) -> String {
+pub(crate) fn host_path(name: &str) -> String {
     format!("{HOSTS_PATH}/{}", encode_segment(name))
 }
 

@@ -3,7 +3,7 @@
 //! has a form in JSON.
 
 pub(super) mod accounts;
-mod fleet;
+pub(super) mod fleet;
 pub(super) mod fleet_domains;
 pub(super) mod fleet_host;
 pub(super) mod hosts;

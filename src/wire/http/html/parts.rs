@@ -51,7 +51,9 @@ pub(crate) fn frame(request: &RequestInfo) -> Frame {
         return Frame { is_simulated: request.host.is_simulated, ..Frame::default() };
     }
     let links = |entries: &[(&str, &str, OpKind)]| {
-        let entries = entries.iter().filter(|(.., kind)| request.may_open(*kind));
+        let entries = entries
+            .iter()
+            .filter(|(_, path, kind)| request.may_open(*kind) && request.is_in_menu(path));
         entries.map(|(name, href, _)| Link::new(*name, *href)).collect()
     };
     let user = request.caller.user().map(|user| PageUser {
@@ -70,7 +72,11 @@ pub(crate) fn frame(request: &RequestInfo) -> Frame {
 fn crumbs(request: &RequestInfo) -> Vec<Link> {
     let mut crumbs = vec![Link::new("/", "/")];
     let mut href = String::from("/");
-    for segment in request.path.split('/').filter(|segment| !segment.is_empty()) {
+    let path = match &request.base {
+        Some(base) => Cow::from(request.path.replacen("/xend", base, 1)),
+        None => Cow::from(&request.path),
+    };
+    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
         href.push_str(segment);
         href.push('/');
         crumbs.push(Link::new(decode(segment), href.clone()));

@@ -86,7 +86,9 @@ problem_kinds! {
 problem_kinds! {
     /// The kinds that a host in a fleet has beside them.
     OF_FLEET:
+    NOT_PASSED_ON "not_passed_on" 501 "Another host has it";
     FLEET_UNKNOWN "fleet_unknown" 503 "The fleet is not known yet";
+    LOOP "loop" 508 "The request was passed on already";
 }
 
 impl ProblemKind {

@@ -118,6 +118,7 @@ fn origin_of(caller: &Caller) -> String {
         Via::Unix { uid: Some(uid), .. } => format!("uid {uid}"),
         Via::Unix { uid: None, .. } => "unix".to_owned(),
         Via::Tcp { peer, .. } => peer.ip().to_canonical().to_string(),
+        Via::Peer { host, .. } => host.to_string(),
         Via::Internal => "internal".to_owned(),
     }
 }

@@ -1,0 +1,87 @@
+//! The other hosts of the fleet, which this one asks and which ask it.
+
+use super::View;
+use crate::core::caller::{OnBehalf, Via};
+use crate::core::error::Error;
+use crate::core::fingerprint::Fingerprint;
+use crate::core::fleet::{HostName, Member};
+use crate::core::ports::{HostStream, PeerRefusal};
+use crate::core::rights::OpKind;
+
+/// A host of the fleet.
+#[derive(Debug, Clone)]
+pub enum FleetHost {
+    /// The host that answers.
+    Own,
+    /// Another one.
+    Other(Box<(HostName, Member)>),
+}
+
+/// Why another host is not asked.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAsked {
+    /// The request came from another host: requests are passed on once.
+    #[error("A request of the host {from} is not passed on to {to}: ask {to} itself")]
+    PassedOnBefore { from: HostName, to: HostName },
+    /// It cannot be reached.
+    #[error(transparent)]
+    Failed(#[from] Error),
+}
+
+impl View {
+    /// The name of this host in its fleet; `None` on a host in no fleet.
+    pub fn own_host(&self) -> Option<HostName> {
+        self.core.settings.fleet.as_ref().map(|fleet| fleet.own())
+    }
+
+    /// The host of the fleet with this name; `None` if there is none. Whoever may ask this host may
+    /// ask the others: each checks the rights itself.
+    pub async fn fleet_host(&self, name: &str) -> Result<Option<FleetHost>, Error> {
+        let Some(fleet) = &self.core.settings.fleet else { return Ok(None) };
+        let Ok(name) = name.parse::<HostName>() else { return Ok(None) };
+        if name == fleet.own() {
+            return Ok(Some(FleetHost::Own));
+        }
+        let member = fleet.member(&name).await?;
+        Ok(member.map(|member| FleetHost::Other(Box::new((name, member)))))
+    }
+
+    /// Connects to another host of the fleet, with those for whom it is asked.
+    pub async fn ask_host(
+        &self,
+        host: &HostName,
+        member: &Member,
+    ) -> Result<(Box<dyn HostStream>, OnBehalf), NotAsked> {
+        if let Via::Peer { host: from, .. } = &self.caller.via {
+            return Err(NotAsked::PassedOnBefore { from: from.clone(), to: host.clone() });
+        }
+        // A caller who is nobody may do nothing here either.
+        let on_behalf = self.caller.on_behalf();
+        let on_behalf = on_behalf
+            .ok_or_else(|| Error::not_permitted("host", OpKind::ListDomains.need(), ""))?;
+        let peers = self.core.settings.peers.as_ref().ok_or_else(|| Error::Unreachable {
+            message: format!("{host} cannot be asked: this host has no way to other hosts"),
+            source: None,
+        })?;
+        Ok((peers.connect(host, member).await?, on_behalf))
+    }
+
+    /// The member that has this certificate now. It is told to operators alone.
+    pub async fn peer_with(&self, certificate: &Fingerprint) -> Result<HostName, PeerRefusal> {
+        let fleet = self.core.settings.fleet.as_ref().filter(|_| self.caller.is_operator());
+        let fleet = fleet.ok_or(PeerRefusal::Stranger)?;
+        let view = fleet.view().await.map_err(|_| PeerRefusal::FleetUnknown)?;
+        let has_it = |member: &Member| member.fingerprint.as_ref() == Some(certificate);
+        let mut found = view.members.iter().filter(|(_, member)| has_it(member));
+        let (name, _) = found.next().ok_or(PeerRefusal::Stranger)?;
+        if found.next().is_some() {
+            return Err(PeerRefusal::Ambiguous);
+        }
+        // What is shown of the fleet follows etcd by a moment, in which the host may have left.
+        match fleet.member(name).await {
+            Ok(Some(member)) if has_it(&member) => Ok(name.clone()),
+            Ok(_) => Err(PeerRefusal::Stranger),
+            Err(_) => Err(PeerRefusal::FleetUnknown),
+        }
+    }
+}

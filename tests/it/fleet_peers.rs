@@ -1,0 +1,254 @@
+//! Pages of other hosts of a fleet: hosts ask each other over real connections.
+
+use crate::fleet_peers_support::{Identity, PeerHost, record};
+use crate::fleet_support::Lab;
+use crate::http_accounts_support::{JSON, NAVIGATION};
+use crate::http_json_support::parsed;
+use serde_json::json;
+use std::net::SocketAddr;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+use xend::core::caller::Caller;
+use xend::core::journal::EventKind;
+
+const SXP: &str = "Accept: application/sxp\r\n";
+
+async fn two_hosts() -> (Lab, PeerHost, PeerHost) {
+    let lab = Lab::new().await;
+    let xen1 = PeerHost::start(&lab, "xen1").await;
+    let xen2 = PeerHost::start(&lab, "xen2").await;
+    (lab, xen1, xen2)
+}
+
+/// The authors of what was done on a host through another one.
+fn authors(host: &PeerHost) -> Vec<String> {
+    let batch = host.engine.view(&Caller::internal()).events_after(0, 1000);
+    let author = |kind: &EventKind| match kind {
+        EventKind::Done { caller, .. } | EventKind::Failed { caller, .. } => {
+            Some(caller.text.clone())
+        }
+        _ => None,
+    };
+    let all = batch.events.iter().filter_map(|event| author(&event.what));
+    all.filter(|author| author.contains("through")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_host_answers_as_it_answers_its_own_callers() {
+    let (_lab, xen1, xen2) = two_hosts().await;
+    for (page, format) in [
+        ("domain", SXP),
+        ("domain", JSON),
+        ("domain/web1", SXP),
+        ("domain/web1", JSON),
+        ("domain/web1/config", SXP),
+        ("domain/nosuch", SXP),
+        ("domain/nosuch", JSON),
+        ("domain/web1/console", SXP),
+        ("node", SXP),
+        ("node", JSON),
+    ] {
+        let own = xen2.get(&format!("/xend/{page}"), format);
+        let passed = xen1.get(&format!("/xend/host/xen2/{page}"), format);
+        assert_eq!((passed.status(), passed.text()), (own.status(), own.text()), "{page}");
+        assert_eq!(passed.header("content-type"), own.header("content-type"), "{page}");
+        assert_eq!(passed.header("content-length"), own.header("content-length"), "{page}");
+        assert!(passed.header("x-xend-peer-answer").is_none(), "{page}");
+    }
+    let head = xen1.ask("HEAD", "/xend/host/xen2/node", SXP, "");
+    assert_eq!((head.code, head.body.len()), (200, 0));
+    let done = xen1.post("/xend/host/xen2/domain/web1", SXP, "op=unpause");
+    assert_eq!(done.status(), "200 OK", "{}", done.text());
+    let state = |host: &PeerHost| parsed(&host.get("/xend/domain/web1", JSON))["state"].clone();
+    assert_eq!((state(&xen1), state(&xen2)), (json!("paused"), json!("running")));
+    assert_eq!(authors(&xen2), ["unix uid 0 through xen1"]);
+    let gone = xen1.post("/xend/host/xen2/domain/web1", SXP, "op=rename&name=web2");
+    let location = "http://front:8000/xend/host/xen2/domain/web1/..";
+    assert!(gone.header("location").is_none_or(|it| it == location), "{gone:?}");
+    let long = format!("op=rename&name={}", "x".repeat(1 << 20));
+    let refused = xen1.post("/xend/host/xen2/domain/web2", SXP, &long);
+    assert!(refused.code == 413 || refused.code == 502, "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_own_name_leads_to_the_own_pages_and_others_are_named() {
+    let (_lab, xen1, _xen2) = two_hosts().await;
+    for page in ["domain", "domain/web1", "node", "domain/nosuch"] {
+        let own = xen1.get(&format!("/xend/{page}"), SXP);
+        let by_name = xen1.get(&format!("/xend/host/xen1/{page}"), SXP);
+        assert_eq!((by_name.status(), by_name.text()), (own.status(), own.text()), "{page}");
+    }
+    let missing = xen1.get("/xend/host/xen9/domain", JSON);
+    assert_eq!(missing.code, 404);
+    assert_eq!(parsed(&missing)["detail"], "No such host xen9: the fleet has xen1, xen2");
+    let user = xen1.get("/xend/host/xen9/domain", &format!("X-User: steve\r\n{JSON}"));
+    assert_eq!(parsed(&user)["detail"], "No such host xen9");
+    let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let refused = xen1.get("/xend/host/xen2/domain/web1/console", &format!("{upgrade}{SXP}"));
+    assert_eq!((refused.code, refused.text().contains("ask xen2")), (501, true), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_has_the_rights_of_the_host_that_it_asked() {
+    let (_lab, xen1, xen2) = two_hosts().await;
+    let as_user = |user: &str| format!("X-User: {user}\r\n{SXP}");
+    let list = xen1.get("/xend/host/xen2/domain", &as_user("steve"));
+    assert_eq!(list.text(), "(web1)");
+    assert_eq!(xen1.get("/xend/host/xen2/domain/db", &as_user("steve")).code, 404);
+    let node = xen1.get("/xend/host/xen2/node", &as_user("steve"));
+    assert!(node.text().contains("host-facts"), "{node:?}");
+    let done = xen1.post("/xend/host/xen2/domain/web1", &as_user("steve"), "op=unpause");
+    assert_eq!(done.code, 200, "{}", done.text());
+    // On xen2 the account of this name may do everything.
+    let refused = xen1.post("/xend/host/xen2/domain/web1", &as_user("reader"), "op=pause");
+    assert!(refused.code == 500 && refused.text().contains("power"), "{refused:?}");
+    let texts = authors(&xen2);
+    assert!(texts[0] == "xen1/steve at unix uid 0 through xen1", "{texts:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_lead_to_the_host_that_has_the_domain() {
+    let (_lab, xen1, _xen2) = two_hosts().await;
+    let page = xen1.get("/xend/host/xen2/domain/web1", NAVIGATION);
+    let text = page.text();
+    assert_eq!(page.code, 200);
+    for part in [
+        r#"href="/xend/host/xen2/domain""#,
+        r#"href="/xend/host/xen2/node""#,
+        r#"href="/xend/host/xen2/""#,
+        r#"href="/xend/assets/"#,
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    for part in ["=\"/xend/domain", "=\"/xend/node", "=\"/xend/new", "data-events", "data-socket"] {
+        assert!(!text.contains(part), "{part}: {text}");
+    }
+    let list = xen1.get("/xend/host/xen2/domain", NAVIGATION).text();
+    assert!(list.contains(r#"href="/xend/host/xen2/domain/web1""#), "{list}");
+    assert!(!list.contains("/xend/domain") && !list.contains("=\"/xend/selection"), "{list}");
+    let missing = xen1.get("/xend/host/xen2/domain/nosuch", NAVIGATION);
+    assert_eq!((missing.code, missing.text().contains("=\"/xend/domain")), (404, false));
+}
+
+/// What a client with this certificate is answered.
+async fn raw(client: &Identity, to: &PeerHost, request: &str) -> String {
+    let mut stream = client.connect(to.relocation, to.identity.fingerprint()).await;
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.ok();
+    String::from_utf8(answer).unwrap()
+}
+
+const QUESTION: &str = "GET /xend/domain HTTP/1.1\r\nHost: peer\r\n\r\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_members_are_answered_and_those_that_left_are_not() {
+    let (lab, xen1, xen2) = two_hosts().await;
+    let stranger = Identity::new();
+    let refused = raw(&stranger, &xen2, QUESTION).await;
+    assert!(refused.starts_with("HTTP/1.1 403 "), "{refused}");
+    assert!(refused.contains("no member of the fleet has its certificate"), "{refused}");
+    assert!(!refused.contains("web1"), "{refused}");
+    // A member has to say for whom it asks.
+    let refused = raw(&xen1.identity, &xen2, QUESTION).await;
+    assert!(refused.starts_with("HTTP/1.1 400 ") && !refused.contains("web1"), "{refused}");
+    assert_eq!(xen1.get("/xend/host/xen2/domain", SXP).code, 200);
+    xen1.leave(&lab).await;
+    let refused = xen1.get("/xend/host/xen2/domain", SXP);
+    assert_eq!(refused.code, 502, "{refused:?}");
+    assert!(refused.text().contains("it refuses this host: no member"), "{refused:?}");
+    // Two with the same certificate are told apart by nothing.
+    record(&lab, "xen1", xen1.relocation, xen1.identity.fingerprint()).await;
+    record(&lab, "xen3", xen1.relocation, xen1.identity.fingerprint()).await;
+    let begun = std::time::Instant::now();
+    while begun.elapsed().as_secs() < 60 {
+        let refused = raw(&xen1.identity, &xen2, QUESTION).await;
+        if refused.contains("several members") {
+            return;
+        }
+    }
+    panic!("it is not refused");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_passed_on_once() {
+    let (lab, xen1, xen2) = two_hosts().await;
+    let xen3 = PeerHost::start(&lab, "xen3").await;
+    // What xen1 sends, towards a third host.
+    let (sent, taken) = tokio::sync::oneshot::channel();
+    let spy = Identity::new();
+    let address = spy
+        .play(|mut stream| async move {
+            let mut text = vec![0; 64 << 10];
+            let count = stream.read(&mut text).await.unwrap();
+            text.truncate(count);
+            sent.send(String::from_utf8(text).unwrap()).unwrap();
+        })
+        .await;
+    record(&lab, "spy", address, spy.fingerprint()).await;
+    assert_eq!(xen1.get("/xend/host/spy/domain", SXP).code, 502);
+    let request = taken.await.unwrap().replace("/xend/domain", "/xend/host/xen3/domain");
+    let looped = raw(&xen1.identity, &xen2, &request).await;
+    assert!(looped.starts_with("HTTP/1.1 508 ") && looped.contains("ask xen3 itself"), "{looped}");
+    assert!(authors(&xen3).is_empty());
+    // What a client of HTTP sends under the name of the header means nothing.
+    let header = request.lines().find(|line| line.starts_with("x-xend-peer-request")).unwrap();
+    let list = xen2.get("/xend/domain", &format!("X-User: steve\r\n{header}\r\n{SXP}"));
+    assert_eq!(list.text(), "(web1)");
+}
+
+/// Reads a request, which has no body.
+async fn take_request(stream: &mut TlsStream<TcpStream>) {
+    let mut text = Vec::new();
+    while !text.ends_with(b"\r\n\r\n") {
+        text.push(stream.read_u8().await.unwrap());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_fails_is_told_of() {
+    let (lab, xen1, _xen2) = two_hosts().await;
+    let ask = async |name: &str, identity: &Identity, address: SocketAddr| {
+        record(&lab, name, address, identity.fingerprint()).await;
+        let answer = xen1.get(&format!("/xend/host/{name}/domain"), JSON);
+        assert!(answer.code == 502 || answer.code == 504, "{name}: {answer:?}");
+        parsed(&answer)["detail"].as_str().unwrap().to_owned()
+    };
+    let own = Identity::new();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let text = ask("off", &own, closed).await;
+    assert!(text.starts_with(&format!("off cannot be reached at {closed}: nothing")), "{text}");
+    // A port that takes connections and says nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let text = ask("silent", &own, silent.local_addr().unwrap()).await;
+    assert!(text.contains("it does not answer within 5 s"), "{text}");
+    let other = Identity::new();
+    let address = other.play(|_| async {}).await;
+    let text = ask("copy", &own, address).await;
+    assert!(text.starts_with("The certificate of copy at "), "{text}");
+    let rubbish = own.play(|mut stream| async move {
+        stream.write_all("x".repeat(100_000).as_bytes()).await.ok();
+    });
+    let address = rubbish.await;
+    let text = ask("rubbish", &own, address).await;
+    assert!(text.starts_with("rubbish does not answer: "), "{text}");
+    let foreign = own.play(|mut stream| async move {
+        take_request(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n()").await.ok();
+        stream.shutdown().await.ok();
+    });
+    let address = foreign.await;
+    let text = ask("foreign", &own, address).await;
+    assert!(text.contains("no answer of a xend of the fleet"), "{text}");
+    let much = own.play(|mut stream| async move {
+        take_request(&mut stream).await;
+        let line = "x-a: ".to_owned() + &"y".repeat(1 << 20);
+        let head = format!("HTTP/1.1 200 OK\r\nx-xend-peer-answer: 1\r\n{line}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.ok();
+    });
+    let address = much.await;
+    let text = ask("much", &own, address).await;
+    assert!(text.starts_with("much does not answer: "), "{text}");
+}

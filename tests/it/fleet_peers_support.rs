@@ -1,0 +1,175 @@
+//! Hosts of a fleet that ask each other, each with HTTP and an encrypted relocation port.
+
+use crate::fleet_support::Lab;
+use crate::http_fleet_support::identify;
+use crate::http_support::{Answer, Listener, ask};
+use crate::server_support::{Daemon, tunables};
+use crate::sim_support::{TestClock, config, engine_ports};
+use crate::tls_support::write_certificate;
+use axum::middleware::from_fn_with_state;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+use tempfile::TempDir;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::block_in_place;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::{client, server};
+use tokio_util::sync::CancellationToken;
+use xend::core::caller::Caller;
+use xend::core::engine::{Engine, Settings};
+use xend::core::fingerprint::Fingerprint;
+use xend::core::model::Uuid;
+use xend::core::op::Change;
+use xend::core::rights::{Access, Account, Accounts, Credential, Right};
+use xend::fleet::{FleetReader, HostRecord, Op};
+use xend::os::OsEntropy;
+use xend::peer_tls::{PeerTls, PeerTlsFiles};
+use xend::server::Identities;
+use xend::wire::http::Http;
+use xend::wire::relocation::{RelocationServer, TlsPeers};
+
+/// A key and a certificate of a host.
+pub(crate) struct Identity {
+    pub(crate) tls: Arc<PeerTls>,
+    _dir: TempDir,
+}
+
+impl Identity {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        write_certificate(dir.path());
+        let [key, cert] = ["key", "cert"].map(|file| dir.path().join(file));
+        let files = PeerTlsFiles { key, peers: cert.clone(), cert };
+        Self { tls: Arc::new(PeerTls::open(files).unwrap()), _dir: dir }
+    }
+
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        self.tls.fingerprint().borrow().unwrap()
+    }
+
+    /// A connection to a host that has this certificate.
+    pub(crate) async fn connect(
+        &self,
+        to: SocketAddr,
+        pin: Fingerprint,
+    ) -> client::TlsStream<TcpStream> {
+        let stream = TcpStream::connect(to).await.unwrap();
+        let connector = self.tls.peer_connector(pin).unwrap();
+        connector.connect(ServerName::from(to.ip()), stream).await.unwrap()
+    }
+
+    /// A port that plays a host, and does this with the first connection.
+    pub(crate) async fn play<F>(
+        &self,
+        host: impl FnOnce(server::TlsStream<TcpStream>) -> F + Send + 'static,
+    ) -> SocketAddr
+    where
+        F: Future<Output = ()> + Send,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let acceptor = self.tls.peer_acceptor();
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            if let Ok(stream) = acceptor.accept(stream).await {
+                host(stream).await;
+            }
+        });
+        address
+    }
+}
+
+/// Writes the record of a host, as its daemon does.
+pub(crate) async fn record(lab: &Lab, name: &str, address: SocketAddr, certificate: Fingerprint) {
+    let mut record = HostRecord::joining(Uuid::from_u128(1), UNIX_EPOCH);
+    record.facts.relocation = Some(address.to_string());
+    record.facts.fingerprint = Some(certificate.to_string());
+    lab.put(lab.keys.host(&name.parse().unwrap()), record.encode()).await;
+}
+
+/// A host of the fleet, with the paused domains web1 and db.
+pub(crate) struct PeerHost {
+    pub(crate) engine: Engine,
+    pub(crate) identity: Identity,
+    pub(crate) relocation: SocketAddr,
+    name: String,
+    daemon: Daemon,
+    stop: CancellationToken,
+    _dir: TempDir,
+}
+
+impl PeerHost {
+    /// A host that has joined.
+    pub(crate) async fn start(lab: &Lab, name: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let identity = Identity::new();
+        let accounts = Arc::new(Accounts::default());
+        let account = |name: &str, rights: &[Right]| {
+            let access = Access::to(["web*".parse().unwrap()], rights.iter().copied().collect());
+            Account::new(name, Credential::None, access)
+        };
+        let steve = account("steve", &[Right::See, Right::Power]);
+        // What an account of this name may do on another host does not matter there.
+        let reader = account("reader", if name == "xen1" { &[Right::See] } else { &Right::ALL });
+        accounts.replace(vec![steve, reader], None);
+        let settings = Settings {
+            dump_dir: dir.path().to_owned(),
+            accounts: accounts.clone(),
+            fleet: Some(FleetReader::new(
+                Arc::new(lab.kv.another_client()),
+                lab.keys.clone(),
+                name.parse().unwrap(),
+            )),
+            peers: Some(Arc::new(TlsPeers::new(Ok(identity.tls.clone())))),
+            ..Settings::default()
+        };
+        let ports = engine_ports(dir.path(), TestClock::new(), Arc::new(OsEntropy));
+        let engine = Engine::start(ports, settings).await.unwrap();
+        for domain in ["web1", "db"] {
+            let change = Change::Create(Box::new(config(domain, 64)));
+            engine.execute(&Caller::internal(), change).await.unwrap();
+        }
+        let stop = CancellationToken::new();
+        let http = || Http::new(engine.clone(), || 1 << 20, || "the log".to_owned(), stop.clone());
+        let router = http().router().layer(from_fn_with_state(accounts, identify));
+        let daemon = Daemon::start(router, tunables(60)).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let relocation = listener.local_addr().unwrap();
+        let callers = Arc::new(Identities::new(Arc::default(), Arc::default()));
+        let limit = Duration::from_secs(60);
+        let server = RelocationServer::new(engine.clone(), Arc::default(), callers, limit)
+            .with_tls(Some(identity.tls.clone()))
+            .with_requests(Some(http().peer_requests()));
+        tokio::spawn(server.serve(listener, stop.clone()));
+        record(lab, name, relocation, identity.fingerprint()).await;
+        Self { engine, identity, relocation, name: name.to_owned(), daemon, stop, _dir: dir }
+    }
+
+    pub(crate) async fn leave(&self, lab: &Lab) {
+        lab.commit(vec![Op::Delete { key: lab.keys.host(&self.name.parse().unwrap()) }]).await;
+    }
+
+    /// A request with these lines of headers.
+    pub(crate) fn ask(&self, method: &str, target: &str, headers: &str, body: &str) -> Answer {
+        let length = body.len();
+        let head = format!("{method} {target} HTTP/1.1\r\nHost: front:8000\r\n{headers}");
+        let request = format!("{head}Content-Length: {length}\r\n\r\n{body}");
+        block_in_place(|| ask(&Listener::Tcp(self.daemon.address), request.as_bytes()))
+    }
+
+    pub(crate) fn get(&self, target: &str, format: &str) -> Answer {
+        self.ask("GET", target, format, "")
+    }
+
+    pub(crate) fn post(&self, target: &str, headers: &str, form: &str) -> Answer {
+        let form_type = "Content-Type: application/x-www-form-urlencoded\r\n";
+        self.ask("POST", target, &format!("{form_type}{headers}"), form)
+    }
+}
+
+impl Drop for PeerHost {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
