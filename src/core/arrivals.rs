@@ -50,14 +50,24 @@ impl Arrivals {
         Ok(())
     }
 
-    /// Takes the domain, unless the migration was refused meanwhile. The decision is stored before
-    /// anybody learns of it.
-    pub(super) async fn take(&self, id: Uuid, record: ArrivalRecord) -> Result<(), Error> {
+    /// Takes the domain, unless the migration was refused meanwhile, or is not `permitted`. The
+    /// decision is stored before anybody learns of it.
+    pub(super) async fn take(
+        &self,
+        id: Uuid,
+        record: ArrivalRecord,
+        permitted: impl Future<Output = Result<(), Error>>,
+    ) -> Result<(), Error> {
         let mut states = self.states.lock().await;
         if states.get(&id) != Some(&ArrivalState::Pending) {
             return Err(Error::NoSuchMigration(id));
         }
         self.store.record_arrival(id, Some(record)).await?;
+        if let Err(error) = permitted.await {
+            let refused = ArrivalRecord { taken: false, ..record };
+            self.store.record_arrival(id, Some(refused)).await?;
+            return Err(error);
+        }
         states.insert(id, ArrivalState::Taken);
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Failures of operations, as the caller may see them.
 
+pub use super::error_kind::ErrorKind;
+
 use super::error_text::{
     after_colon, agent_failed, and_free, describe_agent_failure, describe_refusal, in_brackets,
     of_place, with_domid, with_name,
@@ -11,23 +13,6 @@ use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// The kind of a failure, for wires that have status codes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ErrorKind {
-    /// The named thing does not exist.
-    NotFound,
-    /// The present state or another object does not permit the operation.
-    Conflict,
-    /// The operation is not allowed.
-    Denied,
-    /// The request is invalid.
-    Invalid,
-    /// This hypervisor or scheduler does not have the feature.
-    Unsupported,
-    /// The hypervisor, or a device, failed.
-    Backend,
-}
 
 /// A failed operation. The `Display` text is for the caller: short, capitalised, without secrets.
 /// The source chain is for the log.
@@ -308,6 +293,18 @@ pub enum Error {
     /// The agent inside a guest answered what no agent answers.
     #[error("The response of the agent in the guest cannot be used: {0}")]
     AgentResponse(String),
+    /// In a fleet: it cannot be asked, or does not permit what another host might do as well.
+    #[error(
+        "{reason}: until that is over, no domain is created, started, restored, defined, renamed, \
+         migrated or deleted here; everything else goes on"
+    )]
+    FleetUnavailable {
+        /// A clause.
+        reason: String,
+    },
+    /// In a fleet: another host has the domain.
+    #[error("Domain {domain} belongs to {host}, where it runs or is being started")]
+    OwnedElsewhere { domain: Uuid, host: String },
     /// The gateway is being stopped.
     #[error("Xend is shutting down")]
     Stopping,
@@ -351,6 +348,7 @@ impl Error {
             | Self::NoTransfer
             | Self::LimitReached(_)
             | Self::Rebooted(_)
+            | Self::OwnedElsewhere { .. }
             | Self::Stopping => ErrorKind::Conflict,
             Self::Privileged(_)
             | Self::Dom0Shutdown
@@ -372,6 +370,7 @@ impl Error {
             | Self::AgentFailed { .. }
             | Self::AgentResponse(_)
             | Self::Stalled { .. }
+            | Self::FleetUnavailable { .. }
             | Self::Backend { .. } => ErrorKind::Backend,
         }
     }

@@ -13,6 +13,7 @@ mod identify;
 mod machine;
 mod migration;
 mod objects;
+mod ownership;
 mod peer;
 mod request_refusal;
 mod store;
@@ -32,6 +33,7 @@ pub use migration::{
     OutgoingMigration, Verdict,
 };
 pub use objects::{DiskFacts, DiskKind, DiskUsage, Objects, StorageFacts};
+pub use ownership::{Alone, Ownership};
 pub use peer::{HostStream, PeerRefusal, PeerRequests, Peers};
 pub use request_refusal::{RefusalReason, RequestRefusal};
 pub use store::{

@@ -1,7 +1,7 @@
 //! Settings of the engine.
 
 use super::model::Policy;
-use super::ports::{Fleet, Peers};
+use super::ports::{Alone, Fleet, Ownership, Peers};
 use super::rights::Accounts;
 use arc_swap::ArcSwap;
 use std::path::PathBuf;
@@ -26,6 +26,8 @@ pub struct Settings {
     pub fleet: Option<Arc<dyn Fleet>>,
     /// The way to the other hosts of the fleet, if there is one.
     pub peers: Option<Arc<dyn Peers>>,
+    /// Which domains belong to this host.
+    pub ownership: Arc<dyn Ownership>,
 }
 
 impl Default for Settings {
@@ -38,6 +40,7 @@ impl Default for Settings {
             accounts: Arc::default(),
             fleet: None,
             peers: None,
+            ownership: Arc::new(Alone),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::core::model::{CompleteConfig, DomainConfig, DomainFacts, Invalid, Set
 use crate::core::op::Outcome;
 use crate::core::snapshot::DomainView;
 use std::sync::Arc;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 impl Driver {
     /// Builds the domain and leaves it paused.
@@ -15,6 +15,7 @@ impl Driver {
         &mut self,
         config: Arc<CompleteConfig>,
     ) -> Result<Arc<DomainView>, Error> {
+        self.claim().await?;
         self.state = State::Building;
         let _memory = self.core.reserve_memory(&config).await;
         let created = match self.core.check_pci_functions(self.uuid, &config.devices) {
@@ -24,7 +25,25 @@ impl Driver {
             }
             Err(conflict) => Err(conflict),
         };
-        self.build_done(config, created)
+        let view = self.build_done(config, created)?;
+        self.confirm_build().await?;
+        Ok(view)
+    }
+
+    /// Asks for the domain before it is built. Without it, the domain stays off the host.
+    pub(super) async fn claim(&mut self) -> Result<(), Error> {
+        let claimed = self.core.settings.ownership.claim(self.uuid).await;
+        claimed.inspect_err(|_| self.left_host())
+    }
+
+    /// Asks to let the domain run that is built. Without leave it is destroyed.
+    pub(super) async fn confirm_build(&mut self) -> Result<(), Error> {
+        let Err(error) = self.core.settings.ownership.run(self.uuid).await else { return Ok(()) };
+        if let Err(error) = self.destroy().await {
+            error!(domain = %self.config.name, %error, "A domain without leave to run is still here");
+            self.core.settings.ownership.hold(self.uuid);
+        }
+        Err(error)
     }
 
     /// Builds the domain and lets it run.
@@ -75,6 +94,7 @@ impl Driver {
         self.tear_down().await?;
         // Before any answer: later reads must not find the domain.
         self.left_host();
+        self.core.settings.ownership.released(self.uuid).await;
         Ok(())
     }
 
@@ -130,6 +150,7 @@ impl Driver {
                     domain = %self.config.name, domid = %facts.domid,
                     "Domain was started by another toolstack"
                 );
+                self.core.settings.ownership.hold(self.uuid);
                 self.config = Arc::new(config);
                 self.domid = Some(facts.domid);
                 self.state = State::from_flags(&facts.flags);
@@ -214,6 +235,7 @@ impl Driver {
 
     pub(super) async fn delete(&mut self) -> Result<Outcome, Error> {
         self.check("delete", Transition::Delete)?;
+        self.core.settings.ownership.check().await?;
         self.delete_definition().await?;
         self.core.remove_history(self.uuid).await;
         self.left_host();

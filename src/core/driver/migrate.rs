@@ -7,8 +7,8 @@
 //!   suspend and write ──────────────────────▶  record: arriving; build it, paused
 //!                     ◀──────── building ────  every few seconds while nothing more is read
 //!                     ◀──────── arrived ─────
-//!   record: handed over
-//!                      ─────── hand over ───▶  record: taken; unpause
+//!   record: handed over; fleet: moving
+//!                      ─────── hand over ───▶  record: taken; fleet: running here; unpause
 //!                     ◀───────── taken ──────
 //!   destroy, clear the record
 //! ```
@@ -18,6 +18,9 @@
 //! knows which host has the domain. A source that has lost the connection then keeps the domain
 //! suspended and asks until it gets an answer. The question ends a migration that is not over, so
 //! that the answer stays true.
+//!
+//! In a fleet, only one of the two can have the domain there: the destination before it lets the
+//! domain run, or the source before the domain goes on. A host in no fleet is granted both.
 
 use super::state::Driver;
 use crate::core::error::Error;
@@ -48,6 +51,7 @@ impl Driver {
     /// Sends the domain to another host.
     pub(super) async fn migrate(&mut self, to: Destination, live: bool) -> Result<Outcome, Error> {
         let domid = self.check_running("migrate")?;
+        self.core.settings.ownership.check().await?;
         let migrated = MigratedDomain {
             id: self.core.entropy.uuid(),
             config: self.config.clone(),
@@ -57,7 +61,11 @@ impl Driver {
         let mut link = self.core.limited("Reaching the other host", opened).await?;
         self.record_transfer(TransferRecord::Saving { draft: None }).await?;
         let handover = Handover { id: migrated.id, to };
-        if let Err(error) = self.send(domid, live, &mut *link, &handover).await {
+        let sent = async {
+            self.send(domid, live, &mut *link, &handover).await?;
+            self.core.settings.ownership.hand_over(self.uuid, &handover).await
+        };
+        if let Err(error) = sent.await {
             self.resume_after_failed_save(domid).await;
             return Err(error);
         }
@@ -147,10 +155,8 @@ impl Driver {
             }
             Verdict::NotTaken => match self.domid {
                 Some(domid) => {
-                    self.unsuspend(domid).await;
-                    Err(Error::Remote {
-                        reason: "it did not take the domain, which goes on here".to_owned(),
-                    })
+                    let reason = self.go_on(domid).await?.to_owned();
+                    Err(Error::Remote { reason })
                 }
                 None => Ok(()),
             },
@@ -158,6 +164,17 @@ impl Driver {
         self.in_doubt = None;
         self.clear_transfer_record().await;
         result
+    }
+
+    /// Lets a domain go on that the other host did not take, and tells the caller why. Without an
+    /// answer of the fleet it stays in doubt.
+    async fn go_on(&mut self, domid: DomId) -> Result<&'static str, Error> {
+        if self.core.settings.ownership.take_back(self.uuid).await? {
+            self.unsuspend(domid).await;
+            return Ok("it did not take the domain, which goes on here");
+        }
+        self.destroy().await?;
+        Ok("it took the domain in the fleet, and lost it")
     }
 
     /// Receives a domain under a name that is reserved already.
@@ -201,6 +218,7 @@ impl Driver {
         new_definition: Option<Arc<CompleteConfig>>,
         link: &mut dyn IncomingMigration,
     ) -> Result<Outcome, Error> {
+        self.core.settings.ownership.check().await?;
         self.core.limited("Answering the other host", link.ready()).await?;
         let config = self.core.complete_for_build(DomainConfig::clone(config))?;
         let view = self.build_from_link(Arc::new(config), link).await?;
@@ -213,7 +231,8 @@ impl Driver {
         }
         let record =
             ArrivalRecord { domain: self.uuid, taken: true, defined: new_definition.is_some() };
-        self.core.arrivals.take(id, record).await?;
+        let permitted = self.core.settings.ownership.receive(self.uuid, id);
+        self.core.arrivals.take(id, record, permitted).await?;
         // This host has the domain now. No later failure changes that.
         if new_definition.is_some() {
             self.definition = new_definition;

@@ -13,6 +13,7 @@ impl Driver {
             return Ok(Outcome::Done);
         }
         self.core.check_new_name(self.uuid, &name)?;
+        self.core.settings.ownership.check().await?;
         self.reserve_name(&old, &name)?;
         let renamed = match self.domid {
             Some(domid) => self.core.hypervisor.rename(domid, &name, None).await,

@@ -76,7 +76,7 @@ impl Driver {
         // The domain can have been renamed meanwhile.
         config.name = self.config.name.clone();
         let config = self.core.complete_for_build(config)?;
-        if let Err(error) = self.restore_from(Arc::new(config), stream, Arc::default()).await {
+        if let Err(error) = self.restore_own(Arc::new(config), stream).await {
             self.state = State::Suspended;
             self.publish(None, None);
             return Err(error);
@@ -109,9 +109,21 @@ impl Driver {
         stream: OwnedFd,
         paused: bool,
     ) -> Result<Outcome, Error> {
-        let view = self.restore_from(config, stream, Arc::default()).await?;
+        let view = self.restore_own(config, stream).await?;
         self.wait_and_unpause(paused).await?;
         Ok(Outcome::Domain(self.current_view().unwrap_or(view)))
+    }
+
+    /// Builds the domain from a file, and leaves it paused, if it may run here.
+    async fn restore_own(
+        &mut self,
+        config: Arc<CompleteConfig>,
+        stream: OwnedFd,
+    ) -> Result<Arc<DomainView>, Error> {
+        self.claim().await?;
+        let view = self.restore_from(config, stream, Arc::default()).await?;
+        self.confirm_build().await?;
+        Ok(view)
     }
 
     /// The same for a domain that is defined.
@@ -166,6 +178,7 @@ impl Driver {
     /// Finishes or undoes an operation during which the daemon was killed.
     pub(in crate::core) async fn recover(&mut self, record: Option<TransferRecord>) {
         if let Some(TransferRecord::HandedOver(handover)) = record {
+            self.core.settings.ownership.doubt(self.uuid);
             self.in_doubt = Some(handover);
             return;
         }

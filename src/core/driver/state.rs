@@ -158,6 +158,7 @@ impl Driver {
     /// halted then, another one is gone.
     pub(super) fn left_host(&mut self) {
         self.domid = None;
+        self.core.settings.ownership.release(self.uuid);
         if let Some(definition) = &self.definition {
             self.config = definition.clone();
             self.state = State::Halted;

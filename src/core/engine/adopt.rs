@@ -92,6 +92,10 @@ impl Core {
         record: Option<TransferRecord>,
     ) {
         let domid = facts.domid;
+        if domid != DomId::ZERO {
+            // Whether or not it can be adopted: it is here.
+            self.settings.ownership.hold(facts.uuid);
+        }
         let mut config = match self.running_config(&facts).await {
             Ok(config) => config,
             Err(error) => {

@@ -23,6 +23,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 impl Core {
     /// Starts the managed domains whose `on_xend_start` says so.
     pub(super) async fn start_with_xend(self: Arc<Self>) {
+        // In a fleet, etcd may come up later than this host.
+        self.settings.ownership.ready().await;
         let paused = false;
         self.for_each_domain(|view| {
             let starts = view.managed()

@@ -63,6 +63,7 @@ impl Core {
         let _claim = self.authorize_config(caller, &mut config)?;
         let known = config.uuid.and_then(|uuid| self.snapshot().by_uuid(&uuid).cloned());
         let config = Arc::new(self.complete_definition(config)?);
+        self.settings.ownership.check().await?;
         if let Some(view) = known {
             return self.request(&view, DomainOp::Define(config)).await;
         }

@@ -47,6 +47,14 @@ impl Core {
             Error::NoMemory { needed_kib, .. } if !caller.access().has(Right::HostFacts) => {
                 Error::NoMemory { needed_kib, free_kib: None }
             }
+            Error::OwnedElsewhere { domain, .. } if !caller.access().has(Right::HostFacts) => {
+                Error::OwnedElsewhere { domain, host: "another host".to_owned() }
+            }
+            // Where etcd is concerns operators.
+            Error::FleetUnavailable { reason } => {
+                info!(%caller, reason, "The fleet did not permit the operation of a user");
+                Error::FleetUnavailable { reason: "The fleet cannot be asked".to_owned() }
+            }
             // The other host speaks to an operator.
             Error::Remote { reason } => {
                 info!(%caller, reason, "The other host did not take the domain of a user");

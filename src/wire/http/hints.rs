@@ -58,6 +58,10 @@ pub(super) fn hint(error: &Error, is_operator: bool) -> &'static str {
         Error::Busy(_) | Error::DisksBusy | Error::Stopping => {
             "Nothing was changed. Try again in a moment."
         }
+        Error::FleetUnavailable { .. } => {
+            "xend fleet status on the host says what is wrong. A start that failed may be tried again."
+        }
+        Error::OwnedElsewhere { .. } => "Destroy it there, or migrate it from there.",
         Error::Timeout { .. } | Error::Stalled { .. } => {
             "The operation may still complete. Check the domain before you try again. xend's log \
              on the host's page may say more."

@@ -86,8 +86,10 @@ problem_kinds! {
 problem_kinds! {
     /// The kinds that a host in a fleet has beside them.
     OF_FLEET:
+    OWNED_ELSEWHERE "owned_elsewhere" 409 "The domain belongs to another host";
     NOT_PASSED_ON "not_passed_on" 501 "Another host has it";
     FLEET_UNKNOWN "fleet_unknown" 503 "The fleet is not known yet";
+    FLEET_UNAVAILABLE "fleet_unavailable" 503 "The fleet cannot be asked";
     LOOP "loop" 508 "The request was passed on already";
 }
 
@@ -117,6 +119,8 @@ impl ProblemKind {
             | Error::Rebooted(_) => Self::WRONG_STATE,
             Error::Busy(_) | Error::DisksBusy => Self::BUSY,
             Error::Cancelled(_) => Self::CANCELLED,
+            Error::OwnedElsewhere { .. } => Self::OWNED_ELSEWHERE,
+            Error::FleetUnavailable { .. } => Self::FLEET_UNAVAILABLE,
             Error::LimitReached(_) => Self::LIMIT_REACHED,
             Error::Stopping => Self::STOPPING,
             Error::Privileged(_) | Error::Dom0Shutdown => Self::PRIVILEGED,

@@ -195,6 +195,8 @@ impl Failure {
             | Error::Remote { .. }
             | Error::Rebooted(_)
             | Error::AgentLacks(_)
+            | Error::FleetUnavailable { .. }
+            | Error::OwnedElsewhere { .. }
             | Error::Stopping
             | Error::Unsupported(_) => with_text("OPERATION_NOT_ALLOWED"),
             Error::NotPermitted { .. } | Error::BeyondLimits(_) => with_text("PERMISSION_DENIED"),
@@ -269,7 +271,7 @@ mod tests {
     use std::time::Duration;
 
     /// The number of variants of [`Error`]. A new one needs a code in `expected`, and a sample.
-    const VARIANTS: usize = 50;
+    const VARIANTS: usize = 52;
 
     /// The code of each error. Only failures of the hypervisor, of the store, of agents and of
     /// connections are internal errors: a refusal is none.
@@ -313,6 +315,8 @@ mod tests {
             | Error::Remote { .. }
             | Error::Rebooted(_)
             | Error::AgentLacks(_)
+            | Error::FleetUnavailable { .. }
+            | Error::OwnedElsewhere { .. }
             | Error::Stopping
             | Error::Unsupported(_) => "OPERATION_NOT_ALLOWED",
             Error::ConnectionLost { .. }
@@ -376,6 +380,8 @@ mod tests {
             Error::Rebooted(DomId(7)),
             Error::AgentLacks("files"),
             Error::Stopping,
+            Error::FleetUnavailable { reason: text() },
+            Error::OwnedElsewhere { domain: Uuid::nil(), host: text() },
             Error::Unsupported(text()),
             Error::InDoubt { name: text(), to: text() },
             Error::Timeout { what: "Pause", limit: Duration::ZERO },

@@ -1,0 +1,222 @@
+//! Which host may run a domain of a fleet, as a pure state machine.
+//!
+//! ```text
+//!            Claim             Run              Move           Receive, by another host
+//!   halted ────────▶ starting ─────▶ running ─────────▶ moving ────────▶ running
+//!     ▲                 │               │  ◀───────────   │
+//!     └─────────────────┴───────────────┴─── TakeBack ────┘
+//!                                  Halt
+//! ```
+//!
+//! A halted domain belongs to nobody: there is no [`Own`] of it. A step is one transaction, which
+//! compares that what it was made from is still so; two hosts cannot both claim a domain.
+
+use super::fleet::HostName;
+use super::model::Uuid;
+
+/// One boot of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Boot {
+    pub host: HostName,
+    /// Grows when the machine boots.
+    pub epoch: u64,
+}
+
+/// That a domain belongs to a host: no other one may build it or let it run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Own {
+    pub by: Boot,
+    pub phase: Phase,
+    /// Which change wrote this: whoever did not hear the answer to a change finds it here.
+    pub op: Uuid,
+}
+
+/// How far the owner is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Phase {
+    /// It builds the domain, which has not run yet.
+    Starting,
+    /// The domain runs, or may run at any moment.
+    Running,
+    /// The domain is suspended, and the host that received it may take it.
+    Moving {
+        /// Where it was sent, for people.
+        to: String,
+        /// The migration.
+        id: Uuid,
+    },
+}
+
+/// A change of what belongs to whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// A host is about to build the domain, which is not on it.
+    Claim,
+    /// The host has built the domain, and is about to let it run.
+    Run,
+    /// The domain is on the host, whatever led to that.
+    Hold,
+    /// The domain is suspended, and all of it was sent.
+    Move { to: String, id: Uuid },
+    /// The other host did not take the domain, which goes on.
+    TakeBack,
+    /// The host has all of a domain that another one sent, and is about to let it run.
+    Receive { id: Uuid },
+    /// The domain is not on the host any more.
+    Halt,
+}
+
+/// What a step makes of the present owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    Write(Own),
+    /// The domain belongs to nobody.
+    Remove,
+    /// It is so already, or the domain is none of this host's.
+    Same,
+}
+
+/// The step is not this host's to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotOurs {
+    /// Whose the domain is; `None` if it is nobody's.
+    pub owner: Option<HostName>,
+}
+
+impl Step {
+    /// What this step of `by` makes of `own`. `op` is the change.
+    pub fn after(&self, own: Option<&Own>, by: &Boot, op: Uuid) -> Result<Next, NotOurs> {
+        let write = |phase| Ok(Next::Write(Own { by: by.clone(), phase, op }));
+        let not_ours = || Err(NotOurs { owner: own.map(|own| own.by.host.clone()) });
+        let is_own = own.is_some_and(|own| own.by.host == by.host);
+        let is_free = own.is_none();
+        match self {
+            // What is left of an earlier run, too: the domain is not here.
+            Self::Claim if is_free || is_own => write(Phase::Starting),
+            Self::Hold if own.is_some_and(|own| own.by == *by && own.phase == Phase::Running) => {
+                Ok(Next::Same)
+            }
+            // If it is nobody's, it came before the host joined.
+            Self::Run | Self::Hold if is_free || is_own => write(Phase::Running),
+            Self::Move { to, id } if is_free || is_own => {
+                write(Phase::Moving { to: to.clone(), id: *id })
+            }
+            // If it is nobody's, the other host has taken it, and it has ended there.
+            Self::TakeBack if is_own => write(Phase::Running),
+            // From a host that is in no fleet, or by its leave.
+            Self::Receive { id } => match own.map(|own| &own.phase) {
+                None => write(Phase::Running),
+                Some(Phase::Moving { id: sent, .. }) if sent == id => write(Phase::Running),
+                Some(_) => not_ours(),
+            },
+            Self::Halt if is_own => Ok(Next::Remove),
+            Self::Halt => Ok(Next::Same),
+            Self::Claim | Self::Run | Self::Hold | Self::Move { .. } | Self::TakeBack => not_ours(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ID: Uuid = Uuid::from_u128(7);
+
+    fn boot(host: usize) -> Boot {
+        Boot { host: format!("xen{host}").parse().unwrap(), epoch: 1 }
+    }
+
+    fn owned(host: usize, phase: Phase) -> Own {
+        Own { by: boot(host), phase, op: Uuid::nil() }
+    }
+
+    fn moving() -> Phase {
+        Phase::Moving { to: "xen2:8002".to_owned(), id: ID }
+    }
+
+    #[test]
+    fn each_step_is_the_owners_or_of_a_domain_without_one() {
+        let sent = Step::Move { to: "xen2:8002".to_owned(), id: ID };
+        let receive = Step::Receive { id: ID };
+        let other = Step::Receive { id: Uuid::nil() };
+        for (step, free, own, foreign, sent_here) in [
+            (&Step::Claim, true, true, false, false),
+            (&Step::Run, true, true, false, false),
+            (&Step::Hold, true, true, false, false),
+            (&sent, true, true, false, false),
+            (&Step::TakeBack, false, true, false, false),
+            (&receive, true, false, false, true),
+            (&other, true, false, false, false),
+            (&Step::Halt, true, true, true, true),
+        ] {
+            let is_allowed = |own: Option<&Own>| step.after(own, &boot(1), ID).is_ok();
+            assert_eq!(is_allowed(None), free, "{step:?}");
+            assert_eq!(is_allowed(Some(&owned(1, Phase::Running))), own, "{step:?}");
+            assert_eq!(is_allowed(Some(&owned(2, Phase::Running))), foreign, "{step:?}");
+            assert_eq!(is_allowed(Some(&owned(2, moving()))), sent_here, "{step:?}");
+        }
+        let foreign = owned(2, Phase::Starting);
+        let refused = Step::Claim.after(Some(&foreign), &boot(1), ID).unwrap_err();
+        assert_eq!(refused.owner, Some(boot(2).host));
+        assert_eq!(Step::Halt.after(Some(&foreign), &boot(1), ID), Ok(Next::Same));
+        let before = owned(1, Phase::Running);
+        let next_boot = Boot { epoch: 2, ..boot(1) };
+        assert!(matches!(Step::Hold.after(Some(&before), &next_boot, ID), Ok(Next::Write(_))));
+        assert_eq!(Step::Hold.after(Some(&before), &boot(1), ID), Ok(Next::Same));
+    }
+
+    /// The domain on one host.
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    enum Here {
+        Absent,
+        Built,
+        Incoming,
+        Running,
+        Suspended,
+        /// Destroyed, and nobody was told yet.
+        Destroyed,
+    }
+
+    proptest! {
+        /// Hosts do at any time whatever the driver of a domain does next, and die or restart in
+        /// between: only what was built or suspended is lost then.
+        #[test]
+        fn a_domain_runs_on_one_host_at_most(
+            acts in prop::collection::vec((0..3usize, 0..3usize, any::<bool>()), 0..80),
+        ) {
+            let mut own: Option<Own> = None;
+            let mut hosts = [Here::Absent; 3];
+            for (host, to, fails) in acts {
+                let by = boot(host);
+                let mut step = |step: Step| match step.after(own.as_ref(), &by, ID) {
+                    Ok(Next::Write(next)) => { own = Some(next); true }
+                    Ok(Next::Remove) => { own = None; true }
+                    Ok(Next::Same) => true,
+                    Err(_) => false,
+                };
+                let to_address = "xen2:8002".to_owned();
+                hosts[host] = match hosts[host] {
+                    Here::Absent if step(Step::Claim) => Here::Built,
+                    Here::Built | Here::Running if fails => Here::Destroyed,
+                    Here::Built if step(Step::Run) => Here::Running,
+                    Here::Running if hosts[to] == Here::Absent && to != host => {
+                        let moved = step(Step::Move { to: to_address, id: ID });
+                        prop_assert!(moved);
+                        hosts[to] = Here::Incoming;
+                        Here::Suspended
+                    }
+                    Here::Running => Here::Running,
+                    Here::Suspended if step(Step::TakeBack) => Here::Running,
+                    Here::Incoming if !fails && step(Step::Receive { id: ID }) => Here::Running,
+                    Here::Absent | Here::Built | Here::Suspended | Here::Incoming => {
+                        Here::Absent
+                    },
+                    Here::Destroyed => { step(Step::Halt); Here::Absent }
+                };
+                let running = hosts.iter().filter(|here| **here == Here::Running).count();
+                prop_assert!(running <= 1, "{:?}", hosts);
+            }
+        }
+    }
+}
