@@ -99,6 +99,7 @@ pub(super) async fn start(
         accounts,
         fleet: fleet.map(Fleet::reader),
         peers: fleet.map(|_| Arc::new(TlsPeers::new(tls.clone())) as Arc<dyn ports::Peers>),
+        ownership: fleet.map_or_else(|| Arc::new(ports::Alone) as _, Fleet::ownership),
         ..Settings::default()
     };
     let state_dir = &config.state_dir;

@@ -14,14 +14,16 @@ use xend::core::fleet::HostName;
 use xend::core::model::Uuid;
 use xend::core::ports;
 use xend::fleet::{
-    self, FleetReader, FleetSettings, HostFacts, Keys, Kv, OwnHost, SCHEMAS, take_part,
+    self, FleetReader, FleetSettings, HostFacts, Keys, Kv, OwnHost, Owner, SCHEMAS, take_part,
 };
+use xend::os::OsEntropy;
 
 /// The fleet, before the engine starts. etcd may be away: nothing waits for it here.
 pub(super) struct Fleet {
     settings: FleetSettings,
     keys: Keys,
     kv: Arc<dyn Kv>,
+    owner: Arc<Owner>,
 }
 
 impl Fleet {
@@ -34,12 +36,19 @@ impl Fleet {
         }
         let kv = fleet::connect(settings.etcd.clone())?;
         let keys = Keys::new(settings.cluster.clone());
-        Some(Self { settings, keys, kv })
+        let host = settings.host.clone();
+        let owner = Owner::new(Arc::clone(&kv), keys.clone(), host, Arc::new(OsEntropy));
+        Some(Self { settings, keys, kv, owner })
     }
 
     /// What is shown of it.
     pub(super) fn reader(&self) -> Arc<dyn ports::Fleet> {
         FleetReader::new(Arc::clone(&self.kv), self.keys.clone(), self.settings.host.clone())
+    }
+
+    /// Which domains belong to this host.
+    pub(super) fn ownership(&self) -> Arc<dyn ports::Ownership> {
+        Arc::clone(&self.owner) as _
     }
 
     /// Takes part in it, until the daemon stops.
@@ -67,7 +76,7 @@ impl Fleet {
             },
             name: self.settings.host,
         };
-        take_part(self.kv, self.keys, own, certificate(config, tls), engine, stopping)
+        take_part(self.kv, self.keys, own, certificate(config, tls), engine, self.owner, stopping)
     }
 }
 

@@ -11,6 +11,7 @@ pub use forget::SilentHost;
 
 use super::keys::{HostKey, Keys, TokenDigest};
 use super::kv::{Committed, Compare, Entry, Kv, KvError, Op, Txn};
+use super::owner::OwnRecord;
 use super::records::{HostRecord, SCHEMAS, SchemaRecord};
 use crate::core::fingerprint::Fingerprint;
 use crate::core::fleet::HostName;
@@ -73,6 +74,12 @@ pub enum JoinError {
     /// A key has a value that this version cannot read.
     #[error("{key} in etcd makes no sense to this xend: update it, or remove the key")]
     Unreadable { key: String },
+    /// Domains that belong to it could be started elsewhere while they run here.
+    #[error(
+        "This host has domains of the fleet ({domains}), which other hosts could start when it has \
+         left: migrate or destroy them first"
+    )]
+    HasDomains { domains: usize },
     /// Others change the fleet all the time.
     #[error("Other hosts join or leave at the same time: try again")]
     Busy,
@@ -265,6 +272,7 @@ impl Candidate<'_> {
                 left = Left::LastOfFleet;
                 ops.extend(self.end_of_fleet());
             } else {
+                self.check_domains(&attempts).await?;
                 left = Left::Fleet;
                 ops.push(self.put_schema(schema.value));
             }
@@ -337,10 +345,27 @@ impl Candidate<'_> {
     }
 
     /// What goes with the last host.
-    fn end_of_fleet(&self) -> [Op; 3] {
+    fn end_of_fleet(&self) -> [Op; 4] {
         let below = |prefix| Op::DeleteBelow { prefix };
         let schema = Op::Delete { key: self.keys.schema() };
-        [schema, below(self.keys.tokens()), below(self.keys.all_forgotten())]
+        [
+            schema,
+            below(self.keys.tokens()),
+            below(self.keys.owns()),
+            below(self.keys.all_forgotten()),
+        ]
+    }
+
+    /// Fails if domains belong to this host.
+    async fn check_domains(&self, attempts: &Attempts) -> Result<(), JoinError> {
+        let owned = attempts.read(self.kv.list(&self.keys.owns()).await)?;
+        let is_own = |entry: &&Entry| {
+            OwnRecord::decode(&entry.value).is_ok_and(|own| own.by.host == *self.host)
+        };
+        match owned.entries.iter().filter(is_own).count() {
+            0 => Ok(()),
+            domains => Err(JoinError::HasDomains { domains }),
+        }
     }
 
     fn put_schema(&self, value: Vec<u8>) -> Op {

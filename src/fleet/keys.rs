@@ -5,6 +5,8 @@
 //! /xend/1/CLUSTER/host/H        a host that has joined
 //! /xend/1/CLUSTER/alive/H       its lease
 //! /xend/1/CLUSTER/view/H/U      a summary of its domain U
+//! /xend/1/CLUSTER/own/U         the host to which the domain U belongs
+//! /xend/1/CLUSTER/fence/H/EPOCH this boot of a host must not get any domain
 //! /xend/1/CLUSTER/token/DIGEST  a token by which one host may join
 //! /xend/1/CLUSTER/forgotten/H   a host that was taken out of the fleet, until it joins again
 //! ```
@@ -141,6 +143,27 @@ impl Keys {
         format!("{}view/{host}/{domain}", self.root)
     }
 
+    /// What all owners of domains begin with.
+    pub fn owns(&self) -> String {
+        format!("{}own/", self.root)
+    }
+
+    /// The host to which a domain belongs.
+    pub fn own(&self, domain: Uuid) -> String {
+        format!("{}own/{domain}", self.root)
+    }
+
+    /// The domain whose owner has this key; `None` for any other key.
+    pub fn parse_own(&self, key: &str) -> Option<Uuid> {
+        let domain = key.strip_prefix(&self.root)?.strip_prefix("own/")?;
+        Uuid::try_parse(domain).ok().filter(|uuid| uuid.hyphenated().to_string() == domain)
+    }
+
+    /// What keeps a boot of a host from getting domains.
+    pub fn fence(&self, host: &HostName, epoch: u64) -> String {
+        format!("{}fence/{host}/{epoch}", self.root)
+    }
+
     /// What all tokens begin with.
     pub fn tokens(&self) -> String {
         format!("{}token/", self.root)
@@ -208,7 +231,10 @@ mod tests {
         assert!(view.starts_with(&keys.views_of(&host)));
         assert_eq!(keys.parse(&view), Some(HostKey::View(host.clone(), uuid)));
         assert_eq!(keys.parse(&keys.host(&host)), Some(HostKey::Host(host.clone())));
-        assert_eq!(keys.parse(&keys.alive(&host)), Some(HostKey::Alive(host)));
+        assert_eq!(keys.parse(&keys.alive(&host)), Some(HostKey::Alive(host.clone())));
+        assert_eq!(keys.parse_own(&keys.own(uuid)), Some(uuid));
+        assert_eq!(keys.parse_own(&keys.own(uuid).to_uppercase()), None);
+        assert_eq!(keys.fence(&host, 3), "/xend/1/lab/fence/xen1.example.org/3");
     }
 
     #[test]

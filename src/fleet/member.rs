@@ -8,14 +8,16 @@ mod seat;
 use super::backoff::Backoff;
 use super::keys::Keys;
 use super::kv::Kv;
+use super::membership::Ended;
 use super::noted::Noted;
 use super::own_host::OwnHost;
+use super::owner::Owner;
 use crate::core::engine::Engine;
 use crate::core::fingerprint::Fingerprint;
 use enter::{Before, enter};
 use presence::Presence;
 use publisher::publish;
-use seat::{Ended, Seat};
+use seat::Seat;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -28,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 const STABLE: Duration = Duration::from_secs(60);
 
 /// Keeps the host in its fleet until `stopping`: waits until the host has joined, takes its epoch,
-/// shows that it is alive, and publishes its domains. It is part of no operation: without etcd,
+/// shows that it is alive, publishes its domains, and tells `owner` the host's place. Without etcd,
 /// domains go on as they are.
 ///
 /// All that it writes compares the revision of `host/H`. A write whose answer is lost may happen
@@ -46,10 +48,11 @@ pub async fn take_part(
     own: OwnHost,
     certificate: watch::Receiver<Option<Fingerprint>>,
     engine: Engine,
+    owner: Arc<Owner>,
     stopping: CancellationToken,
 ) {
     let kv = Noted::new(kv, keys.cluster().clone());
-    let seat = Seat { kv, keys, own, certificate, told: AtomicI64::default() };
+    let seat = Seat { kv, keys, own, certificate, owner, told: AtomicI64::default() };
     let mut presence = Presence::default();
     let part = stay(&seat, &mut presence, &engine);
     stopping.run_until_cancelled(part).await;
@@ -64,11 +67,14 @@ async fn stay(seat: &Seat, presence: &mut Presence, engine: &Engine) -> Infallib
     loop {
         let membership = enter(seat, ended, &mut before).await;
         let entered = Instant::now();
+        seat.owner.enter(membership);
         ended = tokio::select! {
             ended = presence.keep(seat, membership) => ended,
             ended = publish(seat, engine, membership) => ended,
             ended = seat.certificate_changed(membership) => ended,
+            ended = seat.owner.keep(membership) => ended,
         };
+        seat.owner.end(membership, ended);
         if entered.elapsed() >= STABLE {
             backoff.reset();
         }

@@ -7,6 +7,7 @@
 //! etcd                   the servers of etcd (feature `fleet`)
 //! join, status           making, joining and leaving a fleet, and what an operator is told of it
 //! member                 a host's part: its record, its lease, the summaries of its domains
+//! owner                  the domains that belong to this host
 //! reader, gathered       all hosts and domains, followed while somebody reads them
 //! ```
 
@@ -18,9 +19,11 @@ mod join;
 mod keys;
 mod kv;
 mod member;
+mod membership;
 mod memory;
 mod noted;
 mod own_host;
+mod owner;
 mod reader;
 mod records;
 mod settings;
@@ -39,6 +42,7 @@ pub use kv::{
 pub use member::take_part;
 pub use memory::{Backup, Link, Lost, MemoryKv};
 pub use own_host::OwnHost;
+pub use owner::Owner;
 pub use reader::FleetReader;
 pub use records::{
     AliveRecord, ForgottenRecord, HOST_FORMAT, HostFacts, HostRecord, SCHEMAS, SchemaRecord,

@@ -301,11 +301,13 @@ impl ViewRecord {
     }
 }
 
-fn encode(record: &impl Serialize) -> Vec<u8> {
+/// The JSON of a record.
+pub(super) fn encode(record: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(record).unwrap_or_default()
 }
 
-fn decode<T: DeserializeOwned>(value: &[u8]) -> Result<T, Unreadable> {
+/// Reads the JSON of a record.
+pub(super) fn decode<T: DeserializeOwned>(value: &[u8]) -> Result<T, Unreadable> {
     if value.len() > MAX_RECORD {
         return Err(Unreadable::TooLong(value.len()));
     }

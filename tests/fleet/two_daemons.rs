@@ -29,10 +29,19 @@ impl<'a> Daemon<'a> {
     }
 
     fn ask(&self, request: &str) -> Option<String> {
-        let socket = self.host.dir.path().join("socket");
-        let (status, body) = ask(&socket, request, GENEROUS).ok()?;
+        let (status, body) = self.answer(request)?;
         assert_eq!(status, 200, "{request}: {body}");
         Some(body)
+    }
+
+    fn answer(&self, request: &str) -> Option<(u16, String)> {
+        let socket = self.host.dir.path().join("socket");
+        ask(&socket, request, GENEROUS).ok()
+    }
+
+    /// Carries out an operation on the domain web1: status and text.
+    fn op(&self, form: &str) -> (u16, String) {
+        self.answer(&post("/xend/domain/web1", form)).unwrap()
     }
 
     /// What `xend fleet status` says of a member: whether it is alive, and its number of domains.
@@ -131,4 +140,50 @@ fn a_daemon_serves_without_etcd() {
     let daemon = Daemon::start(&host);
     assert!(daemon.get("/xend/domain").unwrap().contains("Domain-0"));
     assert_eq!(daemon.sees("xen1"), None);
+}
+
+const WEB1: &str = "(vm (name web1) (uuid 11111111-2222-3333-4444-555555555555) (memory 64) \
+                    (image (linux (kernel /boot/vmlinuz))))";
+
+#[test]
+fn a_domain_runs_on_one_of_two_daemons() {
+    let Some(server) = EtcdServer::start() else { return };
+    let [xen1, xen2] = ["xen1", "xen2"].map(|name| Host::new(name, &server.url()));
+    xen1.fleet(&["init"]).ok();
+    let token = xen1.fleet(&["token"]).ok();
+    xen2.fleet(&["join", token.trim()]).ok();
+    let [first, second] = [&xen1, &xen2].map(Daemon::start);
+    for daemon in [&first, &second] {
+        daemon.ask(&post("/xend/domain", &format!("op=new&config={WEB1}"))).unwrap();
+    }
+    let answers = thread::scope(|scope| {
+        let starts = [&first, &second].map(|daemon| scope.spawn(|| daemon.op("op=start")));
+        starts.map(|start| start.join().unwrap())
+    });
+    let [one, two] = &answers;
+    let first_has_it = one.0 == 202;
+    let (winner, loser) = if first_has_it { (first, second) } else { (second, first) };
+    let (status, text) = if first_has_it { two } else { one };
+    let owner = if first_has_it { "xen1" } else { "xen2" };
+    assert_eq!(*status, 500, "{answers:?}");
+    assert!(text.contains(&format!("belongs to {owner}")), "{answers:?}");
+    // A daemon that is killed leaves its domains to the next one.
+    let host = winner.host;
+    drop(winner);
+    let winner = Daemon::start(host);
+    assert_eq!(loser.op("op=start").0, 500);
+    assert_eq!(winner.op("op=destroy").0, 202);
+    assert_eq!(loser.op("op=start").0, 202);
+    assert!(loser.host.fleet(&["leave"]).error().contains("domains of the fleet (1)"));
+    // Without etcd, what is there goes on and ends.
+    drop(server);
+    let form =
+        format!("op=create&config={}", WEB1.replace("web1", "new").replace("1111-2", "1112-2"));
+    let accept = "HTTP/1.0\r\nAccept: application/json\r\n";
+    let request = post("/xend/domain", &form).replacen("HTTP/1.0\r\n", accept, 1);
+    let (status, text) = loser.answer(&request).unwrap();
+    assert_eq!(status, 503, "{text}");
+    assert!(text.contains("fleet_unavailable") && text.contains("etcd"), "{text}");
+    assert_eq!(loser.op("op=pause").0, 200);
+    assert_eq!(loser.op("op=destroy").0, 202);
 }

@@ -10,13 +10,15 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use xend::core::caller::Caller;
 use xend::core::engine::{Engine, Settings};
+use xend::core::error::Error;
 use xend::core::fingerprint::Fingerprint;
 use xend::core::fleet::HostName;
 use xend::core::model::{DomainRef, Uuid};
-use xend::core::op::{Change, DomainOp};
+use xend::core::op::{Change, DomainOp, Outcome};
+use xend::core::ports::{Alone, Ownership};
 use xend::fleet::{
-    FleetReader, HostFacts, HostRecord, Keys, Kv, MemoryKv, Op, OwnHost, SCHEMAS, SchemaRecord,
-    Txn, ViewRecord, take_part,
+    FleetReader, HostFacts, HostRecord, Keys, Kv, MemoryKv, Op, OwnHost, Owner, SCHEMAS,
+    SchemaRecord, Txn, ViewRecord, take_part,
 };
 use xend::os::OsEntropy;
 
@@ -38,6 +40,7 @@ pub(crate) struct FleetHost {
     pub(crate) own: OwnHost,
     /// The certificate that it shows to other hosts.
     pub(crate) certificate: watch::Sender<Option<Fingerprint>>,
+    owner: Arc<Owner>,
     keys: Keys,
     part: Option<(CancellationToken, JoinHandle<()>)>,
     _dir: TempDir,
@@ -61,15 +64,43 @@ impl Lab {
         self.kv.commit(Txn { compares: vec![], ops }).await.unwrap();
     }
 
-    /// A host that has not joined yet. It knows the fleet.
+    /// A host that has not joined yet. It knows the fleet, and its domains are its own.
     pub(crate) async fn host(&self, name: &str, number: u128) -> FleetHost {
+        self.host_with(name, number, |_| Arc::new(Alone)).await
+    }
+
+    /// A host that has joined, and asks the fleet for its domains.
+    pub(crate) async fn owner(&self, name: &str, number: u128) -> FleetHost {
+        let mut host = self.host_with(name, number, |owner| owner).await;
+        self.join(&host).await;
+        host.begin();
+        sleep(SOON).await;
+        host
+    }
+
+    /// A host that would ask the fleet for its domains, and has not joined yet.
+    pub(crate) async fn newcomer(&self, name: &str, number: u128) -> FleetHost {
+        let mut host = self.host_with(name, number, |owner| owner).await;
+        host.begin();
+        sleep(SOON).await;
+        host
+    }
+
+    async fn host_with(
+        &self,
+        name: &str,
+        number: u128,
+        ownership: impl FnOnce(Arc<Owner>) -> Arc<dyn Ownership>,
+    ) -> FleetHost {
         let dir = tempfile::tempdir().unwrap();
         let ports = engine_ports(dir.path(), TestClock::new(), Arc::new(OsEntropy));
         let kv = Arc::new(self.kv.another_client());
         let name: HostName = name.parse().unwrap();
         let fleet = FleetReader::new(kv.clone(), self.keys.clone(), name.clone());
         let dump_dir = dir.path().to_owned();
-        let settings = Settings { dump_dir, fleet: Some(fleet), ..Settings::default() };
+        let owner = Owner::new(kv.clone(), self.keys.clone(), name.clone(), Arc::new(OsEntropy));
+        let ownership = ownership(owner.clone());
+        let settings = Settings { dump_dir, fleet: Some(fleet), ownership, ..Settings::default() };
         let engine = Engine::start(ports, settings).await.unwrap();
         let own = OwnHost {
             name,
@@ -87,7 +118,27 @@ impl Lab {
             },
         };
         let certificate = watch::Sender::new(None);
-        FleetHost { engine, kv, own, certificate, keys: self.keys.clone(), part: None, _dir: dir }
+        let keys = self.keys.clone();
+        FleetHost { engine, kv, own, certificate, owner, keys, part: None, _dir: dir }
+    }
+
+    /// To whom a domain belongs, in short: `xen1 running`.
+    pub(crate) async fn owned(&self, domain: u128) -> String {
+        let key = self.keys.own(Uuid::from_u128(domain));
+        let Some(entry) = self.kv.get(&key).await.unwrap() else { return "nobody".to_owned() };
+        let value: serde_json::Value = serde_json::from_slice(&entry.value).unwrap();
+        let phase = match &value["phase"] {
+            serde_json::Value::String(phase) => phase.clone(),
+            _ => "moving".to_owned(),
+        };
+        format!("{} {phase}", value["host"].as_str().unwrap())
+    }
+
+    /// Writes what a daemon of the host left that was killed while it started a domain.
+    pub(crate) async fn leave_half_started(&self, host: &str, domain: u128) {
+        let op = Uuid::from_u128(0x0b);
+        let value = format!(r#"{{"host":"{host}","epoch":1,"phase":"starting","op":"{op}"}}"#);
+        self.put(self.keys.own(Uuid::from_u128(domain)), value.into_bytes()).await;
     }
 
     /// What `xend fleet join` does.
@@ -150,6 +201,7 @@ impl FleetHost {
             self.own.clone(),
             self.certificate.subscribe(),
             self.engine.clone(),
+            self.owner.clone(),
             stopping.clone(),
         );
         self.part = Some((stopping, tokio::spawn(part)));
@@ -174,6 +226,14 @@ impl FleetHost {
     }
 
     pub(crate) async fn execute(&self, change: Change) {
-        self.engine.execute(&Caller::internal(), change).await.unwrap();
+        self.try_execute(change).await.unwrap();
+    }
+
+    pub(crate) async fn try_execute(&self, change: Change) -> Result<Outcome, Error> {
+        self.engine.execute(&Caller::internal(), change).await
+    }
+
+    pub(crate) async fn try_change(&self, domain: &str, op: DomainOp) -> Result<Outcome, Error> {
+        self.try_execute(Change::Domain(DomainRef::new(domain), op)).await
     }
 }

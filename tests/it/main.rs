@@ -30,6 +30,7 @@ mod engine_support;
 #[path = "../contract/failing_sender.rs"]
 mod failing_sender;
 mod fleet_members;
+mod fleet_owners;
 mod fleet_ownership;
 mod fleet_peers;
 mod fleet_peers_support;

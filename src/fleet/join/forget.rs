@@ -4,6 +4,7 @@ use super::{Attempts, Candidate, JoinError, Left, TRIES, put};
 use crate::core::fleet::HostName;
 use crate::core::model::Uuid;
 use crate::fleet::kv::{Committed, Compare, Entry, Op, Revision, Txn};
+use crate::fleet::owner::OwnRecord;
 use crate::fleet::records::{ForgottenRecord, HostRecord};
 use std::time::SystemTime;
 
@@ -50,6 +51,7 @@ impl Candidate<'_> {
             Some(found) => self.remove_record(&host.name, found, now).await?,
             None => Left::Fleet,
         };
+        self.remove_owned(&host.name).await?;
         self.remove_views(&host.name).await?;
         Ok(left)
     }
@@ -93,6 +95,24 @@ impl Candidate<'_> {
             }
         }
         Err(attempts.exhausted())
+    }
+
+    /// Lets others have the domains of a host without a record. One that another host has received
+    /// meanwhile is not its own any more.
+    async fn remove_owned(&self, name: &HostName) -> Result<(), JoinError> {
+        let left_over = |error| JoinError::LeftOver { host: name.clone(), error };
+        let owned = self.kv.list(&self.keys.owns()).await.map_err(left_over)?;
+        let is_its =
+            |entry: &Entry| OwnRecord::decode(&entry.value).is_ok_and(|own| own.by.host == *name);
+        for Entry { key, modified, .. } in owned.entries.into_iter().filter(is_its) {
+            let compares = vec![
+                Compare::Absent(self.keys.host(name)),
+                Compare::Modified(key.clone(), modified),
+            ];
+            let ops = vec![Op::Delete { key }];
+            self.kv.commit(Txn { compares, ops }).await.map_err(left_over)?;
+        }
+        Ok(())
     }
 
     /// Removes what a host without a record has written of its domains. One that joins meanwhile

@@ -190,3 +190,25 @@ async fn a_fleet_of_a_later_version_is_left_alone() {
     xen1.kv.commit(Txn { compares: vec![], ops: vec![strange] }).await.unwrap();
     assert!(matches!(xen2.join(&token).await, Err(JoinError::Unreadable { .. })));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_host_with_domains_of_the_fleet_does_not_leave_the_others() {
+    let [first, second, _] = hosts();
+    first.init().await.unwrap();
+    let token = first.token().await.unwrap();
+    second.join(&token).await.unwrap();
+    let own = |host: &str, domain: u128| {
+        let op = Uuid::nil();
+        let value = format!(r#"{{"host":"{host}","epoch":1,"phase":"running","op":"{op}"}}"#);
+        put(first.keys.own(Uuid::from_u128(domain)), value.into_bytes())
+    };
+    let ops = vec![own("xen1", 1), own("xen2", 2), own("xen2", 3)];
+    first.kv.commit(Txn { compares: vec![], ops }).await.unwrap();
+    assert_eq!(second.leave().await, Err(JoinError::HasDomains { domains: 2 }));
+    let ops = [2, 3].map(|domain| Op::Delete { key: first.keys.own(Uuid::from_u128(domain)) });
+    first.kv.commit(Txn { compares: vec![], ops: ops.into() }).await.unwrap();
+    assert_eq!(second.leave().await, Ok(Left::Fleet));
+    // Nobody is left who could start them.
+    assert_eq!(first.leave().await, Ok(Left::LastOfFleet));
+    assert_eq!(first.keys().await, [""; 0]);
+}

@@ -1,9 +1,10 @@
 //! Taking the host's place in the fleet: its record, and its epoch.
 
-use super::seat::{Ended, Membership, Seat};
+use super::seat::Seat;
 use crate::core::model::Uuid;
 use crate::fleet::backoff::Backoff;
-use crate::fleet::kv::{Committed, Compare, Kv, KvError, Op, Txn};
+use crate::fleet::kv::{Committed, Compare, Kv, KvError, Op, Revision, Txn};
+use crate::fleet::membership::{Ended, Membership};
 use crate::fleet::records::{
     ForgottenRecord, HostFacts, HostRecord, SCHEMAS, SchemaRecord, Unreadable,
 };
@@ -46,7 +47,8 @@ pub(super) enum Obstacle {
 pub(super) struct Before {
     /// What the log has said last, which it does not repeat.
     told: Option<Told>,
-    has_entered: bool,
+    /// The revision of the last membership's record; `None` if there was none.
+    revision: Option<Revision>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -55,14 +57,14 @@ enum Told {
     Obstacle(Discriminant<Obstacle>),
 }
 
-/// Waits until the host has joined, and takes its epoch. If a write was in doubt, the record has
-/// another revision then.
+/// Waits until the host has joined, and takes its epoch. The record has another revision than that
+/// of the membership before, and of a write in doubt: what compares an earlier one fails.
 pub(super) async fn enter(seat: &Seat, ended: Ended, before: &mut Before) -> Membership {
     let mut backoff = Backoff::default();
     loop {
-        match try_to_enter(seat, ended, before.has_entered).await {
+        match try_to_enter(seat, ended, before.revision).await {
             Ok(membership) => {
-                before.has_entered = true;
+                before.revision = Some(membership.revision);
                 if before.told.replace(Told::Member) != Some(Told::Member) {
                     let fleet = seat.keys.cluster();
                     let host = &seat.own.name;
@@ -71,8 +73,9 @@ pub(super) async fn enter(seat: &Seat, ended: Ended, before: &mut Before) -> Mem
                 }
                 return membership;
             }
-            Err(obstacle) if obstacle.is_passing() => {}
+            Err(obstacle) if obstacle.is_passing() => obstacle.place(seat, before.revision),
             Err(obstacle) => {
+                obstacle.place(seat, before.revision);
                 let kind = discriminant(&obstacle);
                 if before.told.replace(Told::Obstacle(kind)) != Some(Told::Obstacle(kind)) {
                     obstacle.log(seat);
@@ -86,7 +89,7 @@ pub(super) async fn enter(seat: &Seat, ended: Ended, before: &mut Before) -> Mem
 async fn try_to_enter(
     seat: &Seat,
     ended: Ended,
-    has_entered: bool,
+    before: Option<Revision>,
 ) -> Result<Membership, Obstacle> {
     let unreadable = |key: &str, reason| Obstacle::Unreadable { key: key.to_owned(), reason };
     let key = seat.keys.schema();
@@ -103,7 +106,7 @@ async fn try_to_enter(
     }
     let is_same_boot = record.boot_id == Some(seat.own.boot_id);
     // The machine has not booted since. A record without a boot is that of a host that joins anew.
-    if has_entered && !is_same_boot && record.boot_id.is_some() {
+    if before.is_some() && !is_same_boot && record.boot_id.is_some() {
         return Err(Obstacle::Copied);
     }
     let epoch = record.epoch.saturating_add(u64::from(!is_same_boot));
@@ -112,7 +115,7 @@ async fn try_to_enter(
     let fingerprint = certificate.map(|fingerprint| fingerprint.to_string());
     let facts = HostFacts { fingerprint, ..seat.own.facts.clone() };
     let renewed = HostRecord { epoch, boot_id, facts, ..record.clone() };
-    if renewed == record && ended == Ended::Changed {
+    if renewed == record && ended == Ended::Changed && before != Some(found.modified) {
         return Ok(Membership { epoch, revision: found.modified, certificate });
     }
     let compares = vec![Compare::Modified(key.clone(), found.modified)];
@@ -138,6 +141,24 @@ impl Obstacle {
     /// Whether it needs nobody's attention, or the log has it already.
     fn is_passing(&self) -> bool {
         matches!(self, Self::Changed | Self::Etcd(KvError::Unreachable(_) | KvError::InDoubt(_)))
+    }
+
+    /// Says what this means for operations on domains. A host that was a member is none only when
+    /// somebody says so: else etcd may have lost the fleet, and its domains run on other hosts.
+    fn place(&self, seat: &Seat, before: Option<Revision>) {
+        let fleet = seat.keys.cluster();
+        match self {
+            Self::NoFleet | Self::NotJoined if before.is_some() => seat.owner.bar(format!(
+                "This host is not in fleet {fleet} any more (let it join again, or remove \
+                 (xend-fleet {fleet}) from its configuration and restart xend)"
+            )),
+            Self::NoFleet | Self::NotJoined | Self::OtherHost(_) => seat.owner.stay_outside(),
+            Self::Schema(_) | Self::Copied | Self::Forgotten { .. } | Self::Unreadable { .. } => {
+                seat.owner.bar(format!("This host cannot take part in the fleet ({self})"));
+            }
+            Self::Etcd(error) => seat.owner.explain(format!("The fleet's {error}")),
+            Self::Changed => {}
+        }
     }
 
     fn log(&self, seat: &Seat) {

@@ -1,8 +1,9 @@
 //! The sign that the host is alive: a key with a lease.
 
-use super::seat::{Ended, Membership, Seat, Unwritten};
+use super::seat::{Seat, Unwritten};
 use crate::fleet::backoff::Backoff;
 use crate::fleet::kv::{Committed, Compare, Kv, KvError, Lease, Op, Revision, Txn};
+use crate::fleet::membership::{Ended, Membership};
 use crate::fleet::records::AliveRecord;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};

@@ -1,6 +1,6 @@
 //! The summaries of the host's domains: what is different from etcd is written.
 
-use super::seat::{Ended, Membership, Seat, Unwritten};
+use super::seat::{Seat, Unwritten};
 use crate::core::caller::Caller;
 use crate::core::engine::Engine;
 use crate::core::model::Uuid;
@@ -9,6 +9,7 @@ use crate::core::view::View;
 use crate::fleet::backoff::Backoff;
 use crate::fleet::keys::HostKey;
 use crate::fleet::kv::{Kv, KvError, Op, Txn};
+use crate::fleet::membership::{Ended, Membership};
 use crate::fleet::records::ViewRecord;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;

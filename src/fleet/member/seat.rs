@@ -3,9 +3,12 @@
 use crate::core::fingerprint::Fingerprint;
 use crate::fleet::keys::Keys;
 use crate::fleet::kv::{Committed, Compare, Kv, KvError, Op, Revision, Txn};
+use crate::fleet::membership::{Ended, Membership};
 use crate::fleet::noted::Noted;
 use crate::fleet::own_host::OwnHost;
+use crate::fleet::owner::Owner;
 use std::future::pending;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::watch;
 
@@ -16,26 +19,10 @@ pub(super) struct Seat {
     pub(super) own: OwnHost,
     /// The certificate that the host shows to other hosts.
     pub(super) certificate: watch::Receiver<Option<Fingerprint>>,
+    /// The domains of this host.
+    pub(super) owner: Arc<Owner>,
     /// The last revision that etcd has told.
     pub(super) told: AtomicI64,
-}
-
-/// A membership, as long as the host's record is that of this revision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Membership {
-    pub(super) epoch: u64,
-    pub(super) revision: Revision,
-    /// The certificate of the record.
-    pub(super) certificate: Option<Fingerprint>,
-}
-
-/// Why a membership has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ended {
-    /// The record has changed or gone, or what is in etcd may be from a backup.
-    Changed,
-    /// A write may have happened, or may happen as long as the record is the same.
-    InDoubt,
 }
 
 /// Why something was not written.

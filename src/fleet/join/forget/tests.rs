@@ -170,3 +170,18 @@ async fn a_record_of_any_version_is_forgotten() {
     lab.kv.set_link(Link::Refused);
     assert!(matches!(lab.find().await, Err(JoinError::Kv(KvError::Unreachable(_)))));
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_domains_of_a_forgotten_host_may_start_elsewhere() {
+    let lab = Lab::new().await;
+    lab.domains(1).await;
+    for (host, domain) in [("xen1", 1), ("xen2", 2), ("xen2", 3)] {
+        let op = Uuid::nil();
+        let value = format!(r#"{{"host":"{host}","epoch":1,"phase":"running","op":"{op}"}}"#);
+        lab.put(lab.keys.own(Uuid::from_u128(domain)), value.into_bytes()).await;
+    }
+    let found = lab.find().await.unwrap();
+    assert_eq!(lab.forget(&found).await, Ok(Left::Fleet));
+    let kept = lab.keys.own(Uuid::from_u128(1)).replace(lab.keys.root(), "");
+    assert_eq!(lab.keys().await, ["forgotten/xen2", "host/xen1", &kept, "schema"]);
+}

@@ -1,0 +1,74 @@
+//! The value of `own/U`.
+
+use crate::core::fleet::HostName;
+use crate::core::model::Uuid;
+use crate::core::ownership::{Boot, Own, Phase};
+use crate::fleet::records::{Unreadable, decode, encode};
+use serde::{Deserialize, Serialize};
+
+/// The longest address that a domain was sent to, in bytes.
+const MAX_ADDRESS: usize = 512;
+
+/// That a domain belongs to a host.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::fleet) struct OwnRecord {
+    host: String,
+    epoch: u64,
+    phase: PhaseRecord,
+    op: Uuid,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum PhaseRecord {
+    Starting,
+    Running,
+    Moving { to: String, id: Uuid },
+}
+
+impl OwnRecord {
+    /// The value for etcd.
+    pub(super) fn encode(own: &Own) -> Vec<u8> {
+        let phase = match &own.phase {
+            Phase::Starting => PhaseRecord::Starting,
+            Phase::Running => PhaseRecord::Running,
+            Phase::Moving { to, id } => PhaseRecord::Moving { to: to.clone(), id: *id },
+        };
+        encode(&Self { host: own.by.host.to_string(), epoch: own.by.epoch, phase, op: own.op })
+    }
+
+    /// Reads a value.
+    pub(in crate::fleet) fn decode(value: &[u8]) -> Result<Own, Unreadable> {
+        let record: Self = decode(value)?;
+        let host: HostName = record.host.parse().map_err(|_| Unreadable::Field("host"))?;
+        let phase = match record.phase {
+            PhaseRecord::Starting => Phase::Starting,
+            PhaseRecord::Running => Phase::Running,
+            PhaseRecord::Moving { to, .. } if to.len() > MAX_ADDRESS => {
+                return Err(Unreadable::Field("to"));
+            }
+            PhaseRecord::Moving { to, id } => Phase::Moving { to, id },
+        };
+        Ok(Own { by: Boot { host, epoch: record.epoch }, phase, op: record.op })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owners_are_read_as_they_are_written() {
+        let moving = Phase::Moving { to: "xen2:8002".to_owned(), id: Uuid::from_u128(2) };
+        for phase in [Phase::Starting, Phase::Running, moving] {
+            let by = Boot { host: "xen1".parse().unwrap(), epoch: 3 };
+            let own = Own { by, phase, op: Uuid::from_u128(1) };
+            assert_eq!(OwnRecord::decode(&OwnRecord::encode(&own)), Ok(own));
+        }
+        let running = r#"{"host":"a","epoch":1,"phase":"running","op":"00000000-0000-0000-0000-000000000001"}"#;
+        assert!(OwnRecord::decode(running.as_bytes()).is_ok());
+        for (from, to) in [("\"a\"", "\"a/b\""), ("running", "resting"), ("1,", "\"1\",")] {
+            assert!(OwnRecord::decode(running.replacen(from, to, 1).as_bytes()).is_err(), "{to}");
+        }
+    }
+}

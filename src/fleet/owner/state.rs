@@ -1,0 +1,103 @@
+//! What an [`Owner`] has, and what it is told of the host.
+
+use super::locals::Locals;
+use super::place::PlaceWatch;
+use crate::core::fleet::HostName;
+use crate::core::model::Uuid;
+use crate::core::ports::Entropy;
+use crate::fleet::keys::Keys;
+use crate::fleet::kv::Kv;
+use crate::fleet::membership::{Ended, Membership};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{self, Notify, watch};
+
+/// How many domains can change at a time.
+const TURNS: usize = 64;
+
+/// The domains of this host in its fleet.
+pub struct Owner {
+    pub(super) kv: Arc<dyn Kv>,
+    pub(super) keys: Keys,
+    pub(super) host: HostName,
+    pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) place: PlaceWatch,
+    locals: Mutex<Locals>,
+    /// A domain has one, so that its changes are made one after the other.
+    turns: Vec<sync::Mutex<()>>,
+    /// There is something to tell the fleet.
+    pub(super) news: Notify,
+    /// The fleet was told something.
+    pub(super) written: watch::Sender<()>,
+}
+
+impl fmt::Debug for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Owner").field("host", &self.host).finish_non_exhaustive()
+    }
+}
+
+impl Owner {
+    /// The domains of this host. `take_part` tells it the host's place.
+    pub fn new(
+        kv: Arc<dyn Kv>,
+        keys: Keys,
+        host: HostName,
+        entropy: Arc<dyn Entropy>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            kv,
+            keys,
+            host,
+            entropy,
+            place: PlaceWatch::default(),
+            locals: Mutex::default(),
+            turns: (0..TURNS).map(|_| sync::Mutex::default()).collect(),
+            news: Notify::new(),
+            written: watch::Sender::new(()),
+        })
+    }
+
+    /// The host is a member. What is here is looked at again: etcd may be from a backup.
+    pub(in crate::fleet) fn enter(&self, membership: Membership) {
+        self.locals().mark_running();
+        self.place.enter(membership);
+    }
+
+    /// The host has not joined, or has left.
+    pub(in crate::fleet) fn stay_outside(&self) {
+        self.locals().compared_in = None;
+        self.place.stay_outside();
+    }
+
+    /// The host must not write into the fleet.
+    pub(in crate::fleet) fn bar(&self, reason: String) {
+        self.place.bar(reason);
+    }
+
+    /// Why it is not known yet whether the host is a member.
+    pub(in crate::fleet) fn explain(&self, reason: String) {
+        self.place.explain(reason);
+    }
+
+    /// The membership has ended.
+    pub(in crate::fleet) fn end(&self, membership: Membership, ended: Ended) {
+        self.place.end(membership, ended);
+    }
+
+    pub(super) fn locals(&self) -> MutexGuard<'_, Locals> {
+        self.locals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The right to change a domain.
+    pub(super) async fn turn(&self, domain: Uuid) -> sync::MutexGuard<'_, ()> {
+        let [.., last] = domain.into_bytes();
+        self.turns[usize::from(last) % TURNS].lock().await
+    }
+
+    /// The fleet is to be told what a domain does now.
+    pub(super) fn tell(&self, domain: Uuid) {
+        self.locals().mark(domain);
+        self.news.notify_one();
+    }
+}

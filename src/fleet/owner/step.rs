@@ -1,0 +1,140 @@
+//! One change of `own/U`, from its first try to the knowledge of what came of it.
+//!
+//! A transaction compares the key's revision, that of the host's own record, and that there is no
+//! fence of this boot of the host. After one in doubt the membership ends: the host's record is
+//! written anew, so that what comes late fails, and then the key says what happened.
+
+use super::record::OwnRecord;
+use super::state::Owner;
+use crate::core::model::Uuid;
+use crate::core::ownership::{Boot, Next, NotOurs, Own, Step};
+use crate::fleet::kv::{Committed, Compare, Entry, KvError, Op, Txn};
+use crate::fleet::membership::{Ended, Membership};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a change may take, without the call that is under way at its end.
+pub(super) const STEP_LIMIT: Duration = Duration::from_secs(10);
+
+/// How often a change is tried that others get in the way of.
+const TRIES: usize = 16;
+
+/// Why a change was not made.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// It is not this host's to make.
+    NotOurs(NotOurs),
+    /// The fleet cannot be asked, or does not permit it.
+    Unavailable {
+        reason: String,
+        /// Whether it may have happened.
+        in_doubt: bool,
+        /// Whether etcd does not answer, so that no other change can be made either.
+        is_silent: bool,
+    },
+}
+
+/// Why one try did not make the change.
+pub(super) enum Obstacle {
+    NotOurs(NotOurs),
+    /// Something has changed meanwhile.
+    Changed,
+    InDoubt,
+    Silent(String),
+    /// It is of no use to try again.
+    Refused(String),
+}
+
+impl From<KvError> for Obstacle {
+    fn from(error: KvError) -> Self {
+        let reason = format!("The fleet's {error}");
+        match error {
+            KvError::Unreachable(_) => Self::Silent(reason),
+            KvError::InDoubt(_) => Self::InDoubt,
+            KvError::Refused(_) | KvError::Compacted | KvError::NoLease => Self::Refused(reason),
+        }
+    }
+}
+
+impl Owner {
+    /// Makes a change. A host that has not joined has nothing to write. The caller has the domain's
+    /// turn.
+    pub(super) async fn step(&self, domain: Uuid, step: &Step) -> Result<(), Failed> {
+        let op = self.entropy.uuid();
+        let deadline = Instant::now() + STEP_LIMIT;
+        let mut in_doubt = false;
+        let unavailable =
+            |reason, in_doubt, is_silent| Err(Failed::Unavailable { reason, in_doubt, is_silent });
+        for _ in 0..TRIES {
+            let membership = match self.place.membership(deadline).await {
+                Ok(Some(membership)) => membership,
+                Ok(None) => return Ok(()),
+                Err(reason) => return unavailable(reason, in_doubt, true),
+            };
+            match self.try_step(membership, domain, step, op).await {
+                Ok(()) => return Ok(()),
+                Err(Obstacle::NotOurs(not_ours)) => return Err(Failed::NotOurs(not_ours)),
+                Err(Obstacle::Changed) => {}
+                Err(Obstacle::InDoubt) => {
+                    in_doubt = true;
+                    self.place.end(membership, Ended::InDoubt);
+                }
+                Err(Obstacle::Silent(reason)) => return unavailable(reason, in_doubt, true),
+                Err(Obstacle::Refused(reason)) => return unavailable(reason, in_doubt, false),
+            }
+        }
+        unavailable("The fleet's etcd changes all the time".to_owned(), in_doubt, false)
+    }
+
+    async fn try_step(
+        &self,
+        membership: Membership,
+        domain: Uuid,
+        step: &Step,
+        op: Uuid,
+    ) -> Result<(), Obstacle> {
+        let key = self.keys.own(domain);
+        let found = self.kv.get(&key).await?;
+        let own = found.as_ref().map(read).transpose()?;
+        if own.as_ref().is_some_and(|own| own.op == op) {
+            return Ok(());
+        }
+        let by = Boot { host: self.host.clone(), epoch: membership.epoch };
+        let next = step.after(own.as_ref(), &by, op).map_err(Obstacle::NotOurs)?;
+        let revision = found.map(|entry| entry.modified);
+        let mut compares = vec![
+            Compare::Modified(self.keys.host(&self.host), membership.revision),
+            match revision {
+                Some(revision) => Compare::Modified(key.clone(), revision),
+                None => Compare::Absent(key.clone()),
+            },
+        ];
+        let fence = self.keys.fence(&self.host, membership.epoch);
+        let op = match next {
+            Next::Same => return Ok(()),
+            Next::Remove => Op::Delete { key: key.clone() },
+            Next::Write(own) => {
+                compares.push(Compare::Absent(fence.clone()));
+                Op::Put { key: key.clone(), value: OwnRecord::encode(&own), lease: None }
+            }
+        };
+        if let Committed::Yes(_) = self.kv.commit(Txn { compares, ops: vec![op] }).await? {
+            return Ok(());
+        }
+        if *step != Step::Halt && self.kv.get(&fence).await?.is_some() {
+            return Err(Obstacle::Refused(format!("This host is fenced ({fence} in etcd)")));
+        }
+        let now = self.kv.get(&key).await?.map(|entry| entry.modified);
+        if now == revision {
+            // What is left is the host's own record.
+            self.place.end(membership, Ended::Changed);
+        }
+        Err(Obstacle::Changed)
+    }
+}
+
+/// Reads a value of `own/U`.
+pub(super) fn read(entry: &Entry) -> Result<Own, Obstacle> {
+    let strange = |reason| format!("The value of {} in etcd is strange: {reason}", entry.key);
+    OwnRecord::decode(&entry.value).map_err(|reason| Obstacle::Refused(strange(reason)))
+}

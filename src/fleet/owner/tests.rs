@@ -1,0 +1,542 @@
+//! Domains that belong to hosts, on a store with faults.
+
+use super::*;
+use crate::core::fleet::HostName;
+use crate::core::ownership::Own;
+use crate::core::ports::Destination;
+use crate::fleet::keys::Keys;
+use crate::fleet::kv::{Committed, Kv, Op, Txn};
+use crate::fleet::membership::Membership;
+use crate::fleet::memory::{Link, Lost, MemoryKv};
+use crate::os::OsEntropy;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard};
+use tokio::runtime::Builder;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+const DOMAIN: Uuid = Uuid::from_u128(0xd0);
+const OTHER: Uuid = Uuid::from_u128(0xd1);
+const SOON: Duration = Duration::from_secs(2);
+
+fn keys() -> Keys {
+    Keys::new("lab".parse().unwrap())
+}
+
+fn name(host: usize) -> HostName {
+    format!("xen{host}").parse().unwrap()
+}
+
+fn handover(id: Uuid) -> Handover {
+    let to = Destination { host: "xen2".to_owned(), port: 8002, encrypted: false };
+    Handover { id, to }
+}
+
+/// A host and its way to the store. Dropping it kills its daemon.
+struct Host {
+    number: usize,
+    kv: Arc<MemoryKv>,
+    owner: Arc<Owner>,
+    part: JoinHandle<()>,
+}
+
+impl Host {
+    /// A host that has not asked whether it is a member.
+    fn new(kv: &MemoryKv, number: usize) -> Self {
+        Self::with_client(Arc::new(kv.another_client()), number)
+    }
+
+    fn with_client(kv: Arc<MemoryKv>, number: usize) -> Self {
+        let owner = Owner::new(kv.clone(), keys(), name(number), Arc::new(OsEntropy));
+        Self { number, kv, owner, part: tokio::spawn(async {}) }
+    }
+
+    async fn member(kv: &MemoryKv, number: usize) -> Self {
+        let mut host = Self::new(kv, number);
+        host.begin();
+        host.owner.ready().await;
+        host
+    }
+
+    fn begin(&mut self) {
+        self.part = tokio::spawn(take_part(self.kv.clone(), self.number, self.owner.clone()));
+    }
+
+    /// The same host after its daemon was killed.
+    fn restarted(self) -> Self {
+        Self::with_client(self.kv.clone(), self.number)
+    }
+
+    async fn start(&self, domain: Uuid) -> Result<(), Error> {
+        self.owner.claim(domain).await?;
+        self.owner.run(domain).await
+    }
+
+    async fn stop(&self, domain: Uuid) {
+        self.owner.release(domain);
+        self.owner.released(domain).await;
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.part.abort();
+    }
+}
+
+/// What a host's part in the fleet does: each membership has a record that was written anew.
+async fn take_part(kv: Arc<MemoryKv>, number: usize, owner: Arc<Owner>) {
+    loop {
+        let ops = vec![put(keys().host(&name(number)), b"")];
+        if let Ok(Committed::Yes(revision)) = kv.commit(Txn { compares: vec![], ops }).await {
+            let membership = Membership { epoch: 1, revision, certificate: None };
+            owner.enter(membership);
+            owner.keep(membership).await;
+        }
+        sleep(Duration::from_millis(500)).await;
+    }
+}
+
+fn put(key: String, value: &[u8]) -> Op {
+    Op::Put { key, value: value.to_vec(), lease: None }
+}
+
+async fn write(kv: &MemoryKv, op: Op) {
+    kv.commit(Txn { compares: vec![], ops: vec![op] }).await.unwrap();
+}
+
+async fn own(kv: &MemoryKv, domain: Uuid) -> Option<Own> {
+    let entry = kv.get(&keys().own(domain)).await.unwrap()?;
+    Some(OwnRecord::decode(&entry.value).unwrap())
+}
+
+/// The owner and the phase, in short: `xen1 Running`.
+async fn shown(kv: &MemoryKv, domain: Uuid) -> String {
+    let own = own(kv, domain).await;
+    own.map_or("halted".to_owned(), |own| {
+        let phase = format!("{:?}", own.phase);
+        format!("{} {}", own.by.host, phase.split(' ').next().unwrap())
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_hosts_that_start_a_domain_one_has_it() {
+    let kv = MemoryKv::default();
+    let (first, second) = (Host::member(&kv, 1).await, Host::member(&kv, 2).await);
+    let (one, two) = tokio::join!(first.start(DOMAIN), second.start(DOMAIN));
+    assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
+    let (winner, loser) = if one.is_ok() { (&first, &second) } else { (&second, &first) };
+    assert_eq!(shown(&kv, DOMAIN).await, format!("xen{} Running", winner.number));
+    let error = loser.start(DOMAIN).await.unwrap_err();
+    let Error::OwnedElsewhere { domain, host } = error else { panic!("{error:?}") };
+    assert_eq!((domain, host), (DOMAIN, name(winner.number).to_string()));
+    // What is here needs no leave, and restarts in place.
+    winner.kv.set_link(Link::Refused);
+    winner.start(DOMAIN).await.unwrap();
+    winner.kv.set_link(Link::Up);
+    winner.stop(DOMAIN).await;
+    assert_eq!(shown(&kv, DOMAIN).await, "halted");
+    loser.start(DOMAIN).await.unwrap();
+    // Other domains are other keys.
+    winner.start(OTHER).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_lost_is_no_failure() {
+    for lost in [Lost::Happened, Lost::Never, Lost::Later] {
+        let kv = MemoryKv::default();
+        let (host, other) = (Host::member(&kv, 1).await, Host::member(&kv, 2).await);
+        host.kv.lose_answer(lost);
+        host.owner.claim(DOMAIN).await.unwrap();
+        assert_eq!(shown(&kv, DOMAIN).await, "xen1 Starting", "{lost:?}");
+        host.kv.lose_answer(lost);
+        host.owner.run(DOMAIN).await.unwrap();
+        host.kv.deliver();
+        assert_eq!(shown(&kv, DOMAIN).await, "xen1 Running", "{lost:?}");
+        host.kv.lose_answer(lost);
+        host.stop(DOMAIN).await;
+        sleep(SOON).await;
+        other.start(DOMAIN).await.unwrap();
+        host.kv.deliver();
+        assert_eq!(shown(&kv, DOMAIN).await, "xen2 Running", "{lost:?}: a late write");
+    }
+}
+
+/// A claim that was given up comes when somebody else could have the domain.
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_was_given_up_fails_or_is_taken_back() {
+    let kv = MemoryKv::default();
+    let host = Host::member(&kv, 1).await;
+    host.kv.lose_answer(Lost::Later);
+    let claim = host.owner.claim(DOMAIN);
+    let cut_off = async {
+        sleep(Duration::from_millis(1)).await;
+        host.kv.set_link(Link::Refused);
+    };
+    let (claimed, ()) = tokio::join!(claim, cut_off);
+    assert!(matches!(claimed, Err(Error::FleetUnavailable { .. })), "{claimed:?}");
+    host.kv.deliver();
+    assert_eq!(shown(&kv, DOMAIN).await, "xen1 Starting", "it came late");
+    host.kv.set_link(Link::Up);
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(shown(&kv, DOMAIN).await, "halted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_that_was_killed_looks_at_what_is_here() {
+    let kv = MemoryKv::default();
+    let host = Host::member(&kv, 1).await;
+    host.owner.claim(DOMAIN).await.unwrap();
+    host.start(OTHER).await.unwrap();
+    let host = host.restarted();
+    // The one was built, the other has gone meanwhile.
+    let mut host = host;
+    host.owner.hold(DOMAIN);
+    host.begin();
+    sleep(SOON).await;
+    assert_eq!(shown(&kv, DOMAIN).await, "xen1 Running");
+    assert_eq!(shown(&kv, OTHER).await, "halted");
+    // Before that, nothing late can come of the earlier run.
+    host.kv.lose_answer(Lost::Later);
+    let claim = tokio::spawn({
+        let owner = host.owner.clone();
+        async move { owner.claim(OTHER).await }
+    });
+    sleep(Duration::from_millis(1)).await;
+    claim.abort();
+    let mut host = host.restarted();
+    host.begin();
+    sleep(SOON).await;
+    host.kv.deliver();
+    assert_eq!(shown(&kv, OTHER).await, "halted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_etcd_nothing_begins_and_what_ends_is_told_later() {
+    let kv = MemoryKv::default();
+    let host = Host::member(&kv, 1).await;
+    host.start(DOMAIN).await.unwrap();
+    for link in [Link::Refused, Link::Silent] {
+        host.kv.set_link(link);
+        let error = host.start(OTHER).await.unwrap_err();
+        assert!(matches!(error, Error::FleetUnavailable { .. }), "{error:?}");
+        let text = error.to_string();
+        assert!(text.contains("etcd cannot be reached") && text.contains("created"), "{text}");
+        assert!(host.owner.check().await.is_err());
+    }
+    host.stop(DOMAIN).await;
+    assert_eq!(shown(&kv, DOMAIN).await, "xen1 Running");
+    host.kv.set_link(Link::Up);
+    sleep(Duration::from_secs(15)).await;
+    assert_eq!(shown(&kv, DOMAIN).await, "halted");
+    host.owner.check().await.unwrap();
+    assert_eq!(shown(&kv, OTHER).await, "halted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_is_fenced_gets_nothing_and_gives_up_what_it_had() {
+    let kv = MemoryKv::default();
+    let host = Host::member(&kv, 1).await;
+    host.start(DOMAIN).await.unwrap();
+    host.owner.claim(OTHER).await.unwrap();
+    let fence = keys().fence(&name(1), 1);
+    write(&kv, put(fence.clone(), b"declared")).await;
+    for refused in [host.owner.run(OTHER).await, host.owner.claim(Uuid::from_u128(3)).await] {
+        let error = refused.unwrap_err().to_string();
+        assert!(error.contains("fenced") && error.contains(&fence), "{error}");
+    }
+    host.stop(DOMAIN).await;
+    assert_eq!(shown(&kv, DOMAIN).await, "halted");
+    // Of another boot.
+    write(&kv, Op::Delete { key: fence }).await;
+    write(&kv, put(keys().fence(&name(1), 2), b"declared")).await;
+    host.owner.run(OTHER).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_has_not_joined_has_all_that_it_wants() {
+    let kv = MemoryKv::default();
+    let mut host = Host::new(&kv, 1);
+    let revision = kv.revision();
+    let waits = host.owner.claim(DOMAIN).await.unwrap_err();
+    assert!(matches!(waits, Error::FleetUnavailable { .. }), "it may be a member: {waits:?}");
+    host.owner.stay_outside();
+    host.start(DOMAIN).await.unwrap();
+    host.owner.claim(OTHER).await.unwrap();
+    host.owner.check().await.unwrap();
+    assert_eq!(kv.revision(), revision);
+    // It joins: what is here is its own, and what is being built.
+    host.begin();
+    sleep(SOON).await;
+    assert_eq!(shown(&kv, DOMAIN).await, "xen1 Running");
+    host.owner.run(OTHER).await.unwrap();
+    assert_eq!(shown(&kv, OTHER).await, "xen1 Running");
+    host.owner.bar("It is too old".to_owned());
+    let error = host.owner.claim(Uuid::from_u128(3)).await.unwrap_err().to_string();
+    assert!(error.starts_with("It is too old:"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_domain_of_another_host_is_not_taken_from_it() {
+    let kv = MemoryKv::default();
+    let (host, other) = (Host::member(&kv, 1).await, Host::member(&kv, 2).await);
+    host.start(DOMAIN).await.unwrap();
+    // Somebody has started it there by another toolstack.
+    other.owner.hold(DOMAIN);
+    other.start(OTHER).await.unwrap();
+    sleep(SOON).await;
+    assert_eq!(shown(&kv, DOMAIN).await, "xen1 Running");
+    // Meanwhile other domains end in time.
+    other.stop(OTHER).await;
+    assert_eq!(shown(&kv, OTHER).await, "halted");
+    host.stop(DOMAIN).await;
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(shown(&kv, DOMAIN).await, "xen2 Running");
+    write(&kv, put(keys().own(OTHER), b"{}")).await;
+    let error = host.start(OTHER).await.unwrap_err().to_string();
+    assert!(error.contains("strange") && error.contains(&keys().own(OTHER)), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_domain_that_moves_is_taken_once() {
+    let kv = MemoryKv::default();
+    let (source, target) = (Host::member(&kv, 1).await, Host::member(&kv, 2).await);
+    let id = Uuid::from_u128(7);
+    source.start(DOMAIN).await.unwrap();
+    assert!(target.owner.receive(DOMAIN, id).await.is_err(), "nobody has sent it");
+    source.owner.hand_over(DOMAIN, &handover(id)).await.unwrap();
+    assert_eq!(shown(&kv, DOMAIN).await, "xen1 Moving");
+    assert!(target.owner.receive(DOMAIN, Uuid::nil()).await.is_err(), "another migration");
+    let (taken, back) =
+        tokio::join!(target.owner.receive(DOMAIN, id), source.owner.take_back(DOMAIN));
+    assert!(taken.is_ok() != back.unwrap());
+    // From here to there, and back.
+    source.stop(DOMAIN).await;
+    target.stop(DOMAIN).await;
+    source.start(DOMAIN).await.unwrap();
+    source.owner.hand_over(DOMAIN, &handover(id)).await.unwrap();
+    target.owner.receive(DOMAIN, id).await.unwrap();
+    assert!(!source.owner.take_back(DOMAIN).await.unwrap());
+    source.stop(DOMAIN).await;
+    assert_eq!(shown(&kv, DOMAIN).await, "xen2 Running");
+    // A source without etcd goes on, since nobody was told to take the domain.
+    target.kv.set_link(Link::Refused);
+    target.owner.hand_over(DOMAIN, &handover(id)).await.unwrap_err();
+    target.kv.set_link(Link::Up);
+    sleep(SOON).await;
+    assert_eq!(shown(&kv, DOMAIN).await, "xen2 Running");
+    // One in doubt is not taken back by itself.
+    target.owner.hand_over(DOMAIN, &handover(id)).await.unwrap();
+    let mut target = target.restarted();
+    target.owner.hold(DOMAIN);
+    target.owner.doubt(DOMAIN);
+    target.begin();
+    sleep(SOON).await;
+    assert_eq!(shown(&kv, DOMAIN).await, "xen2 Moving");
+    assert!(target.owner.take_back(DOMAIN).await.unwrap());
+    // From a host that is in no fleet.
+    source.owner.receive(OTHER, id).await.unwrap();
+    assert_eq!(shown(&kv, OTHER).await, "xen1 Running");
+}
+
+/// What a hypervisor has of the domain: it outlives the daemon.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Here {
+    Absent,
+    Built,
+    Running,
+    Suspended,
+}
+
+/// Hosts that start, stop and send one domain.
+struct World {
+    kv: MemoryKv,
+    here: Mutex<[Here; 3]>,
+    /// Migrations of which the target was told, and those that were taken.
+    sent: Mutex<[Option<Uuid>; 3]>,
+    taken: Mutex<BTreeSet<Uuid>>,
+    random: Mutex<u64>,
+    starts: Mutex<usize>,
+}
+
+impl World {
+    fn new(seed: u64) -> Arc<Self> {
+        Arc::new(Self {
+            kv: MemoryKv::default(),
+            here: Mutex::new([Here::Absent; 3]),
+            sent: Mutex::default(),
+            taken: Mutex::default(),
+            random: Mutex::new(seed),
+            starts: Mutex::default(),
+        })
+    }
+
+    /// A number below `bound` (splitmix64).
+    fn random(&self, bound: u64) -> u64 {
+        let mut state = lock(&self.random);
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % bound
+    }
+
+    async fn pause(&self, most: u64) {
+        sleep(Duration::from_millis(self.random(most))).await;
+    }
+
+    fn set(&self, host: usize, now: Here) {
+        let mut here = lock(&self.here);
+        here[host] = now;
+        let running = here.iter().filter(|here| **here == Here::Running).count();
+        assert!(running <= 1, "{:?}", *here);
+        *lock(&self.starts) += usize::from(now == Here::Running);
+    }
+
+    /// What the daemon of a host does, until it is killed.
+    async fn drive(self: Arc<Self>, host: usize, owner: Arc<Owner>) {
+        loop {
+            self.pause(3_000).await;
+            let here = lock(&self.here)[host];
+            match here {
+                Here::Absent => self.start(host, &owner).await,
+                // It was adopted.
+                Here::Built => self.set(host, Here::Running),
+                Here::Running => match self.random(4) {
+                    0 => {
+                        // The guest reboots.
+                        self.set(host, Here::Built);
+                        owner.claim(DOMAIN).await.unwrap();
+                        owner.run(DOMAIN).await.unwrap();
+                        self.set(host, Here::Running);
+                    }
+                    1 => self.send(host, &owner).await,
+                    _ => self.stop(host, &owner).await,
+                },
+                Here::Suspended => self.take_back(host, &owner).await,
+            }
+        }
+    }
+
+    async fn start(&self, host: usize, owner: &Owner) {
+        let sent = lock(&self.sent)[host].take();
+        if let Some(id) = sent {
+            self.pause(1_000).await;
+            if owner.receive(DOMAIN, id).await.is_ok() {
+                self.set(host, Here::Running);
+                lock(&self.taken).insert(id);
+            }
+        } else if owner.claim(DOMAIN).await.is_ok() {
+            self.set(host, Here::Built);
+            self.pause(2_000).await;
+            if owner.run(DOMAIN).await.is_ok() {
+                self.set(host, Here::Running);
+            } else {
+                self.stop(host, owner).await;
+            }
+        }
+    }
+
+    async fn stop(&self, host: usize, owner: &Owner) {
+        self.set(host, Here::Absent);
+        owner.release(DOMAIN);
+        owner.released(DOMAIN).await;
+    }
+
+    async fn send(&self, host: usize, owner: &Owner) {
+        self.set(host, Here::Suspended);
+        let id = Uuid::from_u128(u128::from(self.random(u64::MAX)));
+        if owner.hand_over(DOMAIN, &handover(id)).await.is_err() {
+            return self.set(host, Here::Running);
+        }
+        let to = (host + 1 + usize::from(self.random(2) == 0)) % 3;
+        lock(&self.sent)[to] = Some(id);
+        self.pause(5_000).await;
+        if lock(&self.taken).contains(&id) {
+            self.stop(host, owner).await;
+        }
+    }
+
+    async fn take_back(&self, host: usize, owner: &Owner) {
+        match owner.take_back(DOMAIN).await {
+            Ok(true) => self.set(host, Here::Running),
+            Ok(false) => self.stop(host, owner).await,
+            Err(_) => {}
+        }
+    }
+
+    /// A daemon that has just started, on what is here.
+    fn daemon(self: &Arc<Self>, mut host: Host) -> (Host, JoinHandle<()>) {
+        let number = host.number;
+        let here = lock(&self.here)[number];
+        if here != Here::Absent {
+            host.owner.hold(DOMAIN);
+        }
+        if here == Here::Suspended {
+            host.owner.doubt(DOMAIN);
+        }
+        host.begin();
+        let driver = tokio::spawn(self.clone().drive(number, host.owner.clone()));
+        (host, driver)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap()
+}
+
+/// Faults of all kinds for some minutes. Returns how often the domain was started.
+async fn minutes_of_faults(seed: u64) -> usize {
+    let world = World::new(seed);
+    let mut daemons: Vec<_> =
+        (0..3).map(|number| Some(world.daemon(Host::new(&world.kv, number)))).collect();
+    for _ in 0..300 {
+        world.pause(2_000).await;
+        let number = usize::from(world.random(3) == 0) + usize::from(world.random(2) == 0);
+        let (host, driver) = daemons[number].take().unwrap();
+        // A claim that broke a rule has failed in its task.
+        assert!(!driver.is_finished());
+        let (mut host, mut driver) = (host, driver);
+        match world.random(12) {
+            0 | 1 => host.kv.lose_answer(Lost::Happened),
+            2 => host.kv.lose_answer(Lost::Never),
+            3 | 4 => host.kv.lose_answer(Lost::Later),
+            5 => host.kv.deliver(),
+            6 => host.kv.set_link(Link::Refused),
+            7 => host.kv.set_link(Link::Silent),
+            8 | 9 => host.kv.set_link(Link::Up),
+            10 => {
+                driver.abort();
+                driver.await.ok();
+                (host, driver) = world.daemon(host.restarted());
+            }
+            _ => {
+                let leader = world.kv.another_client();
+                write(&leader, put(keys().host(&name(number)), b"changed")).await;
+            }
+        }
+        daemons[number] = Some((host, driver));
+    }
+    // Then all is well, and goes on.
+    for (host, _) in daemons.iter().flatten() {
+        host.kv.set_link(Link::Up);
+        host.kv.deliver();
+    }
+    let before = *lock(&world.starts);
+    sleep(Duration::from_secs(120)).await;
+    assert!(daemons.iter().flatten().all(|(_, driver)| !driver.is_finished()));
+    let after = *lock(&world.starts);
+    assert!(after > before, "no host can have it any more: {}", shown(&world.kv, DOMAIN).await);
+    after
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn a_domain_never_runs_on_two_hosts(seed: u64) {
+        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
+        let starts = runtime.unwrap().block_on(minutes_of_faults(seed));
+        prop_assert!(starts > 5, "{} starts", starts);
+    }
+}

@@ -1,0 +1,259 @@
+//! Domains of a fleet: which host has them, when two want one, when a daemon is killed, when answers
+//! are lost, and when etcd is away.
+
+use crate::fleet_support::{FleetHost, Lab, SOON};
+use crate::sim_support::config;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use xend::core::caller::Caller;
+use xend::core::error::Error;
+use xend::core::lifecycle::State;
+use xend::core::model::{DomName, DomainConfig, DomainRef, ShutdownReason, Uuid};
+use xend::core::op::{Change, DomainOp};
+use xend::core::ports::Destination;
+use xend::fleet::{Kv, Link, Lost, Op};
+use xend::peers::AllowedHosts;
+use xend::server::Identities;
+use xend::wire::relocation::RelocationServer;
+
+/// Longer than etcd needs to be noticed again.
+const LATER: Duration = Duration::from_secs(15);
+const START: DomainOp = DomainOp::Start { paused: false };
+
+fn numbered(name: &str, number: u128) -> Box<DomainConfig> {
+    let mut config = config(name, 64);
+    config.uuid = Some(Uuid::from_u128(number));
+    Box::new(config)
+}
+
+async fn define(host: &FleetHost, name: &str, number: u128) {
+    host.execute(Change::Define(numbered(name, number))).await;
+}
+
+async fn state(host: &FleetHost, domain: &str) -> Option<State> {
+    let view = host.engine.view(&Caller::internal());
+    view.domain(&DomainRef::new(domain)).await.ok().map(|domain| domain.state())
+}
+
+fn is_unavailable<T: std::fmt::Debug>(result: &Result<T, Error>) -> bool {
+    matches!(result, Err(Error::FleetUnavailable { .. }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_domain_that_two_hosts_start_runs_on_one() {
+    let lab = Lab::new().await;
+    let (first, second) = (lab.owner("xen1", 1).await, lab.owner("xen2", 2).await);
+    for host in [&first, &second] {
+        define(host, "web", 7).await;
+    }
+    let (one, two) = tokio::join!(first.try_change("web", START), second.try_change("web", START));
+    assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
+    let (winner, loser) = if one.is_ok() { (first, second) } else { (second, first) };
+    let error = one.and(two).unwrap_err();
+    assert!(matches!(error, Error::OwnedElsewhere { .. }), "{error:?}");
+    assert_eq!(lab.owned(7).await, format!("{} running", winner.own.name));
+    assert_eq!(state(&winner, "web").await, Some(State::Running));
+    assert_eq!(state(&loser, "web").await, Some(State::Halted));
+    // A domain that is not managed is asked for, too.
+    let created = loser.try_execute(Change::Create(numbered("web", 7))).await;
+    assert!(matches!(created, Err(Error::OwnedElsewhere { .. })), "{created:?}");
+    winner.change("web", DomainOp::Destroy).await;
+    assert_eq!(lab.owned(7).await, "nobody");
+    loser.change("web", START).await;
+    assert_eq!(lab.owned(7).await, format!("{} running", loser.own.name));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_domain_is_owned_from_before_it_is_built_until_it_is_gone() {
+    let lab = Lab::new().await;
+    let host = lab.owner("xen1", 1).await;
+    host.create("web", 7).await;
+    assert_eq!(lab.owned(7).await, "xen1 running", "it may run at any moment");
+    host.change("web", DomainOp::Unpause).await;
+    host.change("web", DomainOp::Shutdown(ShutdownReason::Poweroff)).await;
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(state(&host, "web").await, None);
+    assert_eq!(lab.owned(7).await, "nobody");
+    // What cannot be built is not owned.
+    let mut large = numbered("large", 8);
+    large.memory = 1 << 20;
+    large.maxmem = 1 << 20;
+    host.try_execute(Change::Create(large)).await.unwrap_err();
+    assert_eq!(lab.owned(8).await, "nobody");
+    // A suspended domain runs nowhere.
+    define(&host, "db", 9).await;
+    host.change("db", START).await;
+    host.change("db", DomainOp::Suspend).await;
+    assert_eq!(lab.owned(9).await, "nobody");
+    host.change("db", DomainOp::Resume { paused: false }).await;
+    assert_eq!(lab.owned(9).await, "xen1 running");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_was_lost_is_no_failure() {
+    for lost in [Lost::Happened, Lost::Never, Lost::Later] {
+        let lab = Lab::new().await;
+        let host = lab.owner("xen1", 1).await;
+        host.kv.lose_answer(lost);
+        host.create("web", 7).await;
+        host.kv.deliver();
+        assert_eq!(lab.owned(7).await, "xen1 running", "{lost:?}");
+        host.kv.lose_answer(lost);
+        host.change("web", DomainOp::Destroy).await;
+        sleep(LATER).await;
+        host.kv.deliver();
+        assert_eq!(lab.owned(7).await, "nobody", "{lost:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_etcd_nothing_begins_and_all_else_goes_on() {
+    let lab = Lab::new().await;
+    let host = lab.owner("xen1", 1).await;
+    define(&host, "db", 8).await;
+    host.create("web", 7).await;
+    host.change("web", DomainOp::Unpause).await;
+    for link in [Link::Refused, Link::Silent] {
+        host.kv.set_link(link);
+        let created = host.try_execute(Change::Create(numbered("new", 9))).await;
+        let defined = host.try_execute(Change::Define(numbered("new", 9))).await;
+        let started = host.try_change("db", START).await;
+        let renamed = host.try_change("db", DomainOp::Rename(DomName::new("x").unwrap())).await;
+        let deleted = host.try_change("db", DomainOp::Delete).await;
+        let to = Destination { host: "127.0.0.1".to_owned(), port: 1, encrypted: false };
+        let migrated = host.try_change("web", DomainOp::Migrate { to, live: true }).await;
+        for refused in [created, defined, started, renamed, deleted, migrated] {
+            assert!(is_unavailable(&refused), "{link:?}: {refused:?}");
+            let error = refused.unwrap_err().to_string();
+            assert!(error.contains("etcd cannot be reached"), "{error}");
+        }
+        host.change("web", DomainOp::Pause).await;
+        host.change("web", DomainOp::Unpause).await;
+        host.change("web", DomainOp::SetMemory(32)).await;
+        host.change("web", DomainOp::Reset).await;
+        assert_eq!(state(&host, "web").await, Some(State::Running), "it was reset in place");
+        assert_eq!(state(&host, "new").await, None);
+        assert_eq!(state(&host, "db").await, Some(State::Halted));
+    }
+    host.change("web", DomainOp::Destroy).await;
+    assert_eq!(lab.owned(7).await, "xen1 running", "nobody could be told");
+    host.kv.set_link(Link::Up);
+    sleep(LATER).await;
+    assert_eq!(lab.owned(7).await, "nobody");
+    host.change("db", START).await;
+    assert_eq!(lab.owned(8).await, "xen1 running");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_is_fenced_starts_nothing() {
+    let lab = Lab::new().await;
+    let host = lab.owner("xen1", 1).await;
+    host.create("web", 7).await;
+    lab.put(lab.keys.fence(&host.own.name, 1), b"declared".to_vec()).await;
+    let created = host.try_execute(Change::Create(numbered("new", 8))).await;
+    assert!(is_unavailable(&created), "{created:?}");
+    assert!(created.unwrap_err().to_string().contains("fenced"));
+    assert_eq!(lab.owned(8).await, "nobody");
+    host.change("web", DomainOp::Destroy).await;
+    assert_eq!(lab.owned(7).await, "nobody");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_runs_when_a_host_joins_is_its_own() {
+    let lab = Lab::new().await;
+    let mut host = lab.newcomer("xen1", 1).await;
+    let revision = lab.kv.revision();
+    host.create("web", 7).await;
+    assert_eq!(lab.kv.revision(), revision, "it is in no fleet");
+    lab.join(&host).await;
+    sleep(LATER).await;
+    assert_eq!(lab.owned(7).await, "xen1 running");
+    assert_eq!(lab.owned(0).await, "nobody", "Domain-0 stays where it is");
+    // A later boot of the machine is another owner.
+    host.stop().await;
+    host.own.boot_id = Uuid::from_u128(0xb008);
+    host.begin();
+    sleep(SOON).await;
+    let entry = lab.kv.get(&lab.keys.own(Uuid::from_u128(7))).await.unwrap().unwrap();
+    assert!(String::from_utf8(entry.value).unwrap().contains("\"epoch\":2"));
+    // A record that has gone, with all of etcd perhaps, is no leave to start anything.
+    lab.commit(vec![Op::Delete { key: lab.keys.host(&host.own.name) }]).await;
+    sleep(LATER).await;
+    let created = host.try_execute(Change::Create(numbered("new", 8))).await;
+    assert!(is_unavailable(&created), "{created:?}");
+}
+
+/// etcd says `starting`, and the daemon that wrote it was killed.
+#[tokio::test(start_paused = true)]
+async fn of_a_start_that_was_killed_the_hypervisor_knows_the_end() {
+    let lab = Lab::new().await;
+    let host = lab.newcomer("xen1", 1).await;
+    host.create("built", 7).await;
+    lab.leave_half_started("xen1", 7).await;
+    lab.leave_half_started("xen1", 8).await;
+    lab.leave_half_started("xen2", 9).await;
+    lab.join(&host).await;
+    sleep(LATER).await;
+    assert_eq!(lab.owned(7).await, "xen1 running");
+    assert_eq!(lab.owned(8).await, "nobody");
+    assert_eq!(lab.owned(9).await, "xen2 starting", "another host looks at its own");
+}
+
+/// What etcd has forgotten comes back, and nothing that was sent before an outage comes after it.
+#[tokio::test(start_paused = true)]
+async fn after_an_outage_of_etcd_all_is_looked_at_again() {
+    let lab = Lab::new().await;
+    let host = lab.owner("xen1", 1).await;
+    host.create("web", 7).await;
+    let key = lab.keys.host(&host.own.name);
+    let before = lab.kv.get(&key).await.unwrap().unwrap();
+    for link in [Link::Refused, Link::Silent] {
+        host.kv.set_link(link);
+        lab.commit(vec![Op::Delete { key: lab.keys.own(Uuid::from_u128(7)) }]).await;
+        sleep(Duration::from_secs(60)).await;
+        host.kv.set_link(Link::Up);
+        sleep(2 * LATER).await;
+        assert_eq!(lab.owned(7).await, "xen1 running", "{link:?}");
+    }
+    let after = lab.kv.get(&key).await.unwrap().unwrap();
+    assert_eq!(after.value, before.value);
+    assert_ne!(after.modified, before.modified, "each membership has a revision of its own");
+}
+
+/// Real time: domains are sent over TCP.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_domain_that_moves_belongs_to_one_host_at_a_time() {
+    let lab = Lab::new().await;
+    let (source, target) = (lab.owner("xen1", 1).await, lab.owner("xen2", 2).await);
+    source.create("web", 7).await;
+    source.change("web", DomainOp::Unpause).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let to = Destination {
+        host: "127.0.0.1".to_owned(),
+        port: listener.local_addr().unwrap().port(),
+        encrypted: false,
+    };
+    let stop = CancellationToken::new();
+    let callers = Arc::new(Identities::new(Arc::default(), Arc::default()));
+    let allowed = Arc::new(Arc::new(AllowedHosts::parse("").unwrap()).into());
+    let limit = Duration::from_secs(60);
+    let server = RelocationServer::new(target.engine.clone(), allowed, callers, limit);
+    let serving = tokio::spawn(server.serve(listener, stop.clone()));
+    // A receiver that is not permitted to take it leaves it where it is.
+    lab.put(lab.keys.fence(&target.own.name, 1), b"declared".to_vec()).await;
+    let migrated =
+        source.try_change("web", DomainOp::Migrate { to: to.clone(), live: false }).await;
+    assert!(migrated.is_err());
+    assert_eq!(state(&source, "web").await, Some(State::Running));
+    assert_eq!(lab.owned(7).await, "xen1 running");
+    lab.commit(vec![Op::Delete { key: lab.keys.fence(&target.own.name, 1) }]).await;
+    source.change("web", DomainOp::Migrate { to, live: true }).await;
+    assert_eq!(state(&source, "web").await, None);
+    assert_eq!(state(&target, "web").await, Some(State::Running));
+    assert_eq!(lab.owned(7).await, "xen2 running");
+    stop.cancel();
+    serving.await.unwrap();
+}
