@@ -105,15 +105,10 @@ impl Ownership for Owner {
     }
 
     async fn released(&self, domain: Uuid) {
-        let mut written = self.written.subscribe();
-        let told = async {
-            while self.locals().is_unwritten(domain) && self.place.is_member() {
-                if written.changed().await.is_err() {
-                    return;
-                }
-            }
-        };
-        timeout(RELEASE_WAIT, told).await.ok();
+        // Without the writer, which ends before the last domains are stopped with the daemon.
+        if self.locals().is_unwritten(domain) && self.place.is_member() {
+            timeout(RELEASE_WAIT, self.settle(domain)).await.ok();
+        }
     }
 
     async fn hand_over(&self, domain: Uuid, handover: &Handover) -> Result<(), Error> {

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use xend::core::caller::Caller;
 use xend::core::error::Error;
 use xend::core::lifecycle::State;
-use xend::core::model::{DomName, DomainConfig, DomainRef, ShutdownReason, Uuid};
+use xend::core::model::{DomName, DomainConfig, DomainRef, OnXendStop, ShutdownReason, Uuid};
 use xend::core::op::{Change, DomainOp};
 use xend::core::ports::Destination;
 use xend::fleet::{Kv, Link, Lost, Op};
@@ -200,6 +200,25 @@ async fn of_a_start_that_was_killed_the_hypervisor_knows_the_end() {
     assert_eq!(lab.owned(7).await, "xen1 running");
     assert_eq!(lab.owned(8).await, "nobody");
     assert_eq!(lab.owned(9).await, "xen2 starting", "another host looks at its own");
+}
+
+/// The host's part in the fleet ends before its domains do.
+#[tokio::test(start_paused = true)]
+async fn domains_that_stop_with_xend_may_start_elsewhere() {
+    let lab = Lab::new().await;
+    let mut host = lab.owner("xen1", 1).await;
+    let mut stops = numbered("stops", 7);
+    stops.on_xend_stop = OnXendStop::Shutdown;
+    host.execute(Change::Create(stops)).await;
+    host.create("stays", 8).await;
+    for domain in ["stops", "stays"] {
+        host.change(domain, DomainOp::Unpause).await;
+    }
+    sleep(Duration::from_secs(60)).await;
+    host.stop().await;
+    host.engine.stop().await;
+    assert_eq!(lab.owned(7).await, "nobody");
+    assert_eq!(lab.owned(8).await, "xen1 running");
 }
 
 /// What etcd has forgotten comes back, and nothing that was sent before an outage comes after it.

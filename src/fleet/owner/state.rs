@@ -10,7 +10,7 @@ use crate::fleet::kv::Kv;
 use crate::fleet::membership::{Ended, Membership};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{self, Notify, watch};
+use tokio::sync::{self, Notify};
 
 /// How many domains can change at a time.
 const TURNS: usize = 64;
@@ -27,8 +27,6 @@ pub struct Owner {
     turns: Vec<sync::Mutex<()>>,
     /// There is something to tell the fleet.
     pub(super) news: Notify,
-    /// The fleet was told something.
-    pub(super) written: watch::Sender<()>,
 }
 
 impl fmt::Debug for Owner {
@@ -54,7 +52,6 @@ impl Owner {
             locals: Mutex::default(),
             turns: (0..TURNS).map(|_| sync::Mutex::default()).collect(),
             news: Notify::new(),
-            written: watch::Sender::new(()),
         })
     }
 

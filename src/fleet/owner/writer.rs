@@ -13,7 +13,7 @@ use std::convert::Infallible;
 use tracing::{debug, error, warn};
 
 /// Whether the fleet knows what a domain does.
-enum Settled {
+pub(super) enum Settled {
     Yes,
     NotYet,
     /// etcd does not answer.
@@ -87,7 +87,7 @@ impl Owner {
     }
 
     /// Tells the fleet what a domain does now.
-    async fn settle(&self, domain: Uuid) -> Settled {
+    pub(super) async fn settle(&self, domain: Uuid) -> Settled {
         let _turn = self.turn(domain).await;
         let stage = {
             let mut locals = self.locals();
@@ -106,8 +106,6 @@ impl Owner {
         match done {
             Ok(()) if is_same => {
                 locals.written(domain);
-                drop(locals);
-                self.written.send_replace(());
                 Settled::Yes
             }
             // It has come or gone meanwhile.
