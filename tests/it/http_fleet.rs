@@ -166,7 +166,9 @@ async fn a_host_has_its_facts_and_domains() {
 
     let page = host.ask("GET", "/xend/host/xen2", NAVIGATION).text();
     assert!(page.contains("&lt;b&gt;&quot;&amp;' x") && !page.contains("<b>"), "{page}");
-    assert!(page.contains(r#"<th scope="row">web2</th>"#), "{page}");
+    for path in ["web2", "%3Cb%3E%22%26%27%20x"] {
+        assert!(page.contains(&format!(r#"<a href="/xend/host/xen2/domain/{path}">"#)), "{page}");
+    }
     assert!(page.contains(r#"<a href="/xend/host" aria-current="true">"#), "{page}");
     let own = host.ask("GET", "/xend/host/xen1", NAVIGATION).text();
     assert!(own.contains(r#"<a href="/xend/domain/web1">web1</a>"#), "{own}");
@@ -317,7 +319,8 @@ async fn domains_of_all_hosts_are_filtered_and_sorted() {
     let page = host.ask("GET", "/xend/domain?host=all", NAVIGATION).text();
     for part in [
         r#"<a href="/xend/domain/web1">web1</a>"#,
-        r#"<th scope="row">web2</th>"#,
+        r#"<a href="/xend/host/xen2/domain/web2">web2</a>"#,
+        r#"<th scope="row">lost</th>"#,
         r#"<a href="/xend/host/xen2">xen2</a>"#,
         "unknown, stale",
         "&lt;b&gt;",

@@ -165,7 +165,12 @@ pub(super) fn is_of_xend(path: &str) -> bool {
 
 /// The page of the domain with this name.
 pub(super) fn domain_path(name: &str) -> String {
-    format!("/xend/domain/{}", encode_segment(name))
+    domain_path_below("/xend", name)
+}
+
+/// The path of a domain's page on the host whose pages are below `base`.
+pub(super) fn domain_path_below(base: &str, name: &str) -> String {
+    format!("{base}/domain/{}", encode_segment(name))
 }
 
 /// The address at which the client reached the daemon, `http://host:port` or `https://host:port`,

@@ -8,7 +8,7 @@ use crate::core::view::View;
 use crate::shape::{self, Sink, SxpSink};
 use crate::wire::http::errors::{not_found, operation_failed, truly_refused};
 use crate::wire::http::format::Format;
-use crate::wire::http::html::parts::{link_by_name, moment};
+use crate::wire::http::html::parts::{link_below, moment};
 use crate::wire::http::html::units::{bytes, duration};
 use crate::wire::http::json::fleet::{FleetDomain, FleetHost};
 use crate::wire::http::json::problem::Problem;
@@ -266,13 +266,18 @@ impl Domain<'_> {
         sink.end_record();
     }
 
-    /// Its name, as a link if it has a page here.
+    /// Its name, as a link to its page if its host can be asked for it.
     pub(super) fn name_cell(&self) -> Cell {
-        if self.host.is_own() {
-            Cell::Link(link_by_name(&self.summary.name, self.uuid))
+        let Self { host, uuid, summary } = self;
+        let Member { relocation, fingerprint, .. } = host.member;
+        let base = if host.is_own() {
+            "/xend".to_owned()
+        } else if relocation.is_some() && fingerprint.is_some() {
+            host_path(host.name.as_str())
         } else {
-            Cell::Text(self.summary.name.to_string())
-        }
+            return Cell::Text(summary.name.to_string());
+        };
+        Cell::Link(link_below(&base, &summary.name, *uuid))
     }
 
     /// ID, state, memory, VCPUs and start in a table.

@@ -102,14 +102,15 @@ pub(crate) fn domain_path(view: &DomainView) -> String {
     path::domain_path(&name_in_paths(view.name(), view.uuid))
 }
 
-/// A link to the page of a domain of which no more is known.
-pub(crate) fn link_by_name(name: &DomName, uuid: Uuid) -> Link {
-    Link::new(name.to_string(), path::domain_path(&name_in_paths(name, uuid)))
+/// A link to the page of a domain of which no more is known, on the host whose pages are below
+/// `base`.
+pub(crate) fn link_below(base: &str, name: &DomName, uuid: Uuid) -> Link {
+    Link::new(name.to_string(), path::domain_path_below(base, &name_in_paths(name, uuid)))
 }
 
 /// A link to a domain's page.
 pub(crate) fn domain_link(view: &DomainView) -> Link {
-    link_by_name(view.name(), view.uuid)
+    Link::new(view.name().to_string(), domain_path(view))
 }
 
 /// A link to the page that the request is for. Questions, the targets of forms, and what may have
