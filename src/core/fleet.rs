@@ -82,9 +82,16 @@ pub struct Member {
     pub memory_mib: u64,
     /// The names of the storages that it shares with other hosts, sorted.
     pub storages: Vec<String>,
-    /// Grows when the machine boots.
+    /// Grows when the machine boots; 0 until its daemon has run as a member.
     pub epoch: u64,
     pub presence: Presence,
+}
+
+impl Member {
+    /// Whether its daemon has run as a member. Until then it has not told what it is.
+    pub const fn has_run(&self) -> bool {
+        self.epoch > 0
+    }
 }
 
 /// What a fleet shows of a domain. Figures are at the host that has it.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-use xend::core::fleet::{FleetView, Presence};
+use xend::core::fleet::{FleetView, Member, Presence};
 use xend::core::model::Uuid;
 use xend::sxp::Sxp;
 
@@ -219,6 +219,44 @@ async fn silent_hosts_and_old_answers_are_stale() {
     for path in ["/xend/host", "/xend/host/xen2"] {
         let page = host.ask("GET", path, NAVIGATION).text();
         assert!(page.contains("etcd was last heard of ") && page.contains(", stale"), "{page}");
+    }
+}
+
+/// What it has not told is neither nothing nor zero.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_has_joined_and_never_ran_is_unknown() {
+    let mut view = fleet();
+    let joined = Member {
+        relocation: None,
+        fingerprint: None,
+        version: String::new(),
+        hypervisor: String::new(),
+        cpus: 0,
+        memory_mib: 0,
+        storages: Vec::new(),
+        epoch: 0,
+        ..member(5, Presence::Silent { since: None })
+    };
+    view.members.insert_mut(host_name("xen5"), joined);
+    let host = FleetHost::of(view).await;
+    let json = parsed(&host.ask("GET", "/xend/host/xen5", JSON));
+    for key in ["version", "hypervisor", "cpus", "memory_mib", "relocation", "fingerprint"] {
+        assert_eq!(json[key], Value::Null, "{key}");
+    }
+    let record = host.sxp("/xend/host/xen5").sxp();
+    for key in ["version", "hypervisor", "cpus", "memory"] {
+        assert!(record.value(key).is_none(), "{record}");
+    }
+    let page = host.ask("GET", "/xend/host/xen5", NAVIGATION).text();
+    let facts = ["Memory", "CPUs", "Storages", "Migration to", "Certificate", "Hypervisor", "xend"];
+    for fact in facts {
+        let row = format!(r#"<th scope="row">{fact}</th><td>unknown</td>"#);
+        assert!(page.contains(&row), "{fact}: {page}");
+    }
+    let list = host.ask("GET", "/xend/host?q=xen5", NAVIGATION).text();
+    for column in ["Memory", "CPUs", "Storages", "Migration to", "Hypervisor", "xend"] {
+        let cell = format!(r#"data-label="{column}">unknown<"#);
+        assert!(list.contains(&cell), "{column}: {list}");
     }
 }
 

@@ -32,6 +32,9 @@ pub(super) const DOMAINS_PATH: &str = "/xend/domain?host=all";
 /// What is older is stale: as long as the lease of a host.
 const FRESH_FOR: Duration = Duration::from_secs(15);
 
+/// What a page says of what a host has not told.
+pub(super) const UNKNOWN: &str = "unknown";
+
 /// The operation that errors name.
 const OP: &str = "host";
 
@@ -83,7 +86,7 @@ impl Age {
 
     /// `3 s`, `2 min, stale`
     pub(super) fn words(self) -> String {
-        let age = self.seconds.map_or_else(|| "unknown".to_owned(), duration);
+        let age = self.seconds.map_or_else(|| UNKNOWN.to_owned(), duration);
         if self.is_stale { format!("{age}, stale") } else { age }
     }
 
@@ -158,16 +161,17 @@ impl<'a> Host<'a> {
 
     pub(super) fn json(&self) -> FleetHost {
         let member = self.member;
+        let has_run = member.has_run();
         FleetHost {
             name: self.name.to_string(),
             uuid: member.uuid.to_string(),
             is_own: self.is_own(),
             state: self.state(),
             silent_seconds: self.silent_seconds(),
-            version: member.version.clone(),
-            hypervisor: member.hypervisor.clone(),
-            cpus: member.cpus,
-            memory_mib: member.memory_mib,
+            version: has_run.then(|| member.version.clone()),
+            hypervisor: has_run.then(|| member.hypervisor.clone()),
+            cpus: has_run.then_some(member.cpus),
+            memory_mib: has_run.then_some(member.memory_mib),
             relocation: member.relocation.clone(),
             fingerprint: member.fingerprint.map(|fingerprint| fingerprint.to_string()),
             storages: member.storages.clone(),
@@ -184,10 +188,12 @@ impl<'a> Host<'a> {
         if let Some(seconds) = self.silent_seconds() {
             sink.uint_field("silent_for", seconds);
         }
-        sink.text_field("version", member.version.as_bytes());
-        sink.text_field("hypervisor", member.hypervisor.as_bytes());
-        sink.uint_field("cpus", member.cpus);
-        sink.uint_field("memory", member.memory_mib);
+        if member.has_run() {
+            sink.text_field("version", member.version.as_bytes());
+            sink.text_field("hypervisor", member.hypervisor.as_bytes());
+            sink.uint_field("cpus", member.cpus);
+            sink.uint_field("memory", member.memory_mib);
+        }
         if let Some(relocation) = &member.relocation {
             sink.text_field("relocation", relocation.as_bytes());
         }

@@ -1,6 +1,6 @@
 //! `GET /xend/host/NAME`: a host of the fleet and its domains.
 
-use super::fleet::{DOMAINS_PATH, Domain, HOSTS_PATH, Host, memory, read, sxp};
+use super::fleet::{DOMAINS_PATH, Domain, HOSTS_PATH, Host, UNKNOWN, memory, read, sxp};
 use super::listing::{PAGE_PARAM, Search, list_page, respond};
 use crate::core::fleet::Presence;
 use crate::core::model::Invalid;
@@ -120,20 +120,24 @@ fn about(host: &Host<'_>) -> String {
 
 fn facts(host: &Host<'_>) -> Vec<Fact> {
     let member = host.member;
-    let relocation = member.relocation.as_deref().unwrap_or("takes no domains");
-    let certificate = member.fingerprint.map(|fingerprint| fingerprint.to_string());
-    let certificate = certificate.unwrap_or_else(|| "none: it cannot be asked".to_owned());
+    let known = |text: String| if member.has_run() { text } else { UNKNOWN.to_owned() };
+    let relocation = member.relocation.clone().unwrap_or_else(|| "takes no domains".to_owned());
+    // It is told when the host joins, too.
+    let certificate = match member.fingerprint {
+        Some(fingerprint) => fingerprint.to_string(),
+        None => known("none: it cannot be asked".to_owned()),
+    };
     vec![
         Fact::new("State", host.state()),
         Fact::new("Age", host.age.words()),
         Fact::new("UUID", member.uuid.to_string()),
-        Fact::new("Memory", memory(member.memory_mib)),
-        Fact::new("CPUs", member.cpus.to_string()),
-        Fact::new("Storages", member.storages.join(", ")),
-        Fact::new("Migration to", relocation),
+        Fact::new("Memory", known(memory(member.memory_mib))),
+        Fact::new("CPUs", known(member.cpus.to_string())),
+        Fact::new("Storages", known(member.storages.join(", "))),
+        Fact::new("Migration to", known(relocation)),
         Fact::new("Certificate", certificate),
-        Fact::new("Hypervisor", &*member.hypervisor),
-        Fact::new("xend", &*member.version),
+        Fact::new("Hypervisor", known(member.hypervisor.clone())),
+        Fact::new("xend", known(member.version.clone())),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! `GET /xend/host`: the hosts of the fleet.
 
-use super::fleet::{Age, DOMAINS_PATH, Host, host_path, memory, read, sxp};
+use super::fleet::{Age, DOMAINS_PATH, Host, UNKNOWN, host_path, memory, read, sxp};
 use super::listing::{PAGE_PARAM, Search, list_page, respond};
 use crate::core::fleet::{FleetView, Presence};
 use crate::core::model::Invalid;
@@ -140,19 +140,21 @@ fn row(host: &FleetHost) -> Vec<Cell> {
     let name = if host.is_own { format!("{} (this host)", host.name) } else { host.name.clone() };
     let silent_for = match (host.state, host.silent_seconds) {
         (_, Some(seconds)) => duration(seconds),
-        ("silent", None) => "unknown".to_owned(),
+        ("silent", None) => UNKNOWN.to_owned(),
         _ => "–".to_owned(),
     };
+    let has_run = host.version.is_some();
+    let known = |text: Option<String>| Cell::Text(text.unwrap_or_else(|| UNKNOWN.to_owned()));
     vec![
         Cell::Link(Link::new(name, host_path(&host.name))),
         Cell::State(host.state.to_owned()),
         Cell::Text(silent_for),
         Cell::Text(host.domain_count.to_string()),
-        Cell::Text(memory(host.memory_mib)),
-        Cell::Text(host.cpus.to_string()),
-        Cell::Text(host.storages.join(", ")),
-        Cell::Text(host.relocation.clone().unwrap_or_else(|| "–".to_owned())),
-        Cell::Text(host.hypervisor.clone()),
-        Cell::Text(host.version.clone()),
+        known(host.memory_mib.map(memory)),
+        known(host.cpus.map(|cpus| cpus.to_string())),
+        known(has_run.then(|| host.storages.join(", "))),
+        known(has_run.then(|| host.relocation.clone().unwrap_or_else(|| "–".to_owned()))),
+        known(host.hypervisor.clone()),
+        known(host.version.clone()),
     ]
 }

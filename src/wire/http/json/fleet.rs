@@ -30,12 +30,14 @@ pub(crate) struct FleetHost {
     pub(crate) state: &'static str,
     /// For how long it has been silent; null if it is alive, or was silent from the first.
     pub(crate) silent_seconds: Option<u64>,
-    /// Version of its xend.
-    pub(crate) version: String,
-    /// `xen`, `sim`
-    pub(crate) hypervisor: String,
-    pub(crate) cpus: u32,
-    pub(crate) memory_mib: u64,
+    /// Version of its xend; null until that has run as a member.
+    pub(crate) version: Option<String>,
+    /// `xen`, `sim`; null until its xend has run as a member.
+    pub(crate) hypervisor: Option<String>,
+    /// Null until its xend has run as a member.
+    pub(crate) cpus: Option<u32>,
+    /// Null until its xend has run as a member.
+    pub(crate) memory_mib: Option<u64>,
     /// `HOST:PORT` for domains from other hosts; null if it takes none.
     pub(crate) relocation: Option<String>,
     /// SHA-256 of the certificate that it shows to other hosts; null if it has none.
