@@ -4,12 +4,14 @@ use crate::sim_support::{TestClock, config, engine_ports};
 use async_trait::async_trait;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tempfile::TempDir;
+use tokio::time::sleep;
 use xend::core::caller::Caller;
 use xend::core::engine::{Engine, Settings};
 use xend::core::error::Error;
 use xend::core::lifecycle::State;
-use xend::core::model::{DomainRef, Uuid};
+use xend::core::model::{DomainRef, OnXendStart, Uuid};
 use xend::core::op::{Change, DomainOp, Outcome};
 use xend::core::ports::{Handover, Ownership};
 use xend::os::OsEntropy;
@@ -20,6 +22,8 @@ struct Noted {
     asked: Mutex<Vec<&'static str>>,
     refuses_claims: AtomicBool,
     refuses_runs: AtomicBool,
+    /// Whether it is not known yet if the host is a member.
+    is_silent: AtomicBool,
 }
 
 impl Noted {
@@ -42,7 +46,11 @@ impl Noted {
 
 #[async_trait]
 impl Ownership for Noted {
-    async fn ready(&self) {}
+    async fn ready(&self) {
+        while self.is_silent.load(Ordering::Relaxed) {
+            sleep(Duration::from_secs(1)).await;
+        }
+    }
     async fn check(&self) -> Result<(), Error> {
         Ok(())
     }
@@ -79,13 +87,25 @@ struct Host {
 
 impl Host {
     async fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::on(tempfile::tempdir().unwrap(), Noted::default()).await
+    }
+
+    /// The host of a directory.
+    async fn on(dir: TempDir, fleet: Noted) -> Self {
         let ports = engine_ports(dir.path(), TestClock::new(), Arc::new(OsEntropy));
-        let fleet = Arc::new(Noted::default());
+        let fleet = Arc::new(fleet);
         let ownership = fleet.clone();
         let settings = Settings { ownership, ..Settings::default() };
         let engine = Engine::start(ports, settings).await.unwrap();
         Self { engine, fleet, _dir: dir }
+    }
+
+    /// The host after another start of its daemon.
+    async fn restarted(self, fleet: Noted) -> Self {
+        let Self { engine, _dir: dir, .. } = self;
+        engine.stop().await;
+        drop(engine);
+        Self::on(dir, fleet).await
     }
 
     async fn execute(&self, change: Change) -> Result<Outcome, Error> {
@@ -148,4 +168,30 @@ async fn without_leave_nothing_is_built_and_what_is_built_goes() {
     }
     host.change(DomainOp::Resume { paused: false }).await.unwrap();
     assert_eq!(host.state().await, Some(State::Running));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_starts_with_xend_waits_for_the_fleet_and_is_what_was_halted() {
+    let host = Host::new().await;
+    let mut starts = config("web", 64);
+    starts.on_xend_start = OnXendStart::Start;
+    host.execute(Change::Define(Box::new(starts))).await.unwrap();
+    let host = host.restarted(Noted { is_silent: true.into(), ..Noted::default() }).await;
+    sleep(Duration::from_secs(600)).await;
+    assert_eq!(host.state().await, Some(State::Halted));
+    // The fleet answers, and is away again at once.
+    host.fleet.refuses_claims.store(true, Ordering::Relaxed);
+    host.fleet.is_silent.store(false, Ordering::Relaxed);
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(host.state().await, Some(State::Halted));
+    host.fleet.refuses_claims.store(false, Ordering::Relaxed);
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(host.state().await, Some(State::Running));
+    // A domain that runs is no domain to start, also if somebody destroys it while xend waits.
+    let host = host.restarted(Noted { is_silent: true.into(), ..Noted::default() }).await;
+    assert_eq!(host.state().await, Some(State::Running));
+    host.change(DomainOp::Destroy).await.unwrap();
+    host.fleet.is_silent.store(false, Ordering::Relaxed);
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(host.state().await, Some(State::Halted));
 }
