@@ -12,7 +12,7 @@ use crate::fleet::{
 use crate::os::{OsEntropy, SystemClock};
 use crate::parent_dir;
 use crate::peer_tls::fingerprint_in;
-use crate::store;
+use crate::store::{self, FleetMark};
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -36,6 +36,9 @@ pub enum FleetCommandError {
     /// The fleet is not made, joined or left.
     #[error(transparent)]
     Join(#[from] JoinError),
+    /// The host has left, and its state directory says otherwise.
+    #[error("This host has left the fleet: remove {}, which could not be removed: {source}", file.display())]
+    MarkStays { file: PathBuf, source: io::Error },
     /// The token cannot be read.
     #[error("Cannot read the token: {0}")]
     Token(io::Error),
@@ -95,7 +98,15 @@ pub fn run(
         let kv = fleet::connect(etcd).ok_or(FleetCommandError::NoFeature)?;
         let keys = Keys::new(cluster);
         let candidate = Candidate { kv: &*kv, keys: &keys, host: &host, uuid, certificate };
-        carry_out(&candidate, command, token.as_deref().unwrap_or_default()).await
+        let output = carry_out(&candidate, command, token.as_deref().unwrap_or_default()).await;
+        if let (FleetCommand::Leave, Ok(_)) = (command, &output) {
+            let mark = FleetMark::new(dir, keys.cluster().as_str());
+            mark.remove().map_err(|source| FleetCommandError::MarkStays {
+                file: mark.file().to_owned(),
+                source,
+            })?;
+        }
+        output
     })
 }
 

@@ -2,6 +2,7 @@
 
 use super::relocation::Tls;
 use std::fs;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -14,13 +15,16 @@ use xend::core::fleet::HostName;
 use xend::core::model::Uuid;
 use xend::core::ports;
 use xend::fleet::{
-    self, FleetReader, FleetSettings, HostFacts, Keys, Kv, OwnHost, Owner, SCHEMAS, take_part,
+    self, FleetReader, FleetSettings, HostFacts, Keys, Kv, MemberMark, OwnHost, Owner, SCHEMAS,
+    take_part,
 };
 use xend::os::OsEntropy;
+use xend::store::FleetMark;
 
 /// The fleet, before the engine starts. etcd may be away: nothing waits for it here.
 pub(super) struct Fleet {
     settings: FleetSettings,
+    mark: FleetMark,
     keys: Keys,
     kv: Arc<dyn Kv>,
     owner: Arc<Owner>,
@@ -38,7 +42,8 @@ impl Fleet {
         let keys = Keys::new(settings.cluster.clone());
         let host = settings.host.clone();
         let owner = Owner::new(Arc::clone(&kv), keys.clone(), host, Arc::new(OsEntropy));
-        Some(Self { settings, keys, kv, owner })
+        let mark = FleetMark::new(&config.state_dir, settings.cluster.as_str());
+        Some(Self { settings, mark, keys, kv, owner })
     }
 
     /// What is shown of it.
@@ -75,8 +80,23 @@ impl Fleet {
                 schemas: Some(SCHEMAS),
             },
             name: self.settings.host,
+            mark: Arc::new(Mark(self.mark)),
         };
         take_part(self.kv, self.keys, own, certificate(config, tls), engine, self.owner, stopping)
+    }
+}
+
+/// The mark in the state directory.
+#[derive(Debug)]
+struct Mark(FleetMark);
+
+impl MemberMark for Mark {
+    fn is_set(&self) -> bool {
+        self.0.is_set()
+    }
+
+    fn set(&self) -> io::Result<()> {
+        self.0.set()
     }
 }
 

@@ -62,7 +62,7 @@ pub async fn take_part(
 async fn stay(seat: &Seat, presence: &mut Presence, engine: &Engine) -> Infallible {
     // A write of an earlier run may be on its way.
     let mut ended = Ended::InDoubt;
-    let mut before = Before::default();
+    let mut before = Before::of(seat).await;
     let mut backoff = Backoff::default();
     loop {
         let membership = enter(seat, ended, &mut before).await;

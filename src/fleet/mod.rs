@@ -6,6 +6,7 @@
 //! kv                     what is needed of etcd; memory: a store with faults, for tests
 //! etcd                   the servers of etcd (feature `fleet`)
 //! join, status           making, joining and leaving a fleet, and what an operator is told of it
+//! mark                   what a host remembers of its membership
 //! member                 a host's part: its record, its lease, the summaries of its domains
 //! owner                  the domains that belong to this host
 //! reader, gathered       all hosts and domains, followed while somebody reads them
@@ -18,6 +19,7 @@ mod gathered;
 mod join;
 mod keys;
 mod kv;
+mod mark;
 mod member;
 mod membership;
 mod memory;
@@ -39,6 +41,7 @@ pub use kv::{
     CALL_LIMIT, Committed, Compare, Entry, Kv, KvError, KvEvent, KvStatus, Lease, Listing, Op,
     Revision, Txn, Watched,
 };
+pub use mark::MemberMark;
 pub use member::take_part;
 pub use memory::{Backup, Link, Lost, MemoryKv};
 pub use own_host::OwnHost;

@@ -1,8 +1,10 @@
 //! This host, as its daemon knows it.
 
+use super::mark::MemberMark;
 use super::records::HostFacts;
 use crate::core::fleet::HostName;
 use crate::core::model::Uuid;
+use std::sync::Arc;
 
 /// This host, as its daemon knows it at its start.
 #[derive(Debug, Clone)]
@@ -15,4 +17,6 @@ pub struct OwnHost {
     pub boot_id: Uuid,
     /// What its record in the fleet says of it.
     pub facts: HostFacts,
+    /// Whether it took part in an earlier run of the daemon.
+    pub mark: Arc<dyn MemberMark>,
 }

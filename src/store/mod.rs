@@ -7,6 +7,7 @@
 //! moves/ID.arrival               a domain that another host sent
 //! vnets.sxp                      virtual networks
 //! host-uuid, host-uuid.copy      the host's own UUID
+//! fleet-member                   the fleet of which the host is a member
 //! lock                           locked by the daemon that runs, see `dir_lock`
 //! objects/UUID.sxp               an object of the host beside its domains
 //! history/UUID.history           what a domain used, see `history`
@@ -26,6 +27,7 @@ mod dir_store;
 mod disk_content;
 mod disk_facts;
 mod files;
+mod fleet_mark;
 mod history;
 mod host_uuid;
 mod images;
@@ -37,6 +39,7 @@ mod saved_files;
 mod vnets;
 
 pub use dir_store::DirStore;
+pub use fleet_mark::FleetMark;
 pub use host_uuid::host_uuid;
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use crate::fleet_support::{FleetHost, Lab, SOON};
 use crate::sim_support::config;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,7 @@ use xend::core::lifecycle::State;
 use xend::core::model::{DomName, DomainConfig, DomainRef, OnXendStop, ShutdownReason, Uuid};
 use xend::core::op::{Change, DomainOp};
 use xend::core::ports::Destination;
-use xend::fleet::{Kv, Link, Lost, Op};
+use xend::fleet::{HostRecord, Kv, Link, Lost, MemberMark as _, Op, SchemaRecord};
 use xend::peers::AllowedHosts;
 use xend::server::Identities;
 use xend::wire::relocation::RelocationServer;
@@ -275,4 +275,31 @@ async fn a_domain_that_moves_belongs_to_one_host_at_a_time() {
     assert_eq!(lab.owned(7).await, "xen2 running");
     stop.cancel();
     serving.await.unwrap();
+}
+
+/// Its daemon starts, and etcd does not know the host.
+#[tokio::test(start_paused = true)]
+async fn a_host_that_was_a_member_starts_nothing_until_it_is_one_again() {
+    let lab = Lab::new().await;
+    assert!(lab.owner("xen9", 9).await.mark.is_set());
+    let host = lab.former_member("xen1", 1).await;
+    // It has no record.
+    let created = host.try_execute(Change::Create(numbered("web", 7))).await;
+    assert!(is_unavailable(&created), "{created:?}");
+    // Its name has been given to another machine.
+    let another = HostRecord::joining(Uuid::from_u128(2), UNIX_EPOCH);
+    lab.put(lab.keys.host(&host.own.name), another.encode()).await;
+    sleep(LATER).await;
+    let created = host.try_execute(Change::Create(numbered("web", 7))).await;
+    assert!(is_unavailable(&created), "{created:?}");
+    // There is no fleet at all.
+    lab.commit(vec![Op::Delete { key: lab.keys.schema() }]).await;
+    sleep(LATER).await;
+    let created = host.try_execute(Change::Create(numbered("web", 7))).await;
+    assert!(is_unavailable(&created), "{created:?}");
+    lab.put(lab.keys.schema(), SchemaRecord { schema: 1 }.encode()).await;
+    lab.join(&host).await;
+    sleep(LATER).await;
+    host.create("web", 7).await;
+    assert_eq!(lab.owned(7).await, "xen1 running");
 }

@@ -1,7 +1,9 @@
 //! Hosts of a fleet: engines on simulated hosts, and a store of keys in memory.
 
 use crate::sim_support::{TestClock, config, engine_ports};
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -17,8 +19,8 @@ use xend::core::model::{DomainRef, Uuid};
 use xend::core::op::{Change, DomainOp, Outcome};
 use xend::core::ports::{Alone, Ownership};
 use xend::fleet::{
-    FleetReader, HostFacts, HostRecord, Keys, Kv, MemoryKv, Op, OwnHost, Owner, SCHEMAS,
-    SchemaRecord, Txn, ViewRecord, take_part,
+    FleetReader, HostFacts, HostRecord, Keys, Kv, MemberMark, MemoryKv, Op, OwnHost, Owner,
+    SCHEMAS, SchemaRecord, Txn, ViewRecord, take_part,
 };
 use xend::os::OsEntropy;
 
@@ -40,10 +42,26 @@ pub(crate) struct FleetHost {
     pub(crate) own: OwnHost,
     /// The certificate that it shows to other hosts.
     pub(crate) certificate: watch::Sender<Option<Fingerprint>>,
+    pub(crate) mark: Arc<Mark>,
     owner: Arc<Owner>,
     keys: Keys,
     part: Option<(CancellationToken, JoinHandle<()>)>,
     _dir: TempDir,
+}
+
+/// A mark that stays as long as the host.
+#[derive(Debug, Default)]
+pub(crate) struct Mark(AtomicBool);
+
+impl MemberMark for Mark {
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self) -> io::Result<()> {
+        self.0.store(true, Ordering::Relaxed);
+        Ok(())
+    }
 }
 
 impl Lab {
@@ -86,6 +104,15 @@ impl Lab {
         host
     }
 
+    /// A host that was a member when its daemon ran before.
+    pub(crate) async fn former_member(&self, name: &str, number: u128) -> FleetHost {
+        let mut host = self.host_with(name, number, |owner| owner).await;
+        host.mark.set().unwrap();
+        host.begin();
+        sleep(SOON).await;
+        host
+    }
+
     async fn host_with(
         &self,
         name: &str,
@@ -102,8 +129,10 @@ impl Lab {
         let ownership = ownership(owner.clone());
         let settings = Settings { dump_dir, fleet: Some(fleet), ownership, ..Settings::default() };
         let engine = Engine::start(ports, settings).await.unwrap();
+        let mark = Arc::<Mark>::default();
         let own = OwnHost {
             name,
+            mark: mark.clone(),
             uuid: Uuid::from_u128(number),
             boot_id: Uuid::from_u128(0xb007),
             facts: HostFacts {
@@ -119,7 +148,7 @@ impl Lab {
         };
         let certificate = watch::Sender::new(None);
         let keys = self.keys.clone();
-        FleetHost { engine, kv, own, certificate, owner, keys, part: None, _dir: dir }
+        FleetHost { engine, kv, own, certificate, mark, owner, keys, part: None, _dir: dir }
     }
 
     /// To whom a domain belongs, in short: `xen1 running`.

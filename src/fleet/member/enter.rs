@@ -8,7 +8,10 @@ use crate::fleet::membership::{Ended, Membership};
 use crate::fleet::records::{
     ForgottenRecord, HostFacts, HostRecord, SCHEMAS, SchemaRecord, Unreadable,
 };
+use std::io;
 use std::mem::{Discriminant, discriminant};
+use std::sync::Arc;
+use tokio::task::spawn_blocking;
 use tracing::{error, info, warn};
 
 /// Why the host has no place in the fleet yet.
@@ -42,13 +45,47 @@ pub(super) enum Obstacle {
     Etcd(#[from] KvError),
 }
 
-/// What was before, in this run of the daemon.
-#[derive(Debug, Default)]
+/// What was before.
+#[derive(Debug)]
 pub(super) struct Before {
+    /// Whether the host was a member, in this run of the daemon or an earlier one.
+    was_member: bool,
     /// What the log has said last, which it does not repeat.
     told: Option<Told>,
-    /// The revision of the last membership's record; `None` if there was none.
+    /// The revision of the last membership's record; `None` if there was none in this run.
     revision: Option<Revision>,
+}
+
+impl Before {
+    /// What is known of earlier runs.
+    pub(super) async fn of(seat: &Seat) -> Self {
+        let mark = Arc::clone(&seat.own.mark);
+        let was_member = spawn_blocking(move || mark.is_set()).await.unwrap_or(true);
+        Self { was_member, told: None, revision: None }
+    }
+
+    /// The host is a member now.
+    async fn entered(&mut self, seat: &Seat, membership: Membership) {
+        self.revision = Some(membership.revision);
+        if !self.was_member {
+            self.was_member = true;
+            let mark = Arc::clone(&seat.own.mark);
+            let marked = spawn_blocking(move || mark.set()).await;
+            if let Err(error) = marked.unwrap_or_else(|error| Err(io::Error::other(error))) {
+                warn!(
+                    %error,
+                    "The state directory does not say that this host is in the fleet: if etcd loses \
+                     the fleet, a later start of xend does not notice"
+                );
+            }
+        }
+        if self.told.replace(Told::Member) != Some(Told::Member) {
+            let fleet = seat.keys.cluster();
+            let host = &seat.own.name;
+            let epoch = membership.epoch;
+            info!(%fleet, %host, epoch, "This host takes part in the fleet");
+        }
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -64,18 +101,12 @@ pub(super) async fn enter(seat: &Seat, ended: Ended, before: &mut Before) -> Mem
     loop {
         match try_to_enter(seat, ended, before.revision).await {
             Ok(membership) => {
-                before.revision = Some(membership.revision);
-                if before.told.replace(Told::Member) != Some(Told::Member) {
-                    let fleet = seat.keys.cluster();
-                    let host = &seat.own.name;
-                    let epoch = membership.epoch;
-                    info!(%fleet, %host, epoch, "This host takes part in the fleet");
-                }
+                before.entered(seat, membership).await;
                 return membership;
             }
-            Err(obstacle) if obstacle.is_passing() => obstacle.place(seat, before.revision),
+            Err(obstacle) if obstacle.is_passing() => obstacle.place(seat, before.was_member),
             Err(obstacle) => {
-                obstacle.place(seat, before.revision);
+                obstacle.place(seat, before.was_member);
                 let kind = discriminant(&obstacle);
                 if before.told.replace(Told::Obstacle(kind)) != Some(Told::Obstacle(kind)) {
                     obstacle.log(seat);
@@ -145,13 +176,17 @@ impl Obstacle {
 
     /// Says what this means for operations on domains. A host that was a member is none only when
     /// somebody says so: else etcd may have lost the fleet, and its domains run on other hosts.
-    fn place(&self, seat: &Seat, before: Option<Revision>) {
+    fn place(&self, seat: &Seat, was_member: bool) {
         let fleet = seat.keys.cluster();
         match self {
-            Self::NoFleet | Self::NotJoined if before.is_some() => seat.owner.bar(format!(
+            Self::NoFleet | Self::NotJoined if was_member => seat.owner.bar(format!(
                 "This host is not in fleet {fleet} any more (let it join again, or remove \
                  (xend-fleet {fleet}) from its configuration and restart xend)"
             )),
+            // Its name may have been given to another machine, together with its domains.
+            Self::OtherHost(_) if was_member => {
+                seat.owner.bar(format!("This host is not in fleet {fleet} any more ({self})"));
+            }
             Self::NoFleet | Self::NotJoined | Self::OtherHost(_) => seat.owner.stay_outside(),
             Self::Schema(_) | Self::Copied | Self::Forgotten { .. } | Self::Unreadable { .. } => {
                 seat.owner.bar(format!("This host cannot take part in the fleet ({self})"));
