@@ -76,10 +76,13 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
         Err(Errno::NOENT) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    if !file.metadata()?.is_file() {
+    let data = file.metadata()?;
+    if !data.is_file() {
         return Err(io::Error::other("it is not a file"));
     }
-    let mut text = Vec::new();
+    // With room for the whole file, it is read at once, and with a byte more its end is seen.
+    let room = usize::try_from(data.len().min(MAX_SIZE)).map_or(0, |size| size + 1);
+    let mut text = Vec::with_capacity(room);
     file.take(MAX_SIZE + 1).read_to_end(&mut text)?;
     if text.len() as u64 > MAX_SIZE {
         return Err(io::Error::other(format!("it is larger than {} MiB", MAX_SIZE >> 20)));

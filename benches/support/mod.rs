@@ -13,7 +13,7 @@ use std::time::Duration;
 use xend::backend::sim::{Sim, SimSettings};
 use xend::config::{Config, Environment, RunOptions, Switch};
 use xend::core::engine::{Engine, EnginePorts, Settings};
-use xend::core::model::DomainConfig;
+use xend::core::model::{CompleteConfig, DomainConfig};
 use xend::os::{OsEntropy, SystemClock};
 use xend::server::{Guard, Inherited, Listener, Server, listen};
 use xend::shape::{read_config, stored_config};
@@ -52,7 +52,8 @@ pub(crate) fn config(name: &str, disk: &str) -> DomainConfig {
 pub(crate) fn store_definition(dir: &Path, config: &DomainConfig) {
     let dir = dir.join("domains").join(config.uuid.unwrap().to_string());
     std::fs::create_dir_all(&dir).unwrap();
-    std::fs::write(dir.join("config.sxp"), pretty(&stored_config(config), 100)).unwrap();
+    let config = CompleteConfig::for_definition(config.clone(), &OsEntropy).unwrap();
+    std::fs::write(dir.join("config.sxp"), pretty(&stored_config(&config), 100)).unwrap();
 }
 
 /// A simulated host with its records below `dir`.

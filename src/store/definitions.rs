@@ -63,11 +63,15 @@ pub(super) fn load_all(domains: &Path, entropy: &dyn Entropy) -> io::Result<Vec<
 
 /// Reads the definition in a directory; `None` if it is missing or damaged.
 fn load(dir: &Path, uuid: Uuid, entropy: &dyn Entropy) -> io::Result<Option<Definition>> {
-    if let Err(error) = durable::remove_unfinished(dir) {
-        return state_file::set_aside_unreadable(dir, error).map(|()| None);
-    }
+    let checkpoint = match look_into(dir) {
+        Ok(checkpoint) => checkpoint,
+        Err(error) => return state_file::set_aside_unreadable(dir, error).map(|()| None),
+    };
     match state_file::load(&dir.join(CONFIG), |text| read(text, uuid, entropy))? {
-        Stored::Sound(config) => Ok(Some(Definition { config, suspended: has_checkpoint(dir) })),
+        Stored::Sound(config) => {
+            let suspended = checkpoint.is_some_and(|path| is_checkpoint(&path));
+            Ok(Some(Definition { config, suspended }))
+        }
         Stored::Damaged => Ok(None),
         Stored::Missing => {
             warn!(dir = %dir.display(), "The directory of a domain has no {CONFIG}");
@@ -76,18 +80,31 @@ fn load(dir: &Path, uuid: Uuid, entropy: &dyn Entropy) -> io::Result<Option<Defi
     }
 }
 
-/// Whether a domain has memory. What cannot be memory is set aside; the rest shows when the domain
-/// is resumed.
-fn has_checkpoint(dir: &Path) -> bool {
-    let path = dir.join(CHECKPOINT);
-    let reason = match fs::metadata(&path) {
+/// Removes the unfinished files in the directory of a domain. Returns where its memory is, if there
+/// is something under that name.
+fn look_into(dir: &Path) -> io::Result<Option<PathBuf>> {
+    let mut checkpoint = None;
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.file_name() == Some(OsStr::new(CHECKPOINT)) {
+            checkpoint = Some(path);
+        } else {
+            durable::remove_unfinished_file(&path);
+        }
+    }
+    Ok(checkpoint)
+}
+
+/// Whether what is in the place of a domain's memory can be memory. What cannot is set aside; the
+/// rest shows when the domain is resumed.
+fn is_checkpoint(path: &Path) -> bool {
+    let reason = match fs::metadata(path) {
         Ok(data) if data.is_file() && data.len() > 0 => return true,
         Ok(data) if data.is_file() => "it is empty".to_owned(),
         Ok(_) => "it is not a file".to_owned(),
-        Err(_) if fs::symlink_metadata(&path).is_err() => return false,
         Err(error) => error.to_string(),
     };
-    state_file::set_aside(&path, &reason);
+    state_file::set_aside(path, &reason);
     false
 }
 
