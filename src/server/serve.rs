@@ -71,7 +71,8 @@ impl Server {
 
     /// Starts to serve `app` on `listener`.
     pub fn attach(&self, listener: Listener, app: Router) {
-        self.accept_on(listener, Service::Http(app));
+        // A router that was given no state makes the service of its fallback anew for each request.
+        self.accept_on(listener, Service::Http(app.with_state(())));
     }
 
     /// Starts to serve a protocol other than HTTP on `listener`: `serve` is called with each

@@ -16,8 +16,12 @@ use std::sync::{Arc, LazyLock, OnceLock};
 use tokio_util::sync::CancellationToken;
 
 /// xend's HTTP interface to an engine.
+// One pointer, since each layer of the router copies it for each request.
 #[derive(Clone)]
-pub struct Http {
+pub struct Http(Arc<Parts>);
+
+#[derive(Clone)]
+struct Parts {
     inner: Arc<Inner>,
     budgets: MemoryBudgets,
     calls: Arc<LazyLock<CallReference, MakeCalls>>,
@@ -70,106 +74,107 @@ impl Http {
             stopping,
         };
         let budgets = MemoryBudgets::default();
-        Self { inner: Arc::new(inner), budgets, calls: lazily(CallReference::default) }
+        let calls = lazily(CallReference::default);
+        Self(Arc::new(Parts { inner: Arc::new(inner), budgets, calls }))
     }
 
     /// The same interface, whose bodies are received and sent within these budgets.
     #[must_use]
     pub fn with_budgets(self, budgets: MemoryBudgets) -> Self {
-        Self { budgets, ..self }
+        Self(Arc::new(Parts { budgets, ..Parts::clone(&self.0) }))
     }
 
     /// The same interface, whose reference has these calls as well.
     #[must_use]
     pub fn with_calls(self, make: impl FnOnce() -> CallReference + Send + Sync + 'static) -> Self {
-        Self { calls: lazily(make), ..self }
+        Self(Arc::new(Parts { calls: lazily(make), ..Parts::clone(&self.0) }))
     }
 
     /// The calls that the reference has beside the pages.
     pub(super) fn calls(&self) -> &CallReference {
-        &self.calls
+        &self.0.calls
     }
 
     pub(super) fn engine(&self) -> &Engine {
-        &self.inner.engine
+        &self.0.inner.engine
     }
 
     /// The engine as `caller` may read it.
     pub(super) fn view(&self, caller: &Caller) -> View {
-        self.inner.engine.view(caller)
+        self.0.inner.engine.view(caller)
     }
 
     /// The size limit of bodies in bytes.
     pub(super) fn max_body(&self) -> usize {
-        (self.inner.max_body)()
+        (self.0.inner.max_body)()
     }
 
     /// The memory for bodies of requests.
     pub(super) fn budget(&self) -> &MemoryBudget {
-        &self.budgets.requests
+        &self.0.budgets.requests
     }
 
     /// The memory for answers.
     pub(super) fn answer_budget(&self) -> &MemoryBudget {
-        &self.budgets.answers
+        &self.0.budgets.answers
     }
 
     /// The end of the daemon's log.
     pub(super) fn log(&self) -> String {
-        (self.inner.log)()
+        (self.0.inner.log)()
     }
 
     /// The printed lists of domains.
     pub(super) fn domain_lists(&self) -> &DomainListCache {
-        &self.inner.domain_lists
+        &self.0.inner.domain_lists
     }
 
     pub(super) fn event_permits(&self) -> &StreamPermits {
-        &self.inner.event_permits
+        &self.0.inner.event_permits
     }
 
     pub(super) fn console_permits(&self) -> &StreamPermits {
-        &self.inner.console_permits
+        &self.0.inner.console_permits
     }
 
     pub(super) fn screen_permits(&self) -> &StreamPermits {
-        &self.inner.screen_permits
+        &self.0.inner.screen_permits
     }
 
     pub(super) fn upload_permits(&self) -> &StreamPermits {
-        &self.inner.upload_permits
+        &self.0.inner.upload_permits
     }
 
     pub(super) fn event_ids(&self) -> &EventIds {
-        &self.inner.event_ids
+        &self.0.inner.event_ids
     }
 
     pub(super) fn sessions(&self) -> &Sessions {
-        &self.inner.sessions
+        &self.0.inner.sessions
     }
 
     /// The number of the tasks that are under way, and of those that have ended and are kept.
     pub fn task_counts(&self) -> (usize, usize) {
-        self.inner.tasks.counts()
+        self.0.inner.tasks.counts()
     }
 
     /// The operations that clients do not wait for.
     pub(super) fn tasks(&self) -> &Tasks {
-        &self.inner.tasks
+        &self.0.inner.tasks
     }
 
     /// Domains that are being created from the form.
     pub(super) fn creations(&self) -> &Creations {
-        &self.inner.creations
+        &self.0.inner.creations
     }
 
     /// The OpenAPI document, once it was asked for.
     pub(super) fn openapi(&self) -> &OnceLock<TaggedJson> {
-        &self.inner.openapi
+        &self.0.inner.openapi
     }
 
     pub(super) fn stopping(&self) -> CancellationToken {
-        self.inner.stopping.clone()
+        self.0.inner.stopping.clone()
     }
 }
 

@@ -74,13 +74,14 @@ pub(super) fn with_path<B>(mut request: Request<B>, path: String) -> Request<B> 
 /// names, and libvirt does not escape them.
 pub(super) fn escape_slashes<B>(
     request: Request<B>,
-    is_domain: impl Fn(&str) -> bool,
+    is_domain: impl Fn(&Request<B>, &str) -> bool,
 ) -> Request<B> {
-    let requested = request.uri().path().to_owned();
-    let Some(below) = below_domain_list(&requested) else { return request };
+    let Some(below) = below_domain_list(request.uri().path()) else { return request };
+    let is_domain = |name: &str| is_domain(&request, name);
     let Some((name, page)) = name_with_slashes(below, is_domain) else { return request };
     let page = if page.is_empty() { String::new() } else { format!("/{page}") };
     let path = format!("/xend/domain/{}{page}", encode_segment(&name));
+    let requested = request.uri().path().to_owned();
     let mut request = with_path(request, path);
     request.extensions_mut().insert(RequestedPath(requested));
     request
@@ -258,7 +259,7 @@ mod tests {
             ("/xend/vnet/a/b", "/xend/vnet/a/b"),
         ] {
             let request = Request::builder().uri(requested).body(()).unwrap();
-            let request = escape_slashes(request, known);
+            let request = escape_slashes(request, |_, name| known(name));
             assert_eq!(request.uri().path_and_query().unwrap().as_str(), path, "{requested}");
         }
     }

@@ -25,7 +25,7 @@ use axum::routing::{self, MethodRouter};
 use axum::{Extension, Router};
 use std::any::Any;
 use std::sync::Arc;
-use tower::ServiceExt;
+use tower::{ServiceBuilder, ServiceExt};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use xend_templates::ASSETS_PATH;
@@ -55,23 +55,26 @@ impl Http {
             if logins.is_some() { ListenerLogin::Account } else { ListenerLogin::None };
         let admission = Admission { http: self.clone(), has_accounts: logins.is_some() };
         let login = logins.map(|logins| login::routes(self.clone(), logins)).unwrap_or_default();
-        let pages = routes(&host_pages)
-            .with_state(self.clone())
-            .merge(login)
-            .layer(from_fn_with_state(self, reserve))
-            .layer(CompressionLayer::new().compress_when(is_browser_media))
-            .layer(CatchPanicLayer::custom(handle_panic));
+        // One layer of several parts: each layer of a router copies all that is below it for each
+        // request.
+        let pages = routes(&host_pages).with_state(self.clone()).merge(login).layer(
+            ServiceBuilder::new()
+                .layer(CatchPanicLayer::custom(handle_panic))
+                .layer(CompressionLayer::new().compress_when(is_browser_media))
+                .layer(from_fn_with_state(self, reserve)),
+        );
         // A path that old clients write in another way (`//xend/domain/`) has no route: it is made
         // canonical and routed again. The usual request is routed once.
-        let canonical = pages.clone().fallback(unknown);
-        let pages =
-            pages.fallback(move |request: Request| canonical.oneshot(canonicalize(request)));
+        let canonical = made_once(pages.clone().fallback(unknown));
+        let pages = made_once(
+            pages.fallback(move |request: Request| canonical.oneshot(canonicalize(request))),
+        );
         let router = Router::new().fallback(move |request: Request| {
-            // A request without a caller is refused later.
-            let view = request.extensions().get::<Caller>().map(|caller| http.view(caller));
-            let is_domain = |name: &str| {
+            let is_domain = |request: &Request, name: &str| {
                 let name = DomName::adopted(name);
-                view.as_ref().is_some_and(|view| view.snapshot().by_name(&name).is_some())
+                // A request without a caller is refused later.
+                let caller = request.extensions().get::<Caller>();
+                caller.is_some_and(|caller| http.view(caller).snapshot().by_name(&name).is_some())
             };
             pages.clone().oneshot(escape_slashes(as_utf8(request), is_domain))
         });
@@ -80,13 +83,21 @@ impl Http {
         } else {
             router
         };
-        router
-            .layer(from_fn_with_state(admission, Admission::check))
-            .layer(Extension(host))
-            .layer(Extension(host_pages))
-            .layer(Extension(listener_login))
-            .layer(from_fn(request_log::log))
+        router.layer(
+            ServiceBuilder::new()
+                .layer(from_fn(request_log::log))
+                .layer(Extension(listener_login))
+                .layer(Extension(host_pages))
+                .layer(Extension(host))
+                .layer(from_fn_with_state(admission, Admission::check)),
+        )
     }
+}
+
+/// The router with the service of its fallback, which a router that was given no state makes anew for
+/// each request.
+fn made_once(router: Router) -> Router {
+    router.with_state(())
 }
 
 fn routes(pages: &HostPages) -> Router<Http> {
