@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::HeaderValue;
+use axum::http::{HeaderValue, Method};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -106,14 +106,22 @@ impl HttpPeers {
                 return plain(400, &text);
             }
         };
-        head.extensions.insert(self.http.engine().peer_caller(&host, on_behalf));
-        head.extensions.insert(ShownAt { origin: origin.clone(), base: base.clone() });
+        let engine = self.http.engine();
+        let shown_at = ShownAt { origin, base };
+        head.extensions.insert(engine.peer_caller(&host, on_behalf));
+        head.extensions.insert(shown_at.clone());
         // The body has its own limits.
         head.extensions.insert(BodyDeadline::new(super::peer_body::PAUSE, || {}));
+        if head.method == Method::HEAD {
+            // A page has its length when its links are changed; the connection leaves it out then.
+            head.method = Method::GET;
+        }
+        let method = head.method.clone();
         let body = Body::new(PeerBody::new(body, MOST));
         let answer = self.router.clone().oneshot(Request::from_parts(head, body)).await;
         let answer = answer.unwrap_or_else(|never| match never {});
-        let mut answer = rebased(answer, &origin, &base).await;
+        let budget = self.http.answer_budget();
+        let mut answer = rebased(answer, &shown_at, &method, engine.places(), budget).await;
         answer.headers_mut().insert(ANSWER_HEADER, HeaderValue::from_static("1"));
         answer
     }
