@@ -24,8 +24,9 @@ use tokio_rustls::rustls::{ClientConfig, Error, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use verifier::PeerVerifier;
 
-/// The protocol of a connection on which a host of a fleet asks another one: HTTP/1.1.
-pub const PEER_PROTOCOL: &[u8] = b"http/1.1";
+/// The protocol of a connection on which a host of a fleet asks another one: it says its name, and
+/// goes on in HTTP/1.1 when it is welcome.
+pub const PEER_PROTOCOL: &[u8] = b"xend-peer/1";
 
 /// The files of a host that encrypts its connections to other hosts, in PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -98,7 +98,7 @@ pub(super) async fn start(
         policy,
         accounts,
         fleet: fleet.map(Fleet::reader),
-        peers: fleet.map(|_| Arc::new(TlsPeers::new(tls.clone())) as Arc<dyn ports::Peers>),
+        peers: fleet.map(|fleet| Arc::new(TlsPeers::new(fleet.own(), tls.clone())) as _),
         ownership: fleet.map_or_else(|| Arc::new(ports::Alone) as _, Fleet::ownership),
         ..Settings::default()
     };

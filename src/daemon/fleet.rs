@@ -46,6 +46,11 @@ impl Fleet {
         Some(Self { settings, mark, keys, kv, owner })
     }
 
+    /// This host.
+    pub(super) fn own(&self) -> HostName {
+        self.settings.host.clone()
+    }
+
     /// What is shown of it.
     pub(super) fn reader(&self) -> Arc<dyn ports::Fleet> {
         FleetReader::new(Arc::clone(&self.kv), self.keys.clone(), self.settings.host.clone())

@@ -27,6 +27,8 @@ pub enum Link {
     Up,
     /// Connections are refused: calls and watches fail at once.
     Refused,
+    /// The store answers that it refuses all calls and watches, as etcd does to a wrong user.
+    Forbidden,
     /// Nothing arrives: calls fail after [`CALL_LIMIT`], watches after ten seconds.
     Silent,
 }
@@ -157,22 +159,24 @@ impl MemoryKv {
         self.shared.changes.receiver_count()
     }
 
-    /// Waits as long as the way to the store takes, and says why there is none.
-    async fn reach(&self) -> Result<(), String> {
+    /// Waits as long as the way to the store takes, and says why there is none. A call that did not
+    /// arrive has `failed`.
+    async fn reach(&self, failed: fn(String) -> KvError) -> Result<(), KvError> {
         // The lock is not held while it waits.
         let link = lock(&self.client).link;
         match link {
             Link::Up => Ok(()),
-            Link::Refused => Err("connection refused".to_owned()),
+            Link::Refused => Err(failed("connection refused".to_owned())),
+            Link::Forbidden => Err(forbidden()),
             Link::Silent => {
                 sleep(CALL_LIMIT).await;
-                Err(format!("no answer within {} s", CALL_LIMIT.as_secs()))
+                Err(failed(format!("no answer within {} s", CALL_LIMIT.as_secs())))
             }
         }
     }
 
     async fn read<T>(&self, read: impl FnOnce(&mut Store) -> T + Send) -> Result<T, KvError> {
-        self.reach().await.map_err(KvError::Unreachable)?;
+        self.reach(KvError::Unreachable).await?;
         Ok(read(&mut self.shared.store()))
     }
 
@@ -180,7 +184,7 @@ impl MemoryKv {
         &self,
         write: impl FnOnce(&mut Store) -> Result<T, KvError> + Send,
     ) -> Result<T, KvError> {
-        self.reach().await.map_err(KvError::InDoubt)?;
+        self.reach(KvError::InDoubt).await?;
         let done = write(&mut self.shared.store());
         self.shared.wake();
         done
@@ -198,6 +202,10 @@ impl Shared {
     fn wake(&self) {
         self.changes.send_modify(|changes| *changes += 1);
     }
+}
+
+fn forbidden() -> KvError {
+    KvError::Refused("permission denied".to_owned())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -252,7 +260,7 @@ impl Kv for MemoryKv {
         prefix: &str,
         from: Revision,
     ) -> Result<BoxStream<'static, Result<Watched, KvError>>, KvError> {
-        self.reach().await.map_err(KvError::Unreachable)?;
+        self.reach(KvError::Unreachable).await?;
         let watch = Watch {
             shared: self.shared.clone(),
             client: self.client.clone(),
@@ -272,7 +280,7 @@ impl Kv for MemoryKv {
     }
 
     async fn status(&self) -> Result<KvStatus, KvError> {
-        self.reach().await.map_err(KvError::Unreachable)?;
+        self.reach(KvError::Unreachable).await?;
         let endpoints = vec![("memory".to_owned(), Ok("3.5.16".to_owned()))];
         Ok(KvStatus { endpoints })
     }
@@ -321,6 +329,9 @@ impl Watch {
     /// How the store is reached, unless this watch has ended.
     fn link(&self) -> Result<Link, KvError> {
         let client = lock(&self.client);
+        if client.link == Link::Forbidden {
+            return Err(forbidden());
+        }
         if client.watches != self.number || client.link == Link::Refused {
             return Err(KvError::Unreachable("the connection is lost".to_owned()));
         }

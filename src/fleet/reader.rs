@@ -122,22 +122,33 @@ impl Fleet for FleetReader {
     }
 
     async fn member(&self, host: &HostName) -> Result<Option<Member>, Error> {
-        let key = self.follower.keys.host(host);
-        let found = timeout(LOOK_UP, self.follower.kv.get(&key)).await;
-        let shown = self.follower.shown.load_full();
-        let shown = shown.as_ref().and_then(|shown| shown.members.get(host));
-        let presence = shown.map_or(Presence::Silent { since: None }, |shown| shown.presence);
-        match found {
-            Ok(Ok(None)) => Ok(None),
-            Ok(Ok(Some(entry))) => {
-                Ok(HostRecord::decode(&entry.value).ok().map(|record| record.member(presence)))
-            }
+        match timeout(LOOK_UP, self.follower.look_up(host)).await {
+            Ok(Ok(found)) => Ok(found),
+            // etcd answers, and says no: what it said before is no answer.
+            Ok(Err(refused @ KvError::Refused(_))) => Err(unknown(host, refused)),
             Ok(Err(_)) | Err(_) => Ok(self.view().await?.members.get(host).cloned()),
         }
     }
+
+    async fn member_now(&self, host: &HostName) -> Result<Option<Member>, Error> {
+        self.follower.look_up(host).await.map_err(|error| unknown(host, error))
+    }
+}
+
+fn unknown(host: &HostName, error: KvError) -> Error {
+    Error::backend(format!("etcd does not tell whether {host} is a member of the fleet"), error)
 }
 
 impl Follower {
+    /// A host as etcd has it now. Ends within [`CALL_LIMIT`].
+    async fn look_up(&self, host: &HostName) -> Result<Option<Member>, KvError> {
+        let Some(entry) = self.kv.get(&self.keys.host(host)).await? else { return Ok(None) };
+        let shown = self.shown.load_full();
+        let shown = shown.as_ref().and_then(|shown| shown.members.get(host));
+        let presence = shown.map_or(Presence::Silent { since: None }, |shown| shown.presence);
+        Ok(HostRecord::decode(&entry.value).ok().map(|record| record.member(presence)))
+    }
+
     /// Somebody reads: the fleet is followed from now on.
     fn ask(self: &Arc<Self>) -> watch::Receiver<Progress> {
         let mut interest = self.interest();

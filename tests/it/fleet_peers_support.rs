@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::block_in_place;
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -22,12 +23,12 @@ use xend::core::fingerprint::Fingerprint;
 use xend::core::model::Uuid;
 use xend::core::op::Change;
 use xend::core::rights::{Access, Account, Accounts, Credential, Right};
-use xend::fleet::{FleetReader, HostRecord, Op};
+use xend::fleet::{FleetReader, HostRecord, MemoryKv, Op};
 use xend::os::OsEntropy;
 use xend::peer_tls::{PeerTls, PeerTlsFiles};
 use xend::server::Identities;
 use xend::wire::http::Http;
-use xend::wire::relocation::{RelocationServer, TlsPeers};
+use xend::wire::relocation::{RelocationPlaces, RelocationServer, TlsPeers};
 
 /// A key and a certificate of a host.
 pub(crate) struct Identity {
@@ -59,7 +60,19 @@ impl Identity {
         connector.connect(ServerName::from(to.ip()), stream).await.unwrap()
     }
 
-    /// A port that plays a host, and does this with the first connection.
+    /// The same, as the host of this name; with what it is answered.
+    pub(crate) async fn introduced(
+        &self,
+        name: &str,
+        to: &PeerHost,
+    ) -> (client::TlsStream<TcpStream>, String) {
+        let mut stream = self.connect(to.relocation, to.identity.fingerprint()).await;
+        stream.write_all(format!("(host {name})\n").as_bytes()).await.unwrap();
+        let answer = line(&mut stream).await;
+        (stream, answer)
+    }
+
+    /// A port that plays a host, which welcomes the first one that connects and does this.
     pub(crate) async fn play<F>(
         &self,
         host: impl FnOnce(server::TlsStream<TcpStream>) -> F + Send + 'static,
@@ -72,12 +85,24 @@ impl Identity {
         let acceptor = self.tls.peer_acceptor();
         tokio::spawn(async move {
             let (stream, _) = listener.accept().await.unwrap();
-            if let Ok(stream) = acceptor.accept(stream).await {
+            if let Ok(mut stream) = acceptor.accept(stream).await {
+                assert!(line(&mut stream).await.starts_with("(host "));
+                stream.write_all(b"(welcome)\n").await.unwrap();
                 host(stream).await;
             }
         });
         address
     }
+}
+
+/// A line, as far as it arrives.
+async fn line(stream: &mut (impl AsyncRead + Unpin)) -> String {
+    let mut line = Vec::new();
+    while line.last() != Some(&b'\n') {
+        let Ok(byte) = stream.read_u8().await else { break };
+        line.push(byte);
+    }
+    String::from_utf8(line).unwrap()
 }
 
 /// Writes the record of a host, as its daemon does.
@@ -92,6 +117,8 @@ pub(crate) async fn record(lab: &Lab, name: &str, address: SocketAddr, certifica
 pub(crate) struct PeerHost {
     pub(crate) engine: Engine,
     pub(crate) identity: Identity,
+    /// Its own way to the store, with faults.
+    pub(crate) kv: Arc<MemoryKv>,
     pub(crate) relocation: SocketAddr,
     name: String,
     daemon: Daemon,
@@ -102,6 +129,11 @@ pub(crate) struct PeerHost {
 impl PeerHost {
     /// A host that has joined.
     pub(crate) async fn start(lab: &Lab, name: &str) -> Self {
+        Self::start_with(lab, name, RelocationPlaces::ALL).await
+    }
+
+    /// The same with so many places.
+    pub(crate) async fn start_with(lab: &Lab, name: &str, places: RelocationPlaces) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let identity = Identity::new();
         let accounts = Arc::new(Accounts::default());
@@ -113,15 +145,12 @@ impl PeerHost {
         // What an account of this name may do on another host does not matter there.
         let reader = account("reader", if name == "xen1" { &[Right::See] } else { &Right::ALL });
         accounts.replace(vec![steve, reader], None);
+        let kv = Arc::new(lab.kv.another_client());
         let settings = Settings {
             dump_dir: dir.path().to_owned(),
             accounts: accounts.clone(),
-            fleet: Some(FleetReader::new(
-                Arc::new(lab.kv.another_client()),
-                lab.keys.clone(),
-                name.parse().unwrap(),
-            )),
-            peers: Some(Arc::new(TlsPeers::new(Ok(identity.tls.clone())))),
+            fleet: Some(FleetReader::new(kv.clone(), lab.keys.clone(), name.parse().unwrap())),
+            peers: Some(Arc::new(TlsPeers::new(name.parse().unwrap(), Ok(identity.tls.clone())))),
             ..Settings::default()
         };
         let ports = engine_ports(dir.path(), TestClock::new(), Arc::new(OsEntropy));
@@ -136,14 +165,26 @@ impl PeerHost {
         let daemon = Daemon::start(router, tunables(60)).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let relocation = listener.local_addr().unwrap();
-        let callers = Arc::new(Identities::new(Arc::default(), Arc::default()));
+        let identities = Arc::new(Identities::new(Arc::default(), Arc::default()));
         let limit = Duration::from_secs(60);
-        let server = RelocationServer::new(engine.clone(), Arc::default(), callers, limit)
+        let server = RelocationServer::new(engine.clone(), Arc::default(), identities, limit)
             .with_tls(Some(identity.tls.clone()))
+            .with_places(places)
             .with_requests(Some(http().peer_requests()));
         tokio::spawn(server.serve(listener, stop.clone()));
         record(lab, name, relocation, identity.fingerprint()).await;
-        Self { engine, identity, relocation, name: name.to_owned(), daemon, stop, _dir: dir }
+        Self { engine, identity, kv, relocation, name: name.to_owned(), daemon, stop, _dir: dir }
+    }
+
+    /// What is answered to a question about a domain that was on its way here.
+    pub(crate) async fn verdict(&self) -> String {
+        let stream = TcpStream::connect(self.relocation).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        // The host takes its own certificate.
+        let mut stream = self.identity.tls.connector().connect(name, stream).await.unwrap();
+        let question = b"(verdict (id 0f6c1a52-7d3e-4b8a-9c11-52d0a7e40002))\n";
+        stream.write_all(question).await.unwrap();
+        line(&mut stream).await
     }
 
     pub(crate) async fn leave(&self, lab: &Lab) {

@@ -215,6 +215,8 @@ const PLAIN: [&str; 15] = [
     "access_changes",
     // Another host checks the rights itself.
     "ask_host",
+    // Operators alone are told.
+    "check_peer",
     "domain_changes",
     "event_numbers",
     "fleet_host",
@@ -225,8 +227,6 @@ const PLAIN: [&str; 15] = [
     "is_host_enabled",
     "journal_volume",
     "own_host",
-    // Operators alone are told.
-    "peer_with",
     "policy",
     "sample_rounds",
 ];

@@ -20,8 +20,12 @@ pub trait Fleet: Debug + Send + Sync + 'static {
     async fn view(&self) -> Result<Arc<FleetView>, Error>;
 
     /// A host as etcd has it now; `None` if there is none. While etcd does not answer at once, it
-    /// is the host as it was known last.
+    /// is the host as it was known last: enough to find it, and not to trust it.
     async fn member(&self, host: &HostName) -> Result<Option<Member>, Error> {
         Ok(self.view().await?.members.get(host).cloned())
     }
+
+    /// A host as etcd has it when this is called or later; `None` if there is none. Whatever etcd
+    /// said before does not count: the host may have left since. Fails within a few seconds.
+    async fn member_now(&self, host: &HostName) -> Result<Option<Member>, Error>;
 }

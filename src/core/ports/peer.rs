@@ -14,8 +14,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> HostStream for T {}
 /// The way to the other hosts of the fleet.
 #[async_trait]
 pub trait Peers: fmt::Debug + Send + Sync + 'static {
-    /// Connects to a host, of which `member` is known: it has that certificate. Fails within a few
-    /// seconds with a text that names the host.
+    /// Connects to a host, of which `member` is known: it has that certificate, and knows this host
+    /// as a member. Fails within a few seconds with a text that names the host.
     async fn connect(&self, host: &HostName, member: &Member)
     -> Result<Box<dyn HostStream>, Error>;
 }
@@ -23,27 +23,26 @@ pub trait Peers: fmt::Debug + Send + Sync + 'static {
 /// What answers the other hosts of the fleet.
 #[async_trait]
 pub trait PeerRequests: Send + Sync + 'static {
-    /// Answers the request that comes over a connection from this host, or tells it why it is not
-    /// answered.
-    async fn serve(&self, stream: Box<dyn HostStream>, from: Result<HostName, PeerRefusal>);
+    /// Answers the request that comes over a connection from this host, which is a member.
+    async fn serve(&self, stream: Box<dyn HostStream>, from: HostName);
 }
 
-/// Why the request of another host is not answered. The text is for that host.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// Why another host of the fleet is not let in. The text is for that host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PeerRefusal {
-    /// Its certificate is that of no member.
-    #[error("no member of the fleet has its certificate, see xend fleet status")]
+    /// It has not said its name.
+    #[error("it does not say its name, update xend on both hosts")]
+    Nameless,
+    /// The fleet has no host of its name with its certificate.
+    #[error("no member of the fleet has its name and its certificate, see xend fleet status")]
     Stranger,
-    /// Its certificate is that of several members.
-    #[error("several members of the fleet have its certificate, see xend fleet status")]
-    Ambiguous,
-    /// Nothing is known of the fleet.
-    #[error("etcd does not answer there, and the members of the fleet are not known")]
+    /// Nobody can say whether it is a member.
+    #[error("etcd does not tell there whether it is a member now, see xend fleet status there")]
     FleetUnknown,
     /// It may not connect to the relocation port.
     #[error("it is not in xend-relocation-hosts-allow there")]
     NotAllowed,
-    /// All places of the relocation port are taken, or all of the host.
-    #[error("too many requests and domains arrive there, try again later")]
+    /// All places for requests are taken, or all of the host.
+    #[error("too many requests arrive there, try again later")]
     Busy,
 }

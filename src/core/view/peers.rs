@@ -66,22 +66,17 @@ impl View {
         Ok((peers.connect(host, member).await?, on_behalf))
     }
 
-    /// The member that has this certificate now. It is told to operators alone.
-    pub async fn peer_with(&self, certificate: &Fingerprint) -> Result<HostName, PeerRefusal> {
+    /// Checks that the fleet has a host of this name with this certificate now. It is told to
+    /// operators alone.
+    pub async fn check_peer(
+        &self,
+        name: &HostName,
+        certificate: &Fingerprint,
+    ) -> Result<(), PeerRefusal> {
         let fleet = self.core.settings.fleet.as_ref().filter(|_| self.caller.is_operator());
         let fleet = fleet.ok_or(PeerRefusal::Stranger)?;
-        let view = fleet.view().await.map_err(|_| PeerRefusal::FleetUnknown)?;
+        let member = fleet.member_now(name).await.map_err(|_| PeerRefusal::FleetUnknown)?;
         let has_it = |member: &Member| member.fingerprint.as_ref() == Some(certificate);
-        let mut found = view.members.iter().filter(|(_, member)| has_it(member));
-        let (name, _) = found.next().ok_or(PeerRefusal::Stranger)?;
-        if found.next().is_some() {
-            return Err(PeerRefusal::Ambiguous);
-        }
-        // What is shown of the fleet follows etcd by a moment, in which the host may have left.
-        match fleet.member(name).await {
-            Ok(Some(member)) if has_it(&member) => Ok(name.clone()),
-            Ok(_) => Err(PeerRefusal::Stranger),
-            Err(_) => Err(PeerRefusal::FleetUnknown),
-        }
+        if member.as_ref().is_some_and(has_it) { Ok(()) } else { Err(PeerRefusal::Stranger) }
     }
 }

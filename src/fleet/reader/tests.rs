@@ -187,3 +187,32 @@ async fn a_burst_of_changes_is_shown_in_few_views() {
     assert_eq!(lab.view().await.domains.size(), 2_000);
     assert_eq!(views[0].domains.size(), 0, "a view stays as it was");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_host_is_found_by_what_was_known_and_trusted_by_what_etcd_says_now() {
+    let lab = Lab::new();
+    lab.join("a").await;
+    lab.join("b").await;
+    let reader = &lab.reader;
+    let [b, c] = [host("b"), host("c")];
+    assert!(reader.member_now(&b).await.unwrap().is_some());
+    assert!(reader.member_now(&c).await.unwrap().is_none());
+    assert_eq!(lab.kv.watches(), 0, "one key is read");
+    assert!(lab.view().await.members.contains_key(&b));
+    for link in [Link::Silent, Link::Refused, Link::Forbidden] {
+        lab.kv.set_link(link);
+        let began = Instant::now();
+        let error = reader.member_now(&b).await.unwrap_err().to_string();
+        assert!(error.starts_with("etcd does not tell whether b is a member"), "{error}");
+        assert!(began.elapsed() <= CALL_LIMIT, "{link:?}");
+        let found = reader.member(&b).await;
+        match link {
+            Link::Forbidden => assert!(found.is_err(), "etcd has answered"),
+            _ => assert!(found.unwrap().is_some(), "{link:?}"),
+        }
+    }
+    lab.kv.set_link(Link::Up);
+    let ops = vec![Op::Delete { key: lab.keys.host(&b) }];
+    lab.kv.another_client().commit(Txn { compares: vec![], ops }).await.unwrap();
+    assert!(reader.member_now(&b).await.unwrap().is_none());
+}

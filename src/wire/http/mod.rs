@@ -20,7 +20,8 @@
 //! ```
 //!
 //! A page of another host of the fleet is asked for by `pass_on` and answered by `peer_requests`
-//! there, which share `peer_call` (for whom), `peer_body` (bounded bodies) and `rebase` (links).
+//! there, which share `peer_call` (for whom) and `peer_body` (bounded bodies). `peer_exchange` is
+//! the connection of the host that asks, and `rebase` changes the links.
 //!
 //! An operation of POST is a static in `operations/`; its type is in `operation`. Handlers share
 //! [`Http`] from `context`.
@@ -70,6 +71,7 @@ mod pass_on;
 mod path;
 mod peer_body;
 mod peer_call;
+mod peer_exchange;
 mod peer_requests;
 mod post;
 mod quantity;

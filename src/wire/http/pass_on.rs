@@ -3,37 +3,36 @@
 //! The request is passed on to that host, which answers as it answers its own callers, with the
 //! rights that the caller has here. A host's own name leads to its own pages.
 
+use super::body::DRAIN_LIMIT;
 use super::context::Http;
-use super::errors::{method_not_supported, operation_failed, truly_refused};
+use super::errors::{
+    malformed_request, method_not_supported, operation_failed, too_large, truly_refused,
+};
 use super::format::Format;
 use super::host::fleet::{host_path, unknown};
 use super::json::problem::Problem;
 use super::json::problem_kind::ProblemKind;
 use super::page::Page;
 use super::path::{decode, with_path};
-use super::peer_body::PeerBody;
-use super::peer_call::{ANSWER_HEADER, PeerCall, REQUEST_HEADER};
+use super::peer_body::{PeerBody, is_too_long};
+use super::peer_call::{PeerCall, REQUEST_HEADER};
+use super::peer_exchange::{PeerAnswer, Unanswered, described};
 use super::request::RequestInfo;
 use crate::core::caller::Caller;
 use crate::core::fleet::HostName;
 use crate::core::rights::OpKind;
 use crate::core::view::{FleetHost, NotAsked, View};
+use crate::long_body::is_too_slow;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{
-    ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HOST, IF_NONE_MATCH, SERVER,
-    TRANSFER_ENCODING, UPGRADE, UPGRADE_INSECURE_REQUESTS, USER_AGENT,
+    ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST, IF_NONE_MATCH, UPGRADE, UPGRADE_INSECURE_REQUESTS,
+    USER_AGENT,
 };
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
-use http_body_util::{BodyExt as _, Collected, Limited};
-use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use std::time::Duration;
-use tokio::time::timeout;
-use tokio_util::task::AbortOnDropHandle;
 
 /// How long a host may take to answer a question.
 const QUESTION_LIMIT: Duration = Duration::from_secs(30);
@@ -41,19 +40,12 @@ const QUESTION_LIMIT: Duration = Duration::from_secs(30);
 const CHANGE_LIMIT: Duration = Duration::from_secs(3600);
 /// The longest answer of another host, in bytes.
 const MAX_ANSWER: usize = 256 << 20;
-/// The longest head of an answer, in bytes.
-const MAX_HEAD: usize = 64 << 10;
-/// How much is read of a refusal, in bytes, and how many characters of it are shown.
-const MAX_REFUSAL: usize = 4 << 10;
-const MAX_SHOWN: usize = 300;
 /// The most hosts that an error names.
 const MOST_NAMED: usize = 20;
 
 /// The headers of a request that pass. The others are about the client's connection, or secret.
 const PASSED: [HeaderName; 6] =
     [ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, IF_NONE_MATCH, UPGRADE_INSECURE_REQUESTS, USER_AGENT];
-/// The headers of an answer that do not.
-const KEPT_BACK: [HeaderName; 5] = [CONNECTION, DATE, SERVER, TRANSFER_ENCODING, UPGRADE];
 
 /// The operation that errors name.
 const OP: &str = "host";
@@ -74,9 +66,12 @@ fn own_path(path: &str, own: impl FnOnce() -> Option<HostName>) -> Option<String
     let below = below.trim_start_matches('/').strip_prefix("host/")?;
     let (name, page) = below.trim_start_matches('/').split_once('/')?;
     let page = page.trim_start_matches('/');
-    let is_passed_on = ["domain", "node"].iter().any(|first| {
-        page.strip_prefix(first).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    });
+    // The same pages as those of other hosts.
+    let is_passed_on = match page.split_once('/').unwrap_or((page, "")) {
+        ("domain", _) => true,
+        ("node", below) => below.trim_start_matches('/').is_empty(),
+        _ => false,
+    };
     let is_own = || own().is_some_and(|own| own.as_str() == decode(name));
     (is_passed_on && is_own()).then(|| format!("/xend/{page}"))
 }
@@ -110,40 +105,59 @@ pub(super) async fn pass(
         NotAsked::Failed(error) => truly_refused(&info, &Problem::of(&error), HINT),
     })?;
     let call = PeerCall::new(&on_behalf, &info.origin, host_path(host.as_str()));
-    let remote = |reason: String| {
-        let text = format!("{host} does not answer: {reason}");
-        failure(&info, ProblemKind::REMOTE, text)
-    };
     let header = call.encode().and_then(|call| HeaderValue::try_from(call).ok());
     let header = header.ok_or_else(|| {
-        remote("the account has more domains than can be sent; use patterns".to_owned())
+        let text =
+            format!("{host} cannot be asked: the account has too many domains, use patterns");
+        failure(&info, ProblemKind::REMOTE, text)
     })?;
     let is_change = *request.method() == Method::POST;
-    let request = passed(request, header, http.max_body());
     let limit = if is_change { CHANGE_LIMIT } else { QUESTION_LIMIT };
-    let answer = async {
-        let (mut sender, connection) = http1::Builder::new()
-            .max_buf_size(MAX_HEAD)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| error.to_string())?;
-        let connection = AbortOnDropHandle::new(tokio::spawn(connection));
-        let answer = sender.send_request(request).await.map_err(|error| error.to_string())?;
-        Ok::<_, String>((answer, connection))
-    };
-    let late = || Err(format!("it takes longer than {} s", limit.as_secs()));
-    let (answer, connection) =
-        timeout(limit, answer).await.unwrap_or_else(|_| late()).map_err(&remote)?;
-    if !answer.headers().contains_key(ANSWER_HEADER) {
-        return Err(remote(refusal(answer).await));
+    let max_body = http.max_body();
+    let answer = PeerAnswer::to(passed(request, header, max_body), stream, limit).await;
+    let answer = answer.map_err(|unanswered| match unanswered {
+        Unanswered::OwnBody(error) => body_failed(&info, &error, max_body),
+        Unanswered::Refused(reason) => {
+            let text = format!("{host} refuses the request: {reason}");
+            failure(&info, ProblemKind::REMOTE, text)
+        }
+        Unanswered::Lost(reason) if is_change => {
+            let text = format!(
+                "{host} was asked, and its answer is lost: {reason}. The change may have happened: \
+                 look there before you ask again"
+            );
+            failure(&info, ProblemKind::REMOTE, text)
+        }
+        Unanswered::NotSent(reason) | Unanswered::Lost(reason) => {
+            failure(&info, ProblemKind::REMOTE, format!("{host} does not answer: {reason}"))
+        }
+    })?;
+    if answer.least_length() > u64::try_from(MAX_ANSWER).unwrap_or(u64::MAX) {
+        let done = if is_change { "has done it, but its" } else { "answers, but the" };
+        let most = MAX_ANSWER >> 20;
+        let text = format!("{host} {done} answer is longer than {most} MiB: ask {host} itself");
+        return Err(failure(&info, ProblemKind::REMOTE, text));
     }
-    Ok(shown(answer, connection))
+    Ok(answer.shown(MAX_ANSWER))
+}
+
+/// The answer to a client whose body has not arrived as a whole.
+fn body_failed(info: &RequestInfo, error: &hyper::Error, max_body: usize) -> Response {
+    if is_too_long(error) {
+        return too_large(info, max_body);
+    }
+    if is_too_slow(error) {
+        let text = "The body arrives too slowly: nothing was changed";
+        return failure(info, ProblemKind::TOO_SLOW, text.to_owned());
+    }
+    malformed_request(info, &format!("The body broke off: {}", described(error)))
 }
 
 /// What to do about a host that cannot be asked.
 const HINT: &str = "Its domains may still be running. The page of hosts says when it was heard of.";
 
-/// The request for the other host.
+/// The request for the other host. That host knows its own limit of bodies, and reads some more so
+/// that its answer is seen.
 fn passed(
     request: Request,
     header: HeaderValue,
@@ -154,7 +168,8 @@ fn passed(
     // `/xend/host/NAME/domain/web1`
     let page = path.splitn(5, '/').nth(4).unwrap_or_default();
     let query = head.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let mut request = hyper::Request::new(PeerBody::new(body, max_body));
+    let mut request =
+        hyper::Request::new(PeerBody::new(body, max_body.saturating_add(DRAIN_LIMIT)));
     *request.method_mut() = head.method;
     if let Ok(target) = format!("/xend/{page}{query}").parse() {
         *request.uri_mut() = target;
@@ -168,38 +183,6 @@ fn passed(
     headers.insert(HOST, HeaderValue::from_static("peer"));
     headers.insert(REQUEST_HEADER, header);
     request
-}
-
-/// The answer of the other host, as it arrives.
-fn shown(answer: hyper::Response<Incoming>, connection: Connection) -> Response {
-    let (mut head, body) = answer.into_parts();
-    head.headers.remove(ANSWER_HEADER);
-    for name in KEPT_BACK {
-        head.headers.remove(name);
-    }
-    let body = PeerBody::new(body, MAX_ANSWER).map_frame(move |frame| {
-        // The connection lives as long as the body.
-        let _ = &connection;
-        frame
-    });
-    Response::from_parts(head, Body::new(body))
-}
-
-/// The task that moves the bytes of a connection.
-type Connection = AbortOnDropHandle<hyper::Result<()>>;
-
-/// Why the other host has not answered, in its own words.
-async fn refusal(answer: hyper::Response<Incoming>) -> String {
-    let status = answer.status();
-    let is_text = answer.headers().get(CONTENT_TYPE).is_some_and(|media| media == "text/plain");
-    if !is_text || status.is_success() {
-        return "what it sends is no answer of a xend of the fleet".to_owned();
-    }
-    let body = Limited::new(PeerBody::new(answer.into_body(), MAX_REFUSAL), MAX_REFUSAL);
-    let text = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let text: String = text.chars().filter(|c| !c.is_control()).take(MAX_SHOWN).collect();
-    format!("it refuses this host: {text}")
 }
 
 /// `404`, with the names of the hosts that there are, for those who may know them.
@@ -236,7 +219,7 @@ mod tests {
             ("/xend/host/xen1/domain", "/xend/domain"),
             ("//xend//host/xen1//domain/a/b/", "/xend/domain/a/b/"),
             ("/xend/host/xen%31/node", "/xend/node"),
-            ("/xend/host/xen1/node/storage", "/xend/node/storage"),
+            ("/xend/host/xen1/node//", "/xend/node//"),
         ] {
             assert_eq!(own(path).as_deref(), Some(page), "{path}");
         }
@@ -244,6 +227,7 @@ mod tests {
             "/xend/host/xen1",
             "/xend/host/xen2/domain",
             "/xend/host/xen1/domains",
+            "/xend/host/xen1/node/storage",
             "/xend/host/xen1/host/xen1/node",
             "/xend/domain/xen1/domain",
         ] {

@@ -16,6 +16,23 @@ pub(super) const PAUSE: Duration = Duration::from_secs(30);
 /// An error of a body.
 pub(super) type BodyError = Box<dyn Error + Send + Sync>;
 
+/// A body is longer than it may be.
+#[derive(Debug, thiserror::Error)]
+#[error("the body is too long")]
+pub(super) struct TooLong;
+
+/// Whether a body ended because it was too long.
+pub(super) fn is_too_long(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<TooLong>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
 /// A body that passes. Its length is said by a header alone: it is never in memory as a whole.
 pub(super) struct PeerBody<B> {
     inner: B,
@@ -57,7 +74,7 @@ where
         let frame = frame.map(|frame| {
             let frame = frame.map_err(Into::into)?;
             let length = frame.data_ref().map_or(0, Bytes::len);
-            this.room = this.room.checked_sub(length).ok_or("the body is too long")?;
+            this.room = this.room.checked_sub(length).ok_or(TooLong)?;
             Ok(frame)
         });
         Poll::Ready(frame)
@@ -78,8 +95,9 @@ mod tests {
         let whole = PeerBody::new(Full::new(Bytes::from_static(b"12345")), 5);
         assert_eq!(whole.collect().await.unwrap().to_bytes(), "12345");
         let long = PeerBody::new(Full::new(Bytes::from_static(b"12345")), 4);
-        assert!(long.collect().await.is_err());
+        assert!(long.collect().await.unwrap_err().is::<TooLong>());
         let never = StreamBody::new(futures_util::stream::pending::<io::Result<Frame<Bytes>>>());
-        assert!(PeerBody::new(never, 1).collect().await.is_err());
+        let late = PeerBody::new(never, 1).collect().await.unwrap_err();
+        assert!(crate::long_body::is_too_slow(&*late), "{late}");
     }
 }

@@ -24,11 +24,12 @@
 //!
 //! On a host in a fleet, the same port takes the requests of other hosts of the fleet, as HTTP.
 //! They are told by the protocol that the handshake names, and come from hosts whose certificates
-//! the fleet knows (`peers.rs` asks, `server.rs` is asked).
+//! the fleet knows by their names (`introduction.rs`; `peers.rs` asks, `server.rs` is asked).
 
 mod connection;
 mod greeting;
 mod incoming;
+mod introduction;
 mod peers;
 mod places;
 mod server;

@@ -1,5 +1,6 @@
 //! Connections to other hosts of the fleet, over their encrypted relocation ports.
 
+use super::introduction::introduce;
 use crate::core::error::Error;
 use crate::core::fleet::{HostName, Member};
 use crate::core::ports::{HostStream, Peers};
@@ -22,14 +23,16 @@ const KEEPALIVE: Duration = Duration::from_secs(10);
 /// The way to other hosts of the fleet, with the certificate of this host.
 #[derive(Debug, Clone)]
 pub struct TlsPeers {
+    /// The name of this host.
+    own: HostName,
     /// The reason against it if there is no certificate.
     tls: Result<Arc<PeerTls>, String>,
 }
 
 impl TlsPeers {
-    /// With this certificate, or the reason why there is none.
-    pub fn new(tls: Result<Arc<PeerTls>, String>) -> Self {
-        Self { tls }
+    /// For the host of this name with this certificate, or the reason why there is none.
+    pub fn new(own: HostName, tls: Result<Arc<PeerTls>, String>) -> Self {
+        Self { own, tls }
     }
 }
 
@@ -62,13 +65,17 @@ impl Peers for TlsPeers {
         };
         let late = || io::Error::from(io::ErrorKind::TimedOut);
         let connected = timeout(CONNECT_LIMIT, connect).await.unwrap_or_else(|_| Err(late()));
-        let stream = connected.map_err(|error| unreachable(reason(host, address, &error)))?;
+        let mut stream = connected.map_err(|error| unreachable(reason(host, address, &error)))?;
         if stream.get_ref().1.alpn_protocol().is_none() {
             return Err(unreachable(format!(
                 "{host} cannot be asked at {address}: its xend is in no fleet, or is older than \
                  this one"
             )));
         }
+        let welcome = introduce(&mut stream, &self.own).await;
+        welcome.map_err(|error| {
+            unreachable(format!("{host} cannot be asked at {address}: {error}"))
+        })?;
         Ok(Box::new(stream))
     }
 }

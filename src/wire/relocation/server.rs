@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! accepted ──▶ pending: who calls, may the host connect, its request ──▶ a place: the migration
+//!                       or its name and certificate                    ──▶ a place: HTTP
 //! ```
 
 use super::connection::{Connection, LIMITS, PeerStream, busy, parse};
 use super::greeting::{self, Greeted};
 use super::incoming::{answer, change};
+use super::introduction;
 use super::places::RelocationPlaces;
 use crate::core::caller::{Caller, Via};
 use crate::core::engine::Engine;
@@ -56,7 +58,8 @@ pub struct RelocationServer {
     /// What answers other hosts of the fleet; `None` on a host in no fleet.
     requests: Option<Arc<dyn PeerRequests>>,
     pending: PendingConnections,
-    places: Shares,
+    arrivals: Shares,
+    request_places: Shares,
     counts: Arc<ConnectionCounts>,
     refusals: LogLimit,
     failures: LogLimit,
@@ -68,13 +71,13 @@ enum Admitted {
     Request(PeerRequest),
 }
 
-/// A request of another host of the fleet, or why it is not answered.
+/// A host of the fleet that may send its request, and has a place.
 struct PeerRequest {
     requests: Arc<dyn PeerRequests>,
     stream: Box<dyn HostStream>,
-    from: Result<HostName, PeerRefusal>,
-    /// Those of a request that is answered.
-    _place: Option<(Share, OpenConnection)>,
+    from: HostName,
+    _place: Share,
+    _open: OpenConnection,
 }
 
 /// A connection that has sent its request, and has a place.
@@ -99,7 +102,8 @@ impl RelocationServer {
     ) -> Self {
         let budget = MemoryBudget::default();
         let pending = PendingConnections::new(RelocationPlaces::ALL.pending);
-        let places = Shares::new(RelocationPlaces::ALL.shares());
+        let arrivals = Shares::new(RelocationPlaces::ALL.arrival_shares());
+        let request_places = Shares::new(RelocationPlaces::ALL.request_shares());
         let counts = Arc::default();
         let refusals = LogLimit::default();
         let failures = LogLimit::default();
@@ -112,7 +116,8 @@ impl RelocationServer {
             tls: None,
             requests: None,
             pending,
-            places,
+            arrivals,
+            request_places,
             counts,
             refusals,
             failures,
@@ -123,7 +128,9 @@ impl RelocationServer {
     #[must_use]
     pub fn with_places(self, places: RelocationPlaces) -> Self {
         let pending = PendingConnections::new(places.pending);
-        Self { pending, places: Shares::new(places.shares()), ..self }
+        let arrivals = Shares::new(places.arrival_shares());
+        let request_places = Shares::new(places.request_shares());
+        Self { pending, arrivals, request_places, ..self }
     }
 
     /// The same server, whose connections are counted here.
@@ -198,7 +205,8 @@ impl RelocationServer {
                 drop(place);
                 match admitted {
                     None => {}
-                    Some(Admitted::Request(PeerRequest { requests, stream, from, _place })) => {
+                    Some(Admitted::Request(request)) => {
+                        let PeerRequest { requests, stream, from, _place, _open } = request;
                         requests.serve(stream, from).await;
                     }
                     Some(Admitted::Migration(migration)) => {
@@ -233,15 +241,10 @@ impl RelocationServer {
         let mut stream = match greeting::shake_hands(tls, self.requests.is_some(), stream).await {
             Ok(Greeted::Migration(stream)) => stream,
             Ok(Greeted::Request(stream, certificate)) => {
-                let requests = self.requests.clone()?;
                 // Its certificate tells who it is: no user of this machine matters.
                 let is_allowed = !matches!(refusal, Some((Refusal::Host, _)));
-                let from = match certificate {
-                    Some(certificate) if is_allowed => self.asked_by(&certificate).await,
-                    Some(_) => Err(PeerRefusal::NotAllowed),
-                    None => Err(PeerRefusal::Stranger),
-                };
-                return Some(Admitted::Request(self.request(requests, stream, from, peer)));
+                let request = self.admit_request(stream, certificate, is_allowed, peer).await;
+                return request.map(Admitted::Request);
             }
             Err(error) => {
                 self.counts.refused(Refusal::Tls);
@@ -263,7 +266,7 @@ impl RelocationServer {
                 return None;
             }
         };
-        let Ok(place) = self.places.take(Some(peer.ip())) else {
+        let Ok(place) = self.arrivals.take(Some(peer.ip())) else {
             self.counts.refused(Refusal::Busy);
             self.log_refusal(peer, "too many domains are arriving");
             greeting::refuse(&mut stream, BUSY).await;
@@ -274,36 +277,56 @@ impl RelocationServer {
         Some(Admitted::Migration(migration))
     }
 
-    /// The host of the fleet with this certificate.
-    async fn asked_by(&self, certificate: &Fingerprint) -> Result<HostName, PeerRefusal> {
-        self.engine.view(&Caller::internal()).peer_with(certificate).await
+    /// Lets a host of the fleet send its request. The others are told why not.
+    async fn admit_request(
+        &self,
+        mut stream: Box<TlsStream<TcpStream>>,
+        certificate: Option<Fingerprint>,
+        is_allowed: bool,
+        peer: SocketAddr,
+    ) -> Option<PeerRequest> {
+        let requests = self.requests.clone()?;
+        let host = if is_allowed {
+            self.host_with(&mut stream, certificate).await
+        } else {
+            Err(PeerRefusal::NotAllowed)
+        };
+        let admitted = host.and_then(|host| {
+            let place = self.request_places.take(Some(peer.ip()));
+            Ok((host, place.map_err(|_| PeerRefusal::Busy)?))
+        });
+        match admitted {
+            Ok((from, place)) => {
+                introduction::welcome(&mut stream).await.ok()?;
+                let open = self.counts.open();
+                Some(PeerRequest { requests, stream, from, _place: place, _open: open })
+            }
+            Err(refusal) => {
+                self.counts.refused(match refusal {
+                    PeerRefusal::Nameless => Refusal::Greeting,
+                    PeerRefusal::Stranger => Refusal::Tls,
+                    PeerRefusal::NotAllowed | PeerRefusal::FleetUnknown => Refusal::Host,
+                    PeerRefusal::Busy => Refusal::Busy,
+                });
+                let reason = refusal.to_string();
+                self.log_refusal(peer, &reason);
+                greeting::refuse(&mut stream, &reason).await;
+                None
+            }
+        }
     }
 
-    /// A request, which has one of the places for domains if it is answered.
-    fn request(
+    /// The host of the fleet that has this certificate, as it says itself.
+    async fn host_with(
         &self,
-        requests: Arc<dyn PeerRequests>,
-        stream: Box<TlsStream<TcpStream>>,
-        from: Result<HostName, PeerRefusal>,
-        peer: SocketAddr,
-    ) -> PeerRequest {
-        let admitted = from.and_then(|host| {
-            let place = self.places.take(Some(peer.ip())).map_err(|_| PeerRefusal::Busy)?;
-            Ok((host, (place, self.counts.open())))
-        });
-        let (from, place) = match admitted {
-            Ok((host, place)) => (Ok(host), Some(place)),
-            Err(refusal) => {
-                self.counts.refused(match &refusal {
-                    PeerRefusal::Busy => Refusal::Busy,
-                    PeerRefusal::NotAllowed => Refusal::Host,
-                    _ => Refusal::Tls,
-                });
-                self.log_refusal(peer, &refusal.to_string());
-                (Err(refusal), None)
-            }
-        };
-        PeerRequest { requests, stream, from, _place: place }
+        stream: &mut TlsStream<TcpStream>,
+        certificate: Option<Fingerprint>,
+    ) -> Result<HostName, PeerRefusal> {
+        let certificate = certificate.ok_or(PeerRefusal::Stranger)?;
+        let name = introduction::name_of(stream).await.map_err(|_| PeerRefusal::Nameless)?;
+        let view = self.engine.view(&Caller::internal());
+        view.check_peer(&name, &certificate).await?;
+        Ok(name)
     }
 
     fn log_refusal(&self, peer: SocketAddr, reason: &str) {
