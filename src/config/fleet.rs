@@ -18,6 +18,7 @@ pub(super) fn settings(file: &mut ConfigFile) -> Result<Option<FleetSettings>, C
     };
     let host = keys.host.clone().map_or_else(machine, Ok).map_err(wrong)?;
     let etcd = etcd(keys).map_err(wrong)?;
+    let takes_users = keys.takes_users;
     let mut storages = keys.storages.clone();
     storages.sort_unstable();
     storages.dedup();
@@ -28,7 +29,7 @@ pub(super) fn settings(file: &mut ConfigFile) -> Result<Option<FleetSettings>, C
         );
         file.warn("xend-fleet-etcd", message);
     }
-    Ok(Some(FleetSettings { cluster, host, storages, etcd }))
+    Ok(Some(FleetSettings { cluster, host, takes_users, storages, etcd }))
 }
 
 /// A key, and what is wrong with it.

@@ -112,6 +112,7 @@ pub(super) struct FleetKeys {
     pub(super) user: Option<String>,
     pub(super) password_file: Option<PathBuf>,
     pub(super) allows_old: bool,
+    pub(super) takes_users: bool,
     pub(super) storages: Vec<String>,
 }
 

@@ -239,6 +239,7 @@ const CHANGED: &[&str] = &[
     "(xend-fleet-etcd-user u)",
     "(xend-fleet-etcd-password-file p)",
     "(xend-fleet-old-etcd yes)",
+    "(xend-fleet-users no)",
     "(xend-fleet-storages nfs)",
     "(xend-hypervisor-limit 10)",
     "(scheduler sedf)",

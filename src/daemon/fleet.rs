@@ -20,6 +20,7 @@ use xend::fleet::{
 };
 use xend::os::OsEntropy;
 use xend::store::FleetMark;
+use xend::wire::http::PeerCallers;
 
 /// The fleet, before the engine starts. etcd may be away: nothing waits for it here.
 pub(super) struct Fleet {
@@ -49,6 +50,11 @@ impl Fleet {
     /// This host.
     pub(super) fn own(&self) -> HostName {
         self.settings.host.clone()
+    }
+
+    /// For whom other hosts may ask this one.
+    pub(super) fn callers(&self) -> PeerCallers {
+        if self.settings.takes_users { PeerCallers::Everybody } else { PeerCallers::Operators }
     }
 
     /// What is shown of it.

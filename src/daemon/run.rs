@@ -112,7 +112,7 @@ async fn run(
     accounts.watch(&server);
     server.spawn(allocator::keep_small(server.stopping()));
     let host = engine.host_uuid().await?;
-    let has_fleet = fleet.is_some();
+    let peer_callers = fleet.as_ref().map(Fleet::callers);
     if let Some(fleet) = fleet {
         server.spawn(fleet.take_part(
             &config,
@@ -123,13 +123,13 @@ async fn run(
         ));
     }
     let budgets = MemoryBudgets::new(config.body_memory);
-    let peer_requests = has_fleet.then(|| {
+    let peer_requests = peer_callers.map(|callers| {
         let limits = Arc::clone(&tunables);
         let max_body = move || limits.load().max_body;
         let ring = telemetry.ring();
         let log = move || ring.text();
         let http = Http::new(engine.clone(), max_body, log, server.stopping());
-        http.with_budgets(budgets.clone()).peer_requests()
+        http.with_budgets(budgets.clone()).peer_requests(callers)
     });
     let requests = &budgets.requests;
     let relocation = Relocation::start(

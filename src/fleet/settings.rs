@@ -16,6 +16,8 @@ pub struct FleetSettings {
     pub cluster: ClusterName,
     /// This host.
     pub host: HostName,
+    /// Whether users of accounts of other hosts may use this one through those.
+    pub takes_users: bool,
     /// The names of the storages that it shares with other hosts, sorted.
     pub storages: Vec<String>,
     /// Where the fleet is kept.

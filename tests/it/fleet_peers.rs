@@ -15,6 +15,7 @@ use tokio_rustls::server::TlsStream;
 use xend::core::caller::Caller;
 use xend::core::journal::EventKind;
 use xend::fleet::Link;
+use xend::wire::http::PeerCallers;
 use xend::wire::relocation::RelocationPlaces;
 
 const SXP: &str = "Accept: application/sxp\r\n";
@@ -122,6 +123,19 @@ async fn an_account_has_the_rights_of_the_host_that_it_asked() {
     assert!(refused.code == 500 && refused.text().contains("power"), "{refused:?}");
     let texts = authors(&xen2);
     assert!(texts[0] == "xen1/steve at unix uid 0 through xen1", "{texts:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_may_take_operators_of_other_hosts_alone() {
+    let lab = Lab::new().await;
+    let xen1 = PeerHost::start(&lab, "xen1").await;
+    let callers = PeerCallers::Operators;
+    let _xen2 = PeerHost::start_for(&lab, "xen2", RelocationPlaces::ALL, callers).await;
+    let refused = xen1.get("/xend/host/xen2/domain", &format!("X-User: steve\r\n{SXP}"));
+    assert_eq!(refused.code, 502, "{refused:?}");
+    let says = "xen2 refuses the request: it takes no users of other hosts, see xend-fleet-users";
+    assert!(refused.text().contains(says), "{refused:?}");
+    assert_eq!(xen1.get("/xend/host/xen2/domain", SXP).code, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,7 +27,7 @@ use xend::fleet::{FleetReader, HostRecord, MemoryKv, Op};
 use xend::os::OsEntropy;
 use xend::peer_tls::{PeerTls, PeerTlsFiles};
 use xend::server::Identities;
-use xend::wire::http::Http;
+use xend::wire::http::{Http, PeerCallers};
 use xend::wire::relocation::{RelocationPlaces, RelocationServer, TlsPeers};
 
 /// A key and a certificate of a host.
@@ -134,6 +134,16 @@ impl PeerHost {
 
     /// The same with so many places.
     pub(crate) async fn start_with(lab: &Lab, name: &str, places: RelocationPlaces) -> Self {
+        Self::start_for(lab, name, places, PeerCallers::Everybody).await
+    }
+
+    /// The same, which other hosts may ask for these.
+    pub(crate) async fn start_for(
+        lab: &Lab,
+        name: &str,
+        places: RelocationPlaces,
+        callers: PeerCallers,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let identity = Identity::new();
         let accounts = Arc::new(Accounts::default());
@@ -170,7 +180,7 @@ impl PeerHost {
         let server = RelocationServer::new(engine.clone(), Arc::default(), identities, limit)
             .with_tls(Some(identity.tls.clone()))
             .with_places(places)
-            .with_requests(Some(http().peer_requests()));
+            .with_requests(Some(http().peer_requests(callers)));
         tokio::spawn(server.serve(listener, stop.clone()));
         record(lab, name, relocation, identity.fingerprint()).await;
         Self { engine, identity, kv, relocation, name: name.to_owned(), daemon, stop, _dir: dir }

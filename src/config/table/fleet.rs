@@ -75,6 +75,16 @@ pub(super) const FLEET: Section = Section {
         )
         .details("Such a version can lose events: what is shown of other hosts may then be old."),
         key(
+            "xend-fleet-users",
+            "yes",
+            "Whether users of accounts of other hosts may use this one through those.",
+            field!(fleet.takes_users: |entry| entry.yes_no()),
+        )
+        .details(
+            "Such a user has here what the other host grants: web* there is web* here. Operators of \
+             other hosts are operators here in any case.",
+        ),
+        key(
             "xend-fleet-storages",
             "",
             "The names of the storages that this host shares with others: the same storage has the \

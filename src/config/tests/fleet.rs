@@ -24,6 +24,7 @@ mod with_the_feature {
         assert_eq!(fleet.cluster.as_str(), "lab");
         assert!(!fleet.host.as_str().is_empty());
         assert_eq!(fleet.etcd.endpoints[0].url(), "http://127.0.0.1:2379");
+        assert!(fleet.takes_users);
         assert_eq!(messages("(xend-fleet lab)"), [""; 0]);
     }
 
@@ -33,7 +34,8 @@ mod with_the_feature {
             (xend-fleet-etcd https://etcd1 'https://etcd2:23 https://etcd3')
             (xend-fleet-etcd-ca-file /ca) (xend-fleet-etcd-cert-file /c)
             (xend-fleet-etcd-key-file /k) (xend-fleet-etcd-user u)
-            (xend-fleet-etcd-password-file /p) (xend-fleet-old-etcd yes)";
+            (xend-fleet-etcd-password-file /p) (xend-fleet-old-etcd yes)
+            (xend-fleet-users no)";
         let Config { fleet: Some(fleet), .. } = config(text) else { panic!() };
         assert_eq!(fleet.host.as_str(), "xen1");
         assert_eq!(fleet.storages, ["nfs", "san"]);
@@ -42,7 +44,7 @@ mod with_the_feature {
         assert_eq!(fleet.etcd.ca.as_deref(), Some(Path::new("/ca")));
         assert_eq!(fleet.etcd.certificate.unwrap().key, Path::new("/k"));
         assert_eq!(fleet.etcd.login.unwrap().user, "u");
-        assert!(fleet.etcd.allows_old);
+        assert!(fleet.etcd.allows_old && !fleet.takes_users);
         assert_eq!(messages(text), [""; 0]);
     }
 

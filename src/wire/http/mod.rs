@@ -99,3 +99,4 @@ mod viewer_socket;
 
 pub use context::Http;
 pub use listener_refusals::refusals_in_json;
+pub use peer_requests::PeerCallers;

@@ -44,15 +44,25 @@ const LAST_WORD: Duration = Duration::from_secs(30);
 /// The longest body that another host passes on, in bytes; the page knows its own limit.
 const MOST: usize = usize::MAX;
 
+/// For whom other hosts of the fleet may ask this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeerCallers {
+    /// For operators of those hosts alone.
+    Operators,
+    /// For users of their accounts as well.
+    Everybody,
+}
+
 struct HttpPeers {
     http: Http,
     router: Router,
+    callers: PeerCallers,
 }
 
 impl Http {
-    /// The same pages for other hosts of the fleet.
-    pub fn peer_requests(self) -> Arc<dyn PeerRequests> {
-        Arc::new(HttpPeers { router: self.clone().router(), http: self })
+    /// The same pages for other hosts of the fleet, which ask for these callers.
+    pub fn peer_requests(self, callers: PeerCallers) -> Arc<dyn PeerRequests> {
+        Arc::new(HttpPeers { router: self.clone().router(), http: self, callers })
     }
 }
 
@@ -126,6 +136,11 @@ impl HttpPeers {
                 return refused(400, text);
             }
         };
+        let is_user = on_behalf.account.as_ref().is_some_and(|(_, access)| !access.operator);
+        if is_user && self.callers == PeerCallers::Operators {
+            let text = "it takes no users of other hosts, see xend-fleet-users there".to_owned();
+            return refused(403, text);
+        }
         let engine = self.http.engine();
         let shown_at = ShownAt { origin, base };
         head.extensions.insert(engine.peer_caller(from, on_behalf));
