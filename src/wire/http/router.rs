@@ -94,8 +94,8 @@ impl Http {
     }
 }
 
-/// The router with the service of its fallback, which a router that was given no state makes anew for
-/// each request.
+/// The router with the service of its fallback, which a router that was given no state makes anew
+/// for each request.
 fn made_once(router: Router) -> Router {
     router.with_state(())
 }
