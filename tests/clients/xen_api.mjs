@@ -1,6 +1,7 @@
 // Drives Xen Orchestra's client: node xen_api.mjs PATH-OF-XEND
 
 import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from 'xen-api'
 import { Daemon } from './daemon.mjs'
 
@@ -145,6 +146,19 @@ async function session(daemon) {
   const { sessionId } = xapi
   await xapi.disconnect()
   assert.equal(xapi.status, 'disconnected')
+  // It asks for the logout, and does not wait for it.
+  const call =
+    '<methodCall><methodName>VM.get_all</methodName><params><param><value><string>' +
+    `${sessionId}</string></value></param></params></methodCall>`
+  const isOver = async () => {
+    const answer = await fetch(daemon.api, { method: 'POST', headers: { 'Content-Type': 'text/xml' }, body: call })
+    return (await answer.text()).includes('SESSION_INVALID')
+  }
+  const limit = Date.now() + PATIENCE
+  while (!(await isOver())) {
+    assert(Date.now() < limit, `the session goes on ${PATIENCE} ms after its logout`)
+    await sleep(20)
+  }
   const late = createClient({ url: daemon.api, auth: { sessionId }, watchEvents: false })
   await assert.rejects(late.connect(), { code: 'SESSION_INVALID' })
   step('logout')
