@@ -2,9 +2,8 @@
 
 use super::host::{fleet_domains, fleet_host, hosts};
 use super::list_query;
-use super::operation::{ParamKind, optional};
 use super::operations::by_page::{DOMAIN_LIST_OPERATIONS, DOMAIN_OPERATIONS, NODE_OPERATIONS};
-use super::page::{Page, PageAnswer};
+use super::page::{DOMAIN_QUERY, Page, PageAnswer};
 use super::pass_on;
 use crate::core::rights::OpKind;
 use axum::routing;
@@ -53,13 +52,7 @@ pub(super) static FLEET_PAGES: [Page; 6] = [
         about: "A domain of a host of the fleet, as the host itself shows it. Below it are its pages, \
                 such as config and history; consoles and screens are at the host alone.",
         kind: OpKind::ShowDomain,
-        query: &[optional(
-            "op",
-            ParamKind::Word(&["vcpuinfo"]),
-            "none",
-            "Show the domain's VCPUs instead",
-            "vcpuinfo",
-        )],
+        query: &DOMAIN_QUERY,
         operations: &DOMAIN_OPERATIONS,
         answer: PageAnswer::Domain,
         get: || routing::any(pass_on::pass),

@@ -1,10 +1,19 @@
 //! A page of the HTTP interface: its path, its query, its operations.
 
 use super::context::Http;
-use super::operation::{Operation, Param};
+use super::operation::{Operation, Param, ParamKind, optional};
 use crate::core::rights::OpKind;
 use axum::routing::MethodRouter;
 use std::sync::Arc;
+
+/// The query of a domain's page, on this host and on another one of its fleet.
+pub(super) static DOMAIN_QUERY: [Param; 1] = [optional(
+    "op",
+    ParamKind::Word(&["vcpuinfo"]),
+    "none",
+    "Show the domain's VCPUs instead",
+    "vcpuinfo",
+)];
 
 /// A page.
 pub(super) struct Page {

@@ -7,7 +7,7 @@ use super::operations::by_page::{
     DMESG_OPERATIONS, DOMAIN_LIST_OPERATIONS, DOMAIN_OPERATIONS, IMAGE_OPERATIONS, NODE_OPERATIONS,
     SAVED_OPERATIONS, STORAGE_OPERATIONS, VNET_LIST_OPERATIONS, VNET_OPERATIONS,
 };
-use super::page::{FormPage, HostPages, Page, PageAnswer};
+use super::page::{DOMAIN_QUERY, FormPage, HostPages, Page, PageAnswer};
 use super::{
     domain_list, events, get, help, host, list_query, new_domain, openapi, selected, selection,
     task_pages, usage_pages,
@@ -90,13 +90,7 @@ pub(super) static PAGES: [Page; 33] = [
         path: "/xend/domain/{domain}",
         about: "A domain's configuration and state. The domain is given by name, domid or UUID.",
         kind: OpKind::ShowDomain,
-        query: &[optional(
-            "op",
-            ParamKind::Word(&["vcpuinfo"]),
-            "none",
-            "Show the domain's VCPUs instead",
-            "vcpuinfo",
-        )],
+        query: &DOMAIN_QUERY,
         operations: &DOMAIN_OPERATIONS,
         answer: PageAnswer::Domain,
         get: || routing::get(get::domain),
