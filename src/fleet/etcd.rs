@@ -144,6 +144,10 @@ fn request(txn: Txn) -> etcd_client::Txn {
         Compare::Modified(key, revision) => {
             etcd_client::Compare::mod_revision(key, CompareOp::Equal, revision.0)
         }
+        Compare::NoneNewerBelow(prefix, revision) => {
+            let next = revision.0.saturating_add(1);
+            etcd_client::Compare::mod_revision(prefix, CompareOp::Less, next).with_prefix()
+        }
     });
     let ops = txn.ops.into_iter().map(|op| match op {
         Op::Put { key, value, lease } => {

@@ -10,7 +10,7 @@ mod forget;
 pub use forget::SilentHost;
 
 use super::keys::{HostKey, Keys, TokenDigest};
-use super::kv::{Committed, Compare, Entry, Kv, KvError, Op, Txn};
+use super::kv::{Committed, Compare, Entry, Kv, KvError, Op, Revision, Txn};
 use super::owner::OwnRecord;
 use super::records::{HostRecord, SCHEMAS, SchemaRecord};
 use crate::core::fingerprint::Fingerprint;
@@ -263,6 +263,10 @@ impl Candidate<'_> {
             }
             let schema = self.schema(found.schema)?;
             let own = self.member(found.own)?;
+            let mut compares = vec![
+                Compare::Modified(schema.key, schema.modified),
+                Compare::Modified(own.key.clone(), own.modified),
+            ];
             let mut ops = vec![
                 Op::Delete { key: own.key.clone() },
                 Op::Delete { key: self.keys.alive(self.host) },
@@ -272,14 +276,12 @@ impl Candidate<'_> {
                 left = Left::LastOfFleet;
                 ops.extend(self.end_of_fleet());
             } else {
-                self.check_domains(&attempts).await?;
+                let looked_at = self.check_domains(&attempts).await?;
+                // A domain that its daemon begins meanwhile.
+                compares.push(Compare::NoneNewerBelow(self.keys.owns(), looked_at));
                 left = Left::Fleet;
                 ops.push(self.put_schema(schema.value));
             }
-            let compares = vec![
-                Compare::Modified(schema.key, schema.modified),
-                Compare::Modified(own.key, own.modified),
-            ];
             if attempts.commit(self.kv, Txn { compares, ops }).await? {
                 return Ok(left);
             }
@@ -356,14 +358,11 @@ impl Candidate<'_> {
         ]
     }
 
-    /// Fails if domains belong to this host.
-    async fn check_domains(&self, attempts: &Attempts) -> Result<(), JoinError> {
+    /// Fails if domains belong to this host. Returns the revision at which none did.
+    async fn check_domains(&self, attempts: &Attempts) -> Result<Revision, JoinError> {
         let owned = attempts.read(self.kv.list(&self.keys.owns()).await)?;
-        let is_own = |entry: &&Entry| {
-            OwnRecord::decode(&entry.value).is_ok_and(|own| own.by.host == *self.host)
-        };
-        match owned.entries.iter().filter(is_own).count() {
-            0 => Ok(()),
+        match owned.entries.iter().filter(|entry| belongs_to(entry, self.host)).count() {
+            0 => Ok(owned.revision),
             domains => Err(JoinError::HasDomains { domains }),
         }
     }
@@ -371,6 +370,11 @@ impl Candidate<'_> {
     fn put_schema(&self, value: Vec<u8>) -> Op {
         put(self.keys.schema(), value)
     }
+}
+
+/// Whether this is the owner of a domain, and this host is it.
+fn belongs_to(entry: &Entry, host: &HostName) -> bool {
+    OwnRecord::decode(&entry.value).is_ok_and(|own| own.by.host == *host)
 }
 
 fn put(key: String, value: Vec<u8>) -> Op {

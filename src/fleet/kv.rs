@@ -40,6 +40,8 @@ pub enum Compare {
     Absent(String),
     /// The key exists, and this was its last change.
     Modified(String, Revision),
+    /// No key below the prefix was written after this revision. Some may have been deleted.
+    NoneNewerBelow(String, Revision),
 }
 
 /// What a transaction does.

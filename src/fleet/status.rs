@@ -1,12 +1,20 @@
 //! What an operator is told of a fleet: what there is, what is wrong, and what to type.
 
+mod owners;
+
 use super::keys::{HostKey, Keys};
 use super::kv::{Entry, Kv, KvError};
 use super::records::{ForgottenRecord, HostRecord, SCHEMAS, SchemaRecord};
 use crate::core::fleet::HostName;
 use crate::core::model::Uuid;
+use owners::{Dispute, Owners};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// Longer than a host's summaries of its domains are behind.
+const SUMMARY_AGE: Duration = Duration::from_secs(3);
 
 /// A fleet, as one host sees it now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -76,6 +84,7 @@ struct Contents {
     alive: BTreeSet<HostName>,
     /// The number of domains of each host.
     domains: BTreeMap<HostName, usize>,
+    owners: Owners,
 }
 
 impl FleetStatus {
@@ -91,7 +100,7 @@ impl FleetStatus {
             problems: Vec::new(),
         };
         status.ask_servers(kv).await;
-        match contents(kv, keys, host).await {
+        match settled_contents(kv, keys, host).await {
             Ok(contents) => status.judge(keys, host, contents),
             Err(error) => status.problems.push(Problem::new(
                 error.to_string(),
@@ -159,6 +168,7 @@ impl FleetStatus {
                 )),
             }
         }
+        self.judge_owners(keys, &contents.hosts, &contents.owners);
         if !contents.hosts.iter().any(|entry| entry.key == keys.host(host)) {
             self.problems.push(Problem::new(
                 match ForgottenRecord::about(self.uuid, contents.forgotten.as_ref()) {
@@ -211,6 +221,25 @@ impl FleetStatus {
         self.problems.push(problem);
     }
 
+    /// Says which domains nobody can start, and which may run twice.
+    fn judge_owners(&mut self, keys: &Keys, hosts: &[Entry], owners: &Owners) {
+        for (owner, domains) in &owners.domains {
+            let record = keys.host(owner);
+            if !hosts.iter().any(|entry| entry.key == record) {
+                self.problems.push(Problem::new(
+                    format!("{owner} is not in the fleet, and has domains of it ({domains})"),
+                    format!("see that {owner} is off, and xend fleet forget {owner}"),
+                ));
+            }
+        }
+        for Dispute { domain, name, runs_on, owner } in &owners.disputes {
+            self.problems.push(Problem::new(
+                format!("Domain {name} ({domain}) runs on {runs_on}, and belongs to {owner}"),
+                "it may run on both: destroy one of them",
+            ));
+        }
+    }
+
     /// Says what keeps other hosts from asking this one. `members` has those before it.
     fn judge_certificate(&mut self, name: &HostName, record: &HostRecord) {
         // One that has joined and has not run yet says nothing of itself.
@@ -236,6 +265,17 @@ impl FleetStatus {
     }
 }
 
+/// What there is. A domain that has just moved seems to be disputed, and is looked at again.
+async fn settled_contents(kv: &dyn Kv, keys: &Keys, host: &HostName) -> Result<Contents, KvError> {
+    let mut first = contents(kv, keys, host).await?;
+    if !first.owners.disputes.is_empty() {
+        sleep(SUMMARY_AGE).await;
+        let again = contents(kv, keys, host).await?;
+        first.owners.disputes.retain(|dispute| again.owners.disputes.contains(dispute));
+    }
+    Ok(first)
+}
+
 async fn contents(kv: &dyn Kv, keys: &Keys, host: &HostName) -> Result<Contents, KvError> {
     let schema = kv.get(&keys.schema()).await?;
     let hosts = kv.list(&keys.hosts()).await?.entries;
@@ -246,52 +286,15 @@ async fn contents(kv: &dyn Kv, keys: &Keys, host: &HostName) -> Result<Contents,
         _ => None,
     });
     let mut domains = BTreeMap::new();
-    for entry in kv.list(&keys.views()).await?.entries {
+    let views = kv.list(&keys.views()).await?.entries;
+    for entry in &views {
         if let Some(HostKey::View(host, _)) = keys.parse(&entry.key) {
             *domains.entry(host).or_default() += 1;
         }
     }
-    Ok(Contents { schema, hosts, forgotten, alive: alive.collect(), domains })
+    let owners = Owners::of(keys, &views, &kv.list(&keys.owns()).await?.entries);
+    Ok(Contents { schema, hosts, forgotten, alive: alive.collect(), domains, owners })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fleet::memory::MemoryKv;
-    use crate::fleet::{Op, Txn};
-    use std::time::UNIX_EPOCH;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_host_without_a_certificate_of_its_own_is_told_of() {
-        let kv = MemoryKv::default();
-        let keys = Keys::new("lab".parse().unwrap());
-        let put = |key, value| Op::Put { key, value, lease: None };
-        let host = |name: &str, fingerprint: Option<&str>, version: &str| {
-            let mut record = HostRecord::joining(Uuid::from_u128(1), UNIX_EPOCH);
-            record.facts.fingerprint = fingerprint.map(str::to_owned);
-            record.facts.version = version.to_owned();
-            put(keys.host(&name.parse().unwrap()), record.encode())
-        };
-        let ops = vec![
-            put(keys.schema(), SchemaRecord { schema: SCHEMAS.max }.encode()),
-            host("xen1", Some("AA"), "1"),
-            host("xen2", Some("BB"), "1"),
-            host("xen3", Some("AA"), "1"),
-            host("xen4", None, "1"),
-            host("xen5", None, ""),
-        ];
-        kv.commit(Txn { compares: vec![], ops }).await.unwrap();
-        let own: HostName = "xen1".parse().unwrap();
-        let status = FleetStatus::of(&kv, &keys, &own, Uuid::from_u128(1)).await;
-        let told = status.problems.iter().map(|problem| problem.what.as_str());
-        let told: Vec<_> = told.filter(|what| what.contains("certificate")).collect();
-        assert_eq!(
-            told,
-            [
-                "xen1 and xen3 have the same certificate: neither is known by it",
-                "xen4 has no certificate: other hosts cannot ask it, nor it them",
-            ]
-        );
-        assert_eq!(status.members[1].fingerprint.as_deref(), Some("BB"));
-    }
-}
+mod tests;

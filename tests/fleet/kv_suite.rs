@@ -97,6 +97,12 @@ async fn a_key_is_read_as_it_was_written(kv: Arc<dyn Kv>) {
     assert_eq!(stale, Committed::No);
     let missing = vec![Compare::Modified("/s/b".to_owned(), revision)];
     assert_eq!(kv.commit(txn(missing, vec![])).await.unwrap(), Committed::No);
+    let none_newer = |prefix: &str| vec![Compare::NoneNewerBelow(prefix.to_owned(), revision)];
+    assert_eq!(kv.commit(txn(none_newer("/s/"), vec![])).await.unwrap(), Committed::No);
+    for unchanged in ["/s/b", "/t/"] {
+        let committed = kv.commit(txn(none_newer(unchanged), vec![])).await.unwrap();
+        assert!(matches!(committed, Committed::Yes(_)), "{unchanged}");
+    }
     // A value is bytes.
     let value: Vec<u8> = (0..=255).collect();
     write(&*kv, vec![Op::Put { key: "/s/c".to_owned(), value: value.clone(), lease: None }]).await;

@@ -1,10 +1,9 @@
 //! Forgetting a host that is gone for good, and so cannot leave.
 
-use super::{Attempts, Candidate, JoinError, Left, TRIES, put};
+use super::{Attempts, Candidate, JoinError, Left, TRIES, belongs_to, put};
 use crate::core::fleet::HostName;
 use crate::core::model::Uuid;
 use crate::fleet::kv::{Committed, Compare, Entry, Op, Revision, Txn};
-use crate::fleet::owner::OwnRecord;
 use crate::fleet::records::{ForgottenRecord, HostRecord};
 use std::time::SystemTime;
 
@@ -35,7 +34,10 @@ impl Candidate<'_> {
         let record = self.record_of(name, &attempts).await?;
         self.check_silent(name, &attempts).await?;
         let views = self.kv.list(&self.keys.views_of(name)).await.map_err(JoinError::Kv)?;
-        let domains = views.entries.len();
+        let owned = self.kv.list(&self.keys.owns()).await.map_err(JoinError::Kv)?;
+        let owned = owned.entries.iter().filter(|entry| belongs_to(entry, name)).count();
+        // Those that run have both.
+        let domains = views.entries.len().max(owned);
         if record.is_none() && domains == 0 {
             return Err(JoinError::NoSuchHost(name.clone()));
         }
@@ -102,9 +104,8 @@ impl Candidate<'_> {
     async fn remove_owned(&self, name: &HostName) -> Result<(), JoinError> {
         let left_over = |error| JoinError::LeftOver { host: name.clone(), error };
         let owned = self.kv.list(&self.keys.owns()).await.map_err(left_over)?;
-        let is_its =
-            |entry: &Entry| OwnRecord::decode(&entry.value).is_ok_and(|own| own.by.host == *name);
-        for Entry { key, modified, .. } in owned.entries.into_iter().filter(is_its) {
+        let its = owned.entries.into_iter().filter(|entry| belongs_to(entry, name));
+        for Entry { key, modified, .. } in its {
             let compares = vec![
                 Compare::Absent(self.keys.host(name)),
                 Compare::Modified(key.clone(), modified),

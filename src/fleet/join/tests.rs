@@ -1,8 +1,12 @@
 //! Making, joining and leaving a fleet, with answers that are lost and others at work.
 
 use super::*;
+use crate::fleet::kv::{KvStatus, Lease, Listing, Watched};
 use crate::fleet::memory::{Link, Lost, MemoryKv};
 use crate::os::OsEntropy;
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use std::sync::Mutex;
 use std::time::UNIX_EPOCH;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -211,4 +215,95 @@ async fn a_host_with_domains_of_the_fleet_does_not_leave_the_others() {
     // Nobody is left who could start them.
     assert_eq!(first.leave().await, Ok(Left::LastOfFleet));
     assert_eq!(first.keys().await, [""; 0]);
+}
+
+/// A store in which somebody else commits right after the owners were listed.
+struct Meddler {
+    kv: MemoryKv,
+    next: Mutex<Option<Txn>>,
+}
+
+#[async_trait]
+impl Kv for Meddler {
+    async fn get(&self, key: &str) -> Result<Option<Entry>, KvError> {
+        self.kv.get(key).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Listing, KvError> {
+        let listing = self.kv.list(prefix).await?;
+        let next = if prefix.ends_with("/own/") { self.next.lock().unwrap().take() } else { None };
+        if let Some(txn) = next {
+            self.kv.commit(txn).await?;
+        }
+        Ok(listing)
+    }
+
+    async fn commit(&self, txn: Txn) -> Result<Committed, KvError> {
+        self.kv.commit(txn).await
+    }
+
+    async fn grant(&self, ttl: Duration) -> Result<Lease, KvError> {
+        self.kv.grant(ttl).await
+    }
+
+    async fn keep_alive(&self, lease: Lease) -> Result<(), KvError> {
+        self.kv.keep_alive(lease).await
+    }
+
+    async fn revoke(&self, lease: Lease) -> Result<(), KvError> {
+        self.kv.revoke(lease).await
+    }
+
+    async fn watch(
+        &self,
+        prefix: &str,
+        from: Revision,
+    ) -> Result<BoxStream<'static, Result<Watched, KvError>>, KvError> {
+        self.kv.watch(prefix, from).await
+    }
+
+    async fn status(&self) -> Result<KvStatus, KvError> {
+        self.kv.status().await
+    }
+}
+
+/// The daemon of a host that leaves begins a domain meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_host_does_not_leave_with_a_domain_that_begins() {
+    let [first, second, _] = hosts();
+    first.init().await.unwrap();
+    let token = first.token().await.unwrap();
+    second.join(&token).await.unwrap();
+    let claim = |host: &str, domain: u128| {
+        let op = Uuid::nil();
+        let value = format!(r#"{{"host":"{host}","epoch":1,"phase":"starting","op":"{op}"}}"#);
+        let own = put(first.keys.own(Uuid::from_u128(domain)), value.into_bytes());
+        Mutex::new(Some(Txn { compares: vec![], ops: vec![own] }))
+    };
+    let kv = Meddler { kv: second.kv.another_client(), next: claim("xen2", 1) };
+    let leave = Candidate { kv: &kv, ..second.candidate() }.leave().await;
+    assert_eq!(leave, Err(JoinError::HasDomains { domains: 1 }));
+    // Another host's is in nobody's way.
+    let ops = vec![Op::Delete { key: first.keys.own(Uuid::from_u128(1)) }];
+    first.kv.commit(Txn { compares: vec![], ops }).await.unwrap();
+    let kv = Meddler { kv: second.kv.another_client(), next: claim("xen1", 2) };
+    let leave = Candidate { kv: &kv, ..second.candidate() }.leave().await;
+    assert_eq!(leave, Ok(Left::Fleet));
+}
+
+/// What belongs to a host that has left some other way can be given up.
+#[tokio::test(start_paused = true)]
+async fn domains_of_a_host_without_a_record_are_forgotten() {
+    let [first, second, _] = hosts();
+    first.init().await.unwrap();
+    let name = second.name.clone();
+    let unknown = first.candidate().silent_host(&name).await;
+    assert_eq!(unknown, Err(JoinError::NoSuchHost(name.clone())));
+    let value = format!(r#"{{"host":"xen2","epoch":1,"phase":"running","op":"{}"}}"#, Uuid::nil());
+    let own = put(first.keys.own(Uuid::from_u128(1)), value.into_bytes());
+    first.kv.commit(Txn { compares: vec![], ops: vec![own] }).await.unwrap();
+    let silent = first.candidate().silent_host(&name).await.unwrap();
+    assert_eq!(silent.domains, 1);
+    first.candidate().forget(&silent, UNIX_EPOCH).await.unwrap();
+    assert_eq!(first.keys().await, ["host/xen1", "schema"]);
 }

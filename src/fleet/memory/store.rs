@@ -65,6 +65,9 @@ impl Store {
             Compare::Modified(key, revision) => {
                 self.keys.get(key).is_some_and(|stored| stored.modified == *revision)
             }
+            Compare::NoneNewerBelow(prefix, revision) => {
+                self.below(prefix).all(|(_, stored)| stored.modified <= *revision)
+            }
         };
         if !txn.compares.iter().all(holds) {
             return Ok(Committed::No);
