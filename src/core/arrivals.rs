@@ -1,87 +1,118 @@
 //! Domains that come from other hosts, and whether this host has taken them.
 //!
 //! The sending host can lose the connection at any point. It keeps the domain until it hands it
-//! over. From then on only this table knows which host has the domain. A migration is either taken,
-//! which is stored, or refused for good.
+//! over. From then on only this table knows which host has the domain. What is answered was stored
+//! before: a migration is either taken or refused, for good.
+
+mod table;
 
 use super::error::Error;
 use super::model::Uuid;
-use super::ports::{ArrivalRecord, Store, Verdict};
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::SystemTime;
-use tokio::sync::Mutex;
+use super::ports::{ArrivalRecord, ArrivalStage, Store, Verdict};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+use table::{Stage, Table};
+use tokio::sync::watch;
+use tokio::time::timeout;
 
-/// Limit of remembered refusals. A forgotten migration is answered as a refused one.
-const MAX_REFUSED: usize = 1024;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ArrivalState {
-    Pending,
-    Taken,
-    Refused,
-}
+/// How long a question waits for the answer to an undecided migration.
+const ANSWER_WAIT: Duration = Duration::from_secs(20);
 
 /// Migrations to this host, by their ids.
 pub(super) struct Arrivals {
     store: Arc<dyn Store>,
-    states: Mutex<HashMap<Uuid, ArrivalState>>,
+    /// Held for no longer than it is read or changed.
+    table: Mutex<Table>,
+    /// Tells of decisions.
+    decided: watch::Sender<()>,
 }
 
 impl Arrivals {
-    /// Reads the migrations that were taken in earlier runs of the daemon. `now` is the present
-    /// time.
+    /// Reads the migrations of earlier runs of the daemon. `now` is the present time.
     pub(super) async fn load(store: Arc<dyn Store>, now: SystemTime) -> Result<Self, Error> {
-        let taken = store.arrivals(now).await?.into_iter().filter(|(_, record)| record.taken);
-        let states = taken.map(|(id, _)| (id, ArrivalState::Taken)).collect();
-        Ok(Self { store, states: Mutex::new(states) })
+        let mut table = Table::default();
+        for (id, record) in store.arrivals(now).await? {
+            let stage = match record.stage {
+                // It is destroyed before anybody can ask.
+                ArrivalStage::Arriving => Stage::Refused,
+                ArrivalStage::HandedOver { .. } => Stage::Undecided,
+                ArrivalStage::Taken => Stage::Taken,
+            };
+            table.load(id, record.domain, stage);
+        }
+        Ok(Self { store, table: Mutex::new(table), decided: watch::Sender::new(()) })
     }
 
     /// Begins a migration.
-    pub(super) async fn begin(&self, id: Uuid) -> Result<(), Error> {
-        let mut states = self.states.lock().await;
-        if states.contains_key(&id) {
+    pub(super) async fn begin(&self, id: Uuid, record: ArrivalRecord) -> Result<(), Error> {
+        if !self.table().begin(id, record.domain) {
             return Err(Error::NoSuchMigration(id));
         }
-        if states.values().filter(|state| **state == ArrivalState::Refused).count() >= MAX_REFUSED {
-            states.retain(|_, state| *state != ArrivalState::Refused);
+        let stored = self.store.record_arrival(id, Some(record)).await;
+        stored.inspect_err(|_| self.table().end(id))
+    }
+
+    /// Ends a migration that is not handed over.
+    pub(super) fn end(&self, id: Uuid) {
+        self.table().end(id);
+    }
+
+    /// The sender hands the domain over, unless the migration was refused meanwhile. Whatever comes
+    /// of storing that, it is undecided from then on.
+    pub(super) async fn hand_over(&self, id: Uuid, record: ArrivalRecord) -> Result<(), Error> {
+        if !self.table().hand_over(id) {
+            return Err(Error::NoSuchMigration(id));
         }
-        states.insert(id, ArrivalState::Pending);
+        self.store.record_arrival(id, Some(record)).await
+    }
+
+    /// This host has the domain.
+    pub(super) async fn take(&self, id: Uuid, record: ArrivalRecord) -> Result<(), Error> {
+        self.store.record_arrival(id, Some(record)).await?;
+        self.table().take(id);
+        self.decided.send_replace(());
         Ok(())
     }
 
-    /// Takes the domain, unless the migration was refused meanwhile, or is not `permitted`. The
-    /// decision is stored before anybody learns of it.
-    pub(super) async fn take(
+    /// This host never has the domain. `record` is what is still to be removed of it, if it is not
+    /// removed yet.
+    pub(super) async fn refuse(
         &self,
         id: Uuid,
-        record: ArrivalRecord,
-        permitted: impl Future<Output = Result<(), Error>>,
+        record: Option<ArrivalRecord>,
     ) -> Result<(), Error> {
-        let mut states = self.states.lock().await;
-        if states.get(&id) != Some(&ArrivalState::Pending) {
-            return Err(Error::NoSuchMigration(id));
-        }
-        self.store.record_arrival(id, Some(record)).await?;
-        if let Err(error) = permitted.await {
-            let refused = ArrivalRecord { taken: false, ..record };
-            self.store.record_arrival(id, Some(refused)).await?;
-            return Err(error);
-        }
-        states.insert(id, ArrivalState::Taken);
+        self.store.record_arrival(id, record).await?;
+        self.table().refuse(id);
+        self.decided.send_replace(());
         Ok(())
     }
 
-    /// Ends a migration: one that is not taken yet is refused.
-    pub(super) async fn settle(&self, id: Uuid) -> Verdict {
-        let mut states = self.states.lock().await;
-        match states.get(&id) {
-            Some(ArrivalState::Taken) => Verdict::Taken,
-            Some(ArrivalState::Pending) => {
-                states.insert(id, ArrivalState::Refused);
-                Verdict::NotTaken
+    /// Answers the sender. A migration that is not handed over is refused; one that is undecided is
+    /// waited for.
+    pub(super) async fn settle(&self, id: Uuid) -> Result<Verdict, Error> {
+        let mut decisions = self.decided.subscribe();
+        let answered = async {
+            loop {
+                if let Some(verdict) = self.table().ask(id) {
+                    return verdict;
+                }
+                // The sender is this one's own.
+                decisions.changed().await.ok();
             }
-            Some(ArrivalState::Refused) | None => Verdict::NotTaken,
+        };
+        let undecided = |_| Error::Undecided { what: format!("migration {id}") };
+        timeout(ANSWER_WAIT, answered).await.map_err(undecided)
+    }
+
+    /// Fails while it is undecided to which host a domain belongs.
+    pub(super) fn check_decided(&self, domain: Uuid) -> Result<(), Error> {
+        if self.table().is_undecided(domain) {
+            return Err(Error::Undecided { what: format!("domain {domain}") });
         }
+        Ok(())
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -19,6 +19,7 @@ use super::image_claims::ImageClaims;
 use super::inventory::LiveInventory;
 use super::journal::Journal;
 use super::last_read::LastRead;
+use super::left_out::LeftOut;
 use super::limited::{Limited, limited, unless_ending};
 use super::mailbox::Handle;
 use super::metrics::Counters;
@@ -71,6 +72,7 @@ pub(super) struct Core {
     pub(super) publisher: Publisher,
     pub(super) registry: Registry,
     pub(super) arrivals: Arrivals,
+    pub(super) left_out: LeftOut,
     pub(super) vnets: Vnets,
     pub(super) inventory: LiveInventory,
     pub(super) samples: Samples,
@@ -116,6 +118,7 @@ impl Core {
             vnets: Vnets::load(store.clone()).await?,
             inventory: LiveInventory::load(store.clone()).await?,
             arrivals: Arrivals::load(store.clone(), clock.now()).await?,
+            left_out: LeftOut::default(),
             publisher: Publisher::new(Journal::new(clock.clone(), &*entropy)),
             registry: Registry::default(),
             samples: Samples::default(),

@@ -5,9 +5,12 @@
 //! and publishes the domain's new state before it answers: a read that starts after the answer sees
 //! the effect.
 
+mod arrive;
 mod build;
 mod cpu;
 mod devices;
+mod doubts;
+mod incoming;
 mod memory;
 mod migrate;
 mod name;
@@ -16,6 +19,7 @@ mod save;
 mod state;
 mod stopped;
 
+pub(super) use incoming::Incoming;
 pub(super) use state::Driver;
 
 use super::error::Error;
@@ -68,6 +72,10 @@ impl Driver {
                     // Without an answer the question is repeated.
                     let _ = Box::pin(self.ask_destination()).await;
                 }
+                () = tokio::time::sleep(migrate::RETRY_INTERVAL), if self.incoming.is_some() => {
+                    let _operation = self.operation("receive");
+                    let _ = Box::pin(self.decide_arrival()).await;
+                }
             }
         }
         self.unregister();
@@ -78,6 +86,7 @@ impl Driver {
         if self.domid == Some(DomId::ZERO) {
             refuse_dom0(&op)?;
         }
+        self.check_doubts(&op).await?;
         match op {
             DomainOp::Pause => {
                 let domid = self.on_host()?;
@@ -92,6 +101,9 @@ impl Driver {
                 self.refresh().await
             }
             DomainOp::Destroy if self.state == State::Suspended => self.discard_memory().await,
+            DomainOp::Destroy if self.in_doubt.is_some() && self.domid.is_none() => {
+                self.give_up_handover().await
+            }
             DomainOp::Destroy => {
                 self.on_host()?;
                 self.check("destroy", Transition::Destroy)?;
@@ -187,7 +199,9 @@ impl Driver {
             }
         }
         if let State::Stopped(reason) = self.state {
-            if domid != DomId::ZERO {
+            // Another host may have the domain: it is not restarted here.
+            let is_certain = self.in_doubt.is_none() && self.incoming.is_none();
+            if domid != DomId::ZERO && is_certain {
                 self.handle_stop(domid, reason).await;
             }
         }

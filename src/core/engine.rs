@@ -6,6 +6,7 @@ mod autostart;
 mod cpu_pools;
 mod create;
 mod device_io;
+mod disputes;
 mod file_access;
 mod guest_reports;
 mod guests;
@@ -69,6 +70,7 @@ impl Engine {
         core.spawn_background(core.clone().take_samples());
         core.spawn_background(core.clone().follow_device_io());
         core.spawn_background(core.clone().keep_histories());
+        core.spawn_background(core.clone().follow_disputes());
         core.spawn_background(core.clone().start_with_xend());
         Ok(Self(core))
     }
@@ -334,7 +336,7 @@ impl Core {
             Change::Receive(arrival) => return self.receive(arrival).await,
             Change::Restore { file, paused } => return self.restore(caller, file, paused).await,
             Change::RemoveSaved(file) => self.remove_saved(caller, &file).await,
-            Change::Settle(id) => return Ok(Outcome::Verdict(self.arrivals.settle(id).await)),
+            Change::Settle(id) => return Ok(Outcome::Verdict(self.arrivals.settle(id).await?)),
             Change::Domain(domain, op) => {
                 let view = self.snapshot().lookup(&domain)?;
                 return self.request(&view, op).await;

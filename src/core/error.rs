@@ -29,14 +29,9 @@ pub enum Error {
         /// The UUID or name that the caller sent.
         name: String,
     },
-    /// An object cannot be deleted while it is used.
+    /// An object of the kind `what` cannot be deleted while it is used.
     #[error("{what} is used by {by}")]
-    InUse {
-        /// The kind of object.
-        what: &'static str,
-        /// The user of the object.
-        by: String,
-    },
+    InUse { what: &'static str, by: String },
     /// The operation does not fit the state of the CPU pool.
     #[error("The CPU pool is {0}")]
     PoolState(&'static str),
@@ -62,12 +57,9 @@ pub enum Error {
     /// The migration is over or unknown.
     #[error("Migration {0} is over")]
     NoSuchMigration(Uuid),
-    /// The other host of a migration failed or refused.
+    /// The other host of a migration failed or refused, with this message.
     #[error("The other host says: {reason}")]
-    Remote {
-        /// The other host's message.
-        reason: String,
-    },
+    Remote { reason: String },
     /// The connection to the other host was lost before the domain was handed over.
     #[error("{message}")]
     ConnectionLost {
@@ -96,6 +88,10 @@ pub enum Error {
         /// The other host.
         to: String,
     },
+    /// It is not known yet whether this host may have a domain that another host has handed over.
+    /// `what` is the domain or the migration, with the word for it.
+    #[error("Whether {what} is this host's is not decided yet: the fleet's etcd must answer first")]
+    Undecided { what: String },
     /// Another domain has the name of a new domain.
     #[error("Domain {name:?} already exists{}", with_domid(" with ID ", *domid))]
     Exists {
@@ -293,17 +289,18 @@ pub enum Error {
     /// The agent inside a guest answered what no agent answers.
     #[error("The response of the agent in the guest cannot be used: {0}")]
     AgentResponse(String),
-    /// In a fleet: it cannot be asked, or does not permit what another host might do as well.
+    /// In a fleet: it cannot be asked, or does not permit what another host might do as well. The
+    /// reason is a clause.
     #[error(
-        "{reason}: until that is over, no domain is created, started, restored, defined, renamed, \
-         migrated or deleted here; everything else goes on"
+        "{reason}: until that is over, no domain is created, started, restored, resumed, defined, \
+         renamed, migrated, received or deleted here; everything else goes on"
     )]
-    FleetUnavailable {
-        /// A clause.
-        reason: String,
-    },
+    FleetUnavailable { reason: String },
+    /// In a fleet: to whom one domain belongs cannot be told, or changed. The reason is a clause.
+    #[error("{reason}: until that is over, domain {domain} does not begin to run here")]
+    OwnerUnknown { domain: Uuid, reason: String },
     /// In a fleet: another host has the domain.
-    #[error("Domain {domain} belongs to {host}, where it runs or is being started")]
+    #[error("Domain {domain} belongs to {host}, where it runs, is being started or was sent from")]
     OwnedElsewhere { domain: Uuid, host: String },
     /// The gateway is being stopped.
     #[error("Xend is shutting down")]
@@ -349,6 +346,7 @@ impl Error {
             | Self::LimitReached(_)
             | Self::Rebooted(_)
             | Self::OwnedElsewhere { .. }
+            | Self::Undecided { .. }
             | Self::Stopping => ErrorKind::Conflict,
             Self::Privileged(_)
             | Self::Dom0Shutdown
@@ -371,6 +369,7 @@ impl Error {
             | Self::AgentResponse(_)
             | Self::Stalled { .. }
             | Self::FleetUnavailable { .. }
+            | Self::OwnerUnknown { .. }
             | Self::Backend { .. } => ErrorKind::Backend,
         }
     }

@@ -38,9 +38,42 @@ impl fmt::Display for HostName {
     }
 }
 
+/// The name of a fleet. It is a segment of keys.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ClusterName(Arc<str>);
+
+impl ClusterName {
+    /// The longest name in bytes.
+    pub const MAX_LEN: usize = 63;
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The same text, shared.
+    pub fn shared(&self) -> Arc<str> {
+        self.0.clone()
+    }
+}
+
+impl FromStr for ClusterName {
+    type Err = Invalid;
+
+    fn from_str(name: &str) -> Result<Self, Invalid> {
+        segment(name, "fleet", Self::MAX_LEN).map(Self)
+    }
+}
+
+impl fmt::Display for ClusterName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// The name of a `what`, of `most` bytes at most. It can be a segment of a path and of a key, and
 /// needs no quotes in a shell.
-pub(crate) fn segment(name: &str, what: &str, most: usize) -> Result<Arc<str>, Invalid> {
+fn segment(name: &str, what: &str, most: usize) -> Result<Arc<str>, Invalid> {
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
     let begins_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     if name.len() <= most && begins_well && name.chars().all(is_allowed) {

@@ -62,6 +62,11 @@ pub enum EventKind {
     Configured,
     /// The guest reports something new about itself.
     Reported,
+    /// In a fleet, the domain belongs to another host, and may run on both.
+    Disputed {
+        /// The name of the other host.
+        owner: String,
+    },
     /// A long operation makes progress; `None` when it is over.
     Progress(Option<Progress>),
     /// An operation has succeeded.
@@ -125,6 +130,7 @@ impl Event {
                 (false, false) => return None,
             },
             _ if !sees(&self.name) => return None,
+            EventKind::Disputed { .. } => EventKind::Disputed { owner: "another host".to_owned() },
             EventKind::Done { op, caller } => {
                 EventKind::Done { op, caller: caller.shown_to(user.name()) }
             }

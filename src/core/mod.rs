@@ -41,6 +41,7 @@ mod health;
 mod histories;
 mod image_claims;
 mod last_read;
+mod left_out;
 mod limited;
 mod mailbox;
 mod publisher;

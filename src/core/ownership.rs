@@ -10,6 +10,9 @@
 //!
 //! A halted domain belongs to nobody: there is no [`Own`] of it. A step is one transaction, which
 //! compares that what it was made from is still so; two hosts cannot both claim a domain.
+//!
+//! A domain that moves and is nobody's was begun anew since, or did not belong to the fleet before.
+//! The sender tells which of the two: what has run since must not be followed by an old memory.
 
 use super::fleet::HostName;
 use super::model::Uuid;
@@ -58,12 +61,30 @@ pub enum Step {
     Hold,
     /// The domain is suspended, and all of it was sent.
     Move { to: String, id: Uuid },
-    /// The other host did not take the domain, which goes on.
-    TakeBack,
+    /// The other host does not have the domain, which goes on.
+    TakeBack { after: Answer },
     /// The host has all of a domain that another one sent, and is about to let it run.
-    Receive { id: Uuid },
+    Receive { id: Uuid, from: Sender },
     /// The domain is not on the host any more.
     Halt,
+}
+
+/// What the host says to which a domain was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It has refused the domain, and never lets it run.
+    Refused,
+    /// It knows nothing of the migration: it can have had the domain.
+    Unknown,
+}
+
+/// Where a domain comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sender {
+    /// A host of the fleet, in which the domain is moving.
+    Member,
+    /// A host that names no fleet, or another one.
+    Stranger,
 }
 
 /// What a step makes of the present owner.
@@ -101,17 +122,26 @@ impl Step {
             Self::Move { to, id } if is_free || is_own => {
                 write(Phase::Moving { to: to.clone(), id: *id })
             }
-            // If it is nobody's, the other host has taken it, and it has ended there.
-            Self::TakeBack if is_own => write(Phase::Running),
-            // From a host that is in no fleet, or by its leave.
-            Self::Receive { id } => match own.map(|own| &own.phase) {
-                None => write(Phase::Running),
-                Some(Phase::Moving { id: sent, .. }) if sent == id => write(Phase::Running),
-                Some(_) => not_ours(),
-            },
+            Self::TakeBack { .. } if is_own => write(Phase::Running),
+            // If it is nobody's, the other host may have had it, unless it says no.
+            Self::TakeBack { after: Answer::Refused } if is_free => write(Phase::Running),
+            Self::Receive { id, from } => {
+                // The migration is the change: a host that asks again finds that it has the domain.
+                let taken = Own { by: by.clone(), phase: Phase::Running, op: *id };
+                match own {
+                    Some(own) if own.by.host == by.host && own.op == *id => Ok(Next::Same),
+                    Some(Own { phase: Phase::Moving { id: sent, .. }, .. }) if sent == id => {
+                        Ok(Next::Write(taken))
+                    }
+                    None if *from == Sender::Stranger => Ok(Next::Write(taken)),
+                    _ => not_ours(),
+                }
+            }
             Self::Halt if is_own => Ok(Next::Remove),
             Self::Halt => Ok(Next::Same),
-            Self::Claim | Self::Run | Self::Hold | Self::Move { .. } | Self::TakeBack => not_ours(),
+            Self::Claim | Self::Run | Self::Hold | Self::Move { .. } | Self::TakeBack { .. } => {
+                not_ours()
+            }
         }
     }
 }
@@ -138,16 +168,18 @@ mod tests {
     #[test]
     fn each_step_is_the_owners_or_of_a_domain_without_one() {
         let sent = Step::Move { to: "xen2:8002".to_owned(), id: ID };
-        let receive = Step::Receive { id: ID };
-        let other = Step::Receive { id: Uuid::nil() };
+        let receive = |id, from| Step::Receive { id, from };
+        let back = |after| Step::TakeBack { after };
         for (step, free, own, foreign, sent_here) in [
             (&Step::Claim, true, true, false, false),
             (&Step::Run, true, true, false, false),
             (&Step::Hold, true, true, false, false),
             (&sent, true, true, false, false),
-            (&Step::TakeBack, false, true, false, false),
-            (&receive, true, false, false, true),
-            (&other, true, false, false, false),
+            (&back(Answer::Refused), true, true, false, false),
+            (&back(Answer::Unknown), false, true, false, false),
+            (&receive(ID, Sender::Member), false, false, false, true),
+            (&receive(ID, Sender::Stranger), true, false, false, true),
+            (&receive(Uuid::from_u128(8), Sender::Stranger), true, false, false, false),
             (&Step::Halt, true, true, true, true),
         ] {
             let is_allowed = |own: Option<&Own>| step.after(own, &boot(1), ID).is_ok();
@@ -164,6 +196,20 @@ mod tests {
         let next_boot = Boot { epoch: 2, ..boot(1) };
         assert!(matches!(Step::Hold.after(Some(&before), &next_boot, ID), Ok(Next::Write(_))));
         assert_eq!(Step::Hold.after(Some(&before), &boot(1), ID), Ok(Next::Same));
+    }
+
+    #[test]
+    fn a_host_that_asks_again_finds_what_it_has_received() {
+        let receive = Step::Receive { id: ID, from: Sender::Member };
+        let sent = owned(1, moving());
+        let Ok(Next::Write(taken)) = receive.after(Some(&sent), &boot(2), Uuid::nil()) else {
+            panic!("it was sent");
+        };
+        assert_eq!(receive.after(Some(&taken), &boot(2), Uuid::nil()), Ok(Next::Same));
+        receive.after(Some(&taken), &boot(3), Uuid::nil()).unwrap_err();
+        // What has begun anew since is another run of the domain.
+        let anew = owned(2, Phase::Running);
+        receive.after(Some(&anew), &boot(2), Uuid::nil()).unwrap_err();
     }
 
     /// The domain on one host.
@@ -207,8 +253,14 @@ mod tests {
                         Here::Suspended
                     }
                     Here::Running => Here::Running,
-                    Here::Suspended if step(Step::TakeBack) => Here::Running,
-                    Here::Incoming if !fails && step(Step::Receive { id: ID }) => Here::Running,
+                    Here::Suspended if step(Step::TakeBack { after: Answer::Unknown }) => {
+                        Here::Running
+                    }
+                    Here::Incoming
+                        if !fails && step(Step::Receive { id: ID, from: Sender::Member }) =>
+                    {
+                        Here::Running
+                    }
                     Here::Absent | Here::Built | Here::Suspended | Here::Incoming => {
                         Here::Absent
                     },

@@ -33,9 +33,10 @@ pub use migration::{
     OutgoingMigration, Verdict,
 };
 pub use objects::{DiskFacts, DiskKind, DiskUsage, Objects, StorageFacts};
-pub use ownership::{Alone, Ownership};
+pub use ownership::{Alone, Disputes, Leave, Ownership};
 pub use peer::{HostStream, PeerRefusal, PeerRequests, Peers};
 pub use request_refusal::{RefusalReason, RequestRefusal};
 pub use store::{
-    ArrivalRecord, Definition, SavedFile, SavedFiles, Store, TransferRecord, UnfinishedFile,
+    ArrivalRecord, ArrivalStage, Definition, SavedFile, SavedFiles, Store, TransferRecord,
+    UnfinishedFile,
 };

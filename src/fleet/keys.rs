@@ -11,48 +11,14 @@
 //! /xend/1/CLUSTER/forgotten/H   a host that was taken out of the fleet, until it joins again
 //! ```
 
-use crate::core::fleet::{HostName, segment};
-use crate::core::model::{Invalid, Uuid};
+pub use crate::core::fleet::ClusterName;
+
+use crate::core::fleet::HostName;
+use crate::core::model::Uuid;
 use blake2::{Blake2b256, Digest};
-use std::fmt;
-use std::str::FromStr;
-use std::sync::Arc;
 
 /// Under which all fleets have their keys: another layout of keys has another number.
 const ROOT: &str = "/xend/1/";
-
-/// The name of a fleet. It is a segment of keys.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ClusterName(Arc<str>);
-
-impl ClusterName {
-    /// The longest name in bytes.
-    pub const MAX_LEN: usize = 63;
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The same text, shared.
-    pub fn shared(&self) -> Arc<str> {
-        self.0.clone()
-    }
-}
-
-impl FromStr for ClusterName {
-    type Err = Invalid;
-
-    fn from_str(name: &str) -> Result<Self, Invalid> {
-        segment(name, "fleet", Self::MAX_LEN).map(Self)
-    }
-}
-
-impl fmt::Display for ClusterName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// What etcd knows of a token: it cannot be used by who reads it there.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,7 +20,6 @@ use publisher::publish;
 use seat::Seat;
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -52,7 +51,7 @@ pub async fn take_part(
     stopping: CancellationToken,
 ) {
     let kv = Noted::new(kv, keys.cluster().clone());
-    let seat = Seat { kv, keys, own, certificate, owner, told: AtomicI64::default() };
+    let seat = Seat { kv, keys, own, certificate, owner };
     let mut presence = Presence::default();
     let part = stay(&seat, &mut presence, &engine);
     stopping.run_until_cancelled(part).await;

@@ -30,6 +30,7 @@ mod reader;
 mod records;
 mod settings;
 mod status;
+mod told;
 
 use std::sync::Arc;
 

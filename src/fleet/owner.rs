@@ -23,40 +23,82 @@ pub(super) use record::OwnRecord;
 pub use state::Owner;
 
 use crate::core::error::Error;
+use crate::core::fleet::ClusterName;
 use crate::core::model::Uuid;
-use crate::core::ownership::Step;
-use crate::core::ports::{Handover, Ownership};
+use crate::core::ownership::{Answer, Sender, Step};
+use crate::core::ports::{Disputes, Handover, Leave, Ownership};
+use crate::fleet::membership::Membership;
 use async_trait::async_trait;
 use locals::Stage;
 use std::time::Duration;
-use step::{Failed, STEP_LIMIT};
+use step::{Failed, STEP_LIMIT, Scope};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-/// How long an operation waits until the fleet knows that a domain has gone.
-const RELEASE_WAIT: Duration = Duration::from_secs(2);
+/// How long an operation waits until the fleet knows that a domain has come or gone.
+const TELLING_LIMIT: Duration = Duration::from_secs(2);
 
 impl Owner {
     /// The error for the caller. A change in doubt is made right later.
     fn failure(&self, domain: Uuid, failed: Failed) -> Error {
         match failed {
-            Failed::NotOurs(not_ours) => {
-                let host = not_ours.owner.map_or("no host".to_owned(), |host| host.to_string());
-                Error::OwnedElsewhere { domain, host }
-            }
-            Failed::Unavailable { reason, in_doubt, .. } => {
+            Failed::NotOurs(not_ours) => match not_ours.owner {
+                Some(host) => Error::OwnedElsewhere { domain, host: host.to_string() },
+                None => {
+                    let reason = "The fleet says that it is nobody's".to_owned();
+                    Error::OwnerUnknown { domain, reason }
+                }
+            },
+            Failed::Unavailable { reason, in_doubt, scope } => {
                 if in_doubt {
                     self.tell(domain);
                 }
-                Error::FleetUnavailable { reason }
+                match scope {
+                    Scope::Silence | Scope::Host => Error::FleetUnavailable { reason },
+                    Scope::Domain => Error::OwnerUnknown { domain, reason },
+                }
             }
         }
     }
 
-    /// Makes a change, after which the domain is at `stage` here.
-    async fn advance(&self, domain: Uuid, step: &Step, stage: Stage) -> Result<(), Error> {
-        self.step(domain, step).await.map_err(|failed| self.failure(domain, failed))?;
-        self.locals().set(domain, stage);
-        Ok(())
+    /// Makes a change. The domain is at `stage` from before that on, so that a host that joins
+    /// meanwhile tells the fleet, and at its earlier one after a failure.
+    async fn advance(
+        &self,
+        domain: Uuid,
+        step: &Step,
+        stage: Stage,
+    ) -> Result<Option<Membership>, Failed> {
+        let before = self.locals().set(domain, Some(stage));
+        let done = self.step(domain, step).await;
+        if done.is_err() {
+            self.locals().set(domain, before);
+        }
+        done
+    }
+
+    /// Whether a domain is here, and is nobody else's as far as is known.
+    fn has(&self, domain: Uuid) -> bool {
+        let locals = self.locals();
+        let is_disputed = locals.disputed().contains_key(&domain);
+        locals.stage(domain) == Some(Stage::Running) && !is_disputed
+    }
+
+    /// Tells the fleet now what a domain does, if that is still to be done and etcd answers in a
+    /// moment.
+    async fn tell_now(&self, domain: Uuid) {
+        let is_to_be_told = {
+            let locals = self.locals();
+            locals.is_unwritten(domain) && !locals.is_silent()
+        };
+        // Without the writer, which ends before the last domains are stopped with the daemon.
+        if is_to_be_told && self.place.is_member() {
+            if timeout(TELLING_LIMIT, self.settle(domain)).await.is_err() {
+                // What was sent may come later.
+                self.place.end_in_doubt();
+                self.locals().note_answer(false);
+            }
+        }
     }
 }
 
@@ -78,71 +120,131 @@ impl Ownership for Owner {
 
     async fn claim(&self, domain: Uuid) -> Result<(), Error> {
         let _turn = self.turn(domain).await;
-        if self.locals().stage(domain) == Some(Stage::Running) {
+        if self.has(domain) {
             return Ok(());
         }
-        self.advance(domain, &Step::Claim, Stage::Starting).await
+        let claimed = self.advance(domain, &Step::Claim, Stage::Starting).await;
+        claimed.map(drop).map_err(|failed| self.failure(domain, failed))
     }
 
     async fn run(&self, domain: Uuid) -> Result<(), Error> {
         let _turn = self.turn(domain).await;
-        if self.locals().stage(domain) == Some(Stage::Running) {
+        if self.has(domain) {
             return Ok(());
         }
-        self.advance(domain, &Step::Run, Stage::Running).await
+        let runs = self.advance(domain, &Step::Run, Stage::Running).await;
+        runs.map(drop).map_err(|failed| self.failure(domain, failed))
     }
 
     fn hold(&self, domain: Uuid) {
-        self.locals().set(domain, Stage::Running);
-        self.tell(domain);
+        let before = self.locals().set(domain, Some(Stage::Running));
+        if before != Some(Stage::Running) {
+            self.tell(domain);
+        }
     }
 
     fn release(&self, domain: Uuid) {
-        let was_here = self.locals().remove(domain);
-        if was_here {
+        let before = self.locals().set(domain, None);
+        self.note_dispute(domain, None);
+        if before.is_some() {
             self.tell(domain);
         }
     }
 
     async fn released(&self, domain: Uuid) {
-        // Without the writer, which ends before the last domains are stopped with the daemon.
-        if self.locals().is_unwritten(domain) && self.place.is_member() {
-            timeout(RELEASE_WAIT, self.settle(domain)).await.ok();
+        self.tell_now(domain).await;
+    }
+
+    async fn check_dispute(&self, domain: Uuid) -> Result<(), Error> {
+        self.tell_now(domain).await;
+        match self.locals().disputed().get(&domain) {
+            Some(host) => Err(Error::OwnedElsewhere { domain, host: host.to_string() }),
+            None => Ok(()),
         }
     }
 
-    async fn hand_over(&self, domain: Uuid, handover: &Handover) -> Result<(), Error> {
+    fn disputes(&self) -> watch::Receiver<Disputes> {
+        self.disputes.subscribe()
+    }
+
+    async fn hand_over(
+        &self,
+        domain: Uuid,
+        handover: &Handover,
+    ) -> Result<Option<ClusterName>, Error> {
         let _turn = self.turn(domain).await;
         let step = Step::Move { to: handover.to.to_string(), id: handover.id };
         // Whatever comes of it, only the driver says where the domain is.
-        self.locals().set(domain, Stage::Moving);
-        let done = self.step(domain, &step).await.map_err(|failed| self.failure(domain, failed));
-        if done.is_err() {
-            // Nobody was told to take it: it is here.
-            self.hold(domain);
+        self.locals().set(domain, Some(Stage::Moving));
+        match self.step(domain, &step).await {
+            Ok(membership) => Ok(membership.map(|_| self.keys.cluster().clone())),
+            Err(failed) => {
+                let error = self.failure(domain, failed);
+                // Nobody was told to take it: it is here.
+                self.hold(domain);
+                Err(error)
+            }
         }
-        done
     }
 
     fn doubt(&self, domain: Uuid) {
-        self.locals().set(domain, Stage::Moving);
+        self.locals().set(domain, Some(Stage::Moving));
     }
 
-    async fn take_back(&self, domain: Uuid) -> Result<bool, Error> {
+    async fn take_back(&self, domain: Uuid, is_refused: bool) -> Result<bool, Error> {
         let _turn = self.turn(domain).await;
-        match self.step(domain, &Step::TakeBack).await {
-            Ok(()) => {
-                self.locals().set(domain, Stage::Running);
-                Ok(true)
+        let after = if is_refused { Answer::Refused } else { Answer::Unknown };
+        match self.advance(domain, &Step::TakeBack { after }, Stage::Running).await {
+            Ok(_) => Ok(true),
+            Err(Failed::NotOurs(not_ours)) if not_ours.owner.is_some() => Ok(false),
+            Err(Failed::NotOurs(_)) => {
+                let reason =
+                    "The fleet says that it is nobody's, and the other host knows nothing \
+                              of the migration, so that it may have run there"
+                        .to_owned();
+                Err(Error::OwnerUnknown { domain, reason })
             }
-            Err(Failed::NotOurs(_)) => Ok(false),
             Err(failed) => Err(self.failure(domain, failed)),
         }
     }
 
-    async fn receive(&self, domain: Uuid, id: Uuid) -> Result<(), Error> {
+    async fn receive(
+        &self,
+        domain: Uuid,
+        id: Uuid,
+        fleet: Option<&ClusterName>,
+    ) -> Result<Leave, Error> {
         let _turn = self.turn(domain).await;
-        self.advance(domain, &Step::Receive { id }, Stage::Running).await
+        let is_member = fleet == Some(self.keys.cluster());
+        let from = if is_member { Sender::Member } else { Sender::Stranger };
+        let before = self.locals().stage(domain);
+        let received = self.advance(domain, &Step::Receive { id, from }, Stage::Running).await;
+        let (in_doubt, scope, failed) = match received {
+            Ok(_) => return Ok(Leave::Granted),
+            Err(failed @ Failed::NotOurs(_)) => {
+                return Ok(Leave::Refused(self.failure(domain, failed)));
+            }
+            Err(Failed::Unavailable { reason, in_doubt, scope }) => {
+                // What was asked for before can have happened as well.
+                let in_doubt = in_doubt || before == Some(Stage::Moving);
+                (in_doubt, scope, Failed::Unavailable { reason, in_doubt: false, scope })
+            }
+        };
+        let error = self.failure(domain, failed);
+        if !in_doubt {
+            return Ok(Leave::Refused(error));
+        }
+        self.locals().set(domain, Some(Stage::Moving));
+        if scope != Scope::Silence && self.step(domain, &Step::Halt).await.is_ok() {
+            return Ok(Leave::Refused(error));
+        }
+        Err(error)
+    }
+
+    async fn renounce(&self, domain: Uuid) -> Result<(), Error> {
+        let _turn = self.turn(domain).await;
+        let renounced = self.step(domain, &Step::Halt).await;
+        renounced.map(drop).map_err(|failed| self.failure(domain, failed))
     }
 }
 

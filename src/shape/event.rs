@@ -18,6 +18,7 @@ pub fn event_kind(what: &EventKind) -> &'static str {
         EventKind::Renamed { .. } => "renamed",
         EventKind::Configured => "configured",
         EventKind::Reported => "guest",
+        EventKind::Disputed { .. } => "disputed",
         EventKind::Progress(_) => "progress",
         EventKind::Done { .. } => "done",
         EventKind::Failed { .. } => "failed",
@@ -45,6 +46,7 @@ pub fn event(sink: &mut impl Sink, id: &str, event: &Event) {
             sink.text_field("to", state_name(*to).as_bytes());
         }
         EventKind::Renamed { from } => sink.text_field("from", from.as_bytes()),
+        EventKind::Disputed { owner } => sink.text_field("owner", owner.as_bytes()),
         EventKind::Progress(Some(progress)) => {
             let Progress { what, done, total } = progress;
             sink.text_field("what", what.as_bytes());

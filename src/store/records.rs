@@ -2,7 +2,7 @@
 
 use super::files::has_extension;
 use crate::core::model::parse_uuid;
-use crate::core::ports::{ArrivalRecord, Destination, Handover, TransferRecord};
+use crate::core::ports::{ArrivalRecord, ArrivalStage, Destination, Handover, TransferRecord};
 use crate::state_file;
 use crate::sxp::{Limits, Sxp, read_one};
 use std::ffi::OsStr;
@@ -70,23 +70,37 @@ pub(super) fn read_departure(tree: &Sxp) -> Option<TransferRecord> {
     }
 }
 
-/// Prints `(arriving (domain ...))` or `(taken (domain ...))`, with `(defined)` if the definition
-/// was sent together with the domain.
+/// Prints `(arriving (domain ...))`, `(handed-over (domain ...) (fleet ...))` or
+/// `(taken (domain ...))`, with `(defined)` if the definition was sent together with the domain. A
+/// sender in no fleet has no `fleet`.
 pub(super) fn arrival(record: &ArrivalRecord) -> Sxp {
-    let head = Sxp::atom(if record.taken { "taken" } else { "arriving" });
+    let (head, fleet) = match &record.stage {
+        ArrivalStage::Arriving => ("arriving", None),
+        ArrivalStage::HandedOver { fleet } => ("handed-over", fleet.as_ref()),
+        ArrivalStage::Taken => ("taken", None),
+    };
+    let fleet = fleet.map(|fleet| pair("fleet", fleet));
     let defined = record.defined.then(|| Sxp::list([Sxp::atom("defined")]));
-    Sxp::list([head, pair("domain", &record.domain)].into_iter().chain(defined))
+    let fields = [Sxp::atom(head), pair("domain", &record.domain)];
+    Sxp::list(fields.into_iter().chain(fleet).chain(defined))
 }
 
 /// Reads the output of [`arrival`].
 pub(super) fn read_arrival(tree: &Sxp) -> Option<ArrivalRecord> {
-    let taken = match tree.head()? {
-        "taken" => true,
-        "arriving" => false,
+    let stage = match tree.head()? {
+        "arriving" => ArrivalStage::Arriving,
+        "handed-over" => {
+            let fleet = match tree.value("fleet") {
+                Some(fleet) => Some(fleet.as_str()?.parse().ok()?),
+                None => None,
+            };
+            ArrivalStage::HandedOver { fleet }
+        }
+        "taken" => ArrivalStage::Taken,
         _ => return None,
     };
     let domain = parse_uuid(tree.value("domain")?.as_str()?).ok()?;
-    Some(ArrivalRecord { domain, taken, defined: tree.get("defined").is_some() })
+    Some(ArrivalRecord { domain, stage, defined: tree.get("defined").is_some() })
 }
 
 /// Removes records of domains that arrived long ago.
@@ -110,7 +124,7 @@ fn is_taken(path: &Path) -> bool {
         .flatten()
         .and_then(|text| read_one(&text, &Limits::STORED).ok())
         .and_then(|tree| read_arrival(&tree))
-        .is_some_and(|record| record.taken)
+        .is_some_and(|record| record.stage == ArrivalStage::Taken)
 }
 
 #[cfg(test)]
@@ -134,9 +148,18 @@ mod tests {
         ] {
             assert_eq!(read_departure(&departure(&record)), Some(record));
         }
-        for (taken, defined) in [(false, false), (false, true), (true, false), (true, true)] {
-            let record = ArrivalRecord { domain: Uuid::from_u128(9), taken, defined };
-            assert_eq!(read_arrival(&arrival(&record)), Some(record));
+        let handed_over = |fleet| ArrivalStage::HandedOver { fleet };
+        for stage in [
+            ArrivalStage::Arriving,
+            handed_over(None),
+            handed_over(Some("lab".parse().unwrap())),
+            ArrivalStage::Taken,
+        ] {
+            for defined in [false, true] {
+                let domain = Uuid::from_u128(9);
+                let record = ArrivalRecord { domain, stage: stage.clone(), defined };
+                assert_eq!(read_arrival(&arrival(&record)), Some(record));
+            }
         }
         assert_eq!(read_departure(&Sxp::atom("saving")), None);
     }
@@ -144,14 +167,14 @@ mod tests {
     #[test]
     fn only_old_arrivals_that_were_taken_are_removed() {
         let dir = tempfile::tempdir().unwrap();
-        let file = |id, taken| {
+        let file = |id, stage| {
             let path = dir.path().join(format!("{}.{ARRIVAL}", Uuid::from_u128(id)));
-            let record = ArrivalRecord { domain: Uuid::from_u128(9), taken, defined: false };
+            let record = ArrivalRecord { domain: Uuid::from_u128(9), stage, defined: false };
             fs::write(&path, arrival(&record).to_bytes()).unwrap();
             path
         };
-        let taken = file(1, true);
-        let arriving = file(2, false);
+        let taken = file(1, ArrivalStage::Taken);
+        let arriving = file(2, ArrivalStage::Arriving);
         let written = fs::metadata(&taken).unwrap().modified().unwrap();
         remove_old_arrivals(dir.path(), written + ARRIVAL_AGE);
         assert!(taken.exists());

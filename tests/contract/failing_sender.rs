@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use std::os::fd::OwnedFd;
 use xend::core::error::Error;
+use xend::core::fleet::ClusterName;
 use xend::core::ports::IncomingMigration;
 
 /// A sending host that fails.
@@ -19,7 +20,7 @@ impl IncomingMigration for FailingSender {
     async fn building(&mut self, _stage: &str) -> Result<(), Error> {
         Err(Error::Stopping)
     }
-    async fn arrived(&mut self) -> Result<(), Error> {
+    async fn arrived(&mut self) -> Result<Option<ClusterName>, Error> {
         Err(Error::Stopping)
     }
 }

@@ -1,111 +1,55 @@
 //! What an engine asks of its fleet, and when.
 
-use crate::sim_support::{TestClock, config, engine_ports};
-use async_trait::async_trait;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use crate::fleet_noted_support::NotedFleet;
+use crate::sim_support::{TestClock, completed, config, name, open, ports_on};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::sleep;
+use xend::backend::sim::Sim;
 use xend::core::caller::Caller;
 use xend::core::engine::{Engine, Settings};
 use xend::core::error::Error;
+use xend::core::journal::EventKind;
 use xend::core::lifecycle::State;
 use xend::core::model::{DomainRef, OnXendStart, Uuid};
-use xend::core::op::{Change, DomainOp, Outcome};
-use xend::core::ports::{Handover, Ownership};
+use xend::core::op::{AfterDump, Change, DomainOp, Outcome};
+use xend::core::ports::Hypervisor;
 use xend::os::OsEntropy;
-
-/// A fleet that notes what it is asked.
-#[derive(Debug, Default)]
-struct Noted {
-    asked: Mutex<Vec<&'static str>>,
-    refuses_claims: AtomicBool,
-    refuses_runs: AtomicBool,
-    /// Whether it is not known yet if the host is a member.
-    is_silent: AtomicBool,
-}
-
-impl Noted {
-    fn note(&self, what: &'static str) {
-        self.asked.lock().unwrap().push(what);
-    }
-
-    fn answer(&self, what: &'static str, refuses: &AtomicBool) -> Result<(), Error> {
-        self.note(what);
-        if refuses.load(Ordering::Relaxed) {
-            return Err(Error::FleetUnavailable { reason: "The fleet is away".to_owned() });
-        }
-        Ok(())
-    }
-
-    fn asked(&self) -> Vec<&'static str> {
-        std::mem::take(&mut *self.asked.lock().unwrap())
-    }
-}
-
-#[async_trait]
-impl Ownership for Noted {
-    async fn ready(&self) {
-        while self.is_silent.load(Ordering::Relaxed) {
-            sleep(Duration::from_secs(1)).await;
-        }
-    }
-    async fn check(&self) -> Result<(), Error> {
-        Ok(())
-    }
-    async fn claim(&self, _domain: Uuid) -> Result<(), Error> {
-        self.answer("claim", &self.refuses_claims)
-    }
-    async fn run(&self, _domain: Uuid) -> Result<(), Error> {
-        self.answer("run", &self.refuses_runs)
-    }
-    fn hold(&self, _domain: Uuid) {
-        self.note("hold");
-    }
-    fn release(&self, _domain: Uuid) {
-        self.note("release");
-    }
-    async fn released(&self, _domain: Uuid) {}
-    async fn hand_over(&self, _domain: Uuid, _handover: &Handover) -> Result<(), Error> {
-        Ok(())
-    }
-    fn doubt(&self, _domain: Uuid) {}
-    async fn take_back(&self, _domain: Uuid) -> Result<bool, Error> {
-        Ok(true)
-    }
-    async fn receive(&self, _domain: Uuid, _id: Uuid) -> Result<(), Error> {
-        Ok(())
-    }
-}
 
 struct Host {
     engine: Engine,
-    fleet: Arc<Noted>,
+    sim: Arc<Sim>,
+    clock: Arc<TestClock>,
+    fleet: Arc<NotedFleet>,
     _dir: TempDir,
 }
 
 impl Host {
     async fn new() -> Self {
-        Self::on(tempfile::tempdir().unwrap(), Noted::default()).await
+        let dir = tempfile::tempdir().unwrap();
+        let clock = TestClock::new();
+        let sim = Arc::new(open(&dir.path().join("sim"), &clock));
+        Self::on(dir, sim, clock, NotedFleet::default()).await
     }
 
     /// The host of a directory.
-    async fn on(dir: TempDir, fleet: Noted) -> Self {
-        let ports = engine_ports(dir.path(), TestClock::new(), Arc::new(OsEntropy));
+    async fn on(dir: TempDir, sim: Arc<Sim>, clock: Arc<TestClock>, fleet: NotedFleet) -> Self {
+        let ports = ports_on(sim.clone(), dir.path(), clock.clone(), Arc::new(OsEntropy));
         let fleet = Arc::new(fleet);
         let ownership = fleet.clone();
         let settings = Settings { ownership, ..Settings::default() };
         let engine = Engine::start(ports, settings).await.unwrap();
-        Self { engine, fleet, _dir: dir }
+        Self { engine, sim, clock, fleet, _dir: dir }
     }
 
     /// The host after another start of its daemon.
-    async fn restarted(self, fleet: Noted) -> Self {
-        let Self { engine, _dir: dir, .. } = self;
+    async fn restarted(self, fleet: NotedFleet) -> Self {
+        let Self { engine, sim, clock, _dir: dir, .. } = self;
         engine.stop().await;
         drop(engine);
-        Self::on(dir, fleet).await
+        Self::on(dir, sim, clock, fleet).await
     }
 
     async fn execute(&self, change: Change) -> Result<Outcome, Error> {
@@ -176,7 +120,7 @@ async fn what_starts_with_xend_waits_for_the_fleet_and_is_what_was_halted() {
     let mut starts = config("web", 64);
     starts.on_xend_start = OnXendStart::Start;
     host.execute(Change::Define(Box::new(starts))).await.unwrap();
-    let host = host.restarted(Noted { is_silent: true.into(), ..Noted::default() }).await;
+    let host = host.restarted(NotedFleet::silent()).await;
     sleep(Duration::from_secs(600)).await;
     assert_eq!(host.state().await, Some(State::Halted));
     // The fleet answers, and is away again at once.
@@ -188,10 +132,52 @@ async fn what_starts_with_xend_waits_for_the_fleet_and_is_what_was_halted() {
     sleep(Duration::from_secs(60)).await;
     assert_eq!(host.state().await, Some(State::Running));
     // A domain that runs is no domain to start, also if somebody destroys it while xend waits.
-    let host = host.restarted(Noted { is_silent: true.into(), ..Noted::default() }).await;
+    let host = host.restarted(NotedFleet::silent()).await;
     assert_eq!(host.state().await, Some(State::Running));
     host.change(DomainOp::Destroy).await.unwrap();
     host.fleet.is_silent.store(false, Ordering::Relaxed);
     sleep(Duration::from_secs(60)).await;
     assert_eq!(host.state().await, Some(State::Halted));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_domain_that_belongs_to_another_host_does_not_begin_to_run() {
+    let host = Host::new().await;
+    host.create().await.unwrap();
+    let uuid = config("web", 64).uuid.unwrap();
+    host.fleet.dispute(uuid, "xen2");
+    let dump = DomainOp::Dump { file: None, live: false, then: AfterDump::Reset };
+    for op in [DomainOp::Unpause, DomainOp::Reset, dump] {
+        let refused = host.change(op).await.unwrap_err();
+        assert!(matches!(refused, Error::OwnedElsewhere { .. }), "{refused:?}");
+    }
+    assert_eq!(host.state().await, Some(State::Paused));
+    tokio::task::yield_now().await;
+    let view = host.engine.view(&Caller::internal());
+    let history = view.history(&uuid);
+    let owner = "xen2".to_owned();
+    assert!(history.iter().any(|event| event.what == EventKind::Disputed { owner: owner.clone() }));
+    host.change(DomainOp::Destroy).await.unwrap();
+}
+
+/// Its name is taken, and so is the one by which it would be shown.
+#[tokio::test(start_paused = true)]
+async fn a_domain_that_is_left_out_is_on_the_host_until_it_has_gone() {
+    let host = Host::new().await;
+    host.create().await.unwrap();
+    host.execute(Change::Define(Box::new(config("web-2", 64)))).await.unwrap();
+    host.fleet.asked();
+    let mut theirs = config("stranger", 32);
+    theirs.uuid = Some(Uuid::from_u128(0xbeef));
+    let theirs = host.sim.create(&completed(&theirs), Arc::default()).await.unwrap();
+    assert_eq!(theirs.domid.0, 2);
+    host.sim.rename(theirs.domid, &name("web"), None).await.unwrap();
+    sleep(Duration::from_secs(60)).await;
+    let asked = host.fleet.asked();
+    assert!(!asked.is_empty() && asked.iter().all(|asked| *asked == "hold"), "{asked:?}");
+    host.sim.destroy(theirs.domid, Arc::default()).await.unwrap();
+    sleep(Duration::from_secs(60)).await;
+    let asked = host.fleet.asked();
+    assert_eq!(asked.last(), Some(&"release"), "{asked:?}");
+    assert_eq!(asked.iter().filter(|asked| **asked == "release").count(), 1, "{asked:?}");
 }

@@ -30,6 +30,8 @@ mod engine_support;
 #[path = "../contract/failing_sender.rs"]
 mod failing_sender;
 mod fleet_members;
+mod fleet_migration;
+mod fleet_noted_support;
 mod fleet_owners;
 mod fleet_ownership;
 mod fleet_peers;

@@ -32,7 +32,10 @@ impl Driver {
 
     /// Asks for the domain before it is built. Without it, the domain stays off the host.
     pub(super) async fn claim(&mut self) -> Result<(), Error> {
-        let claimed = self.core.settings.ownership.claim(self.uuid).await;
+        let claimed = match self.core.arrivals.check_decided(self.uuid) {
+            Ok(()) => self.core.settings.ownership.claim(self.uuid).await,
+            Err(undecided) => Err(undecided),
+        };
         claimed.inspect_err(|_| self.left_host())
     }
 
@@ -200,7 +203,12 @@ impl Driver {
         &mut self,
         config: Arc<CompleteConfig>,
     ) -> Result<Outcome, Error> {
-        match self.store_definition(config).await {
+        let stored = match self.core.arrivals.check_decided(self.uuid) {
+            Ok(()) => self.store_definition(config).await,
+            // The definition that came with it is still to be removed.
+            Err(undecided) => Err(undecided),
+        };
+        match stored {
             Ok(()) => {
                 self.state = State::Halted;
                 self.refresh().await

@@ -1,4 +1,4 @@
-//! Migrating a domain to another host, and receiving one.
+//! Migrating a domain to another host. `arrive` is the other end.
 //!
 //! ```text
 //!   source                                     destination
@@ -8,7 +8,8 @@
 //!                     ◀──────── building ────  every few seconds while nothing more is read
 //!                     ◀──────── arrived ─────
 //!   record: handed over; fleet: moving
-//!                      ─────── hand over ───▶  record: taken; fleet: running here; unpause
+//!                      ─────── hand over ───▶  record: handed over; fleet: running here
+//!                                              record: taken; unpause
 //!                     ◀───────── taken ──────
 //!   destroy, clear the record
 //! ```
@@ -16,36 +17,34 @@
 //! After a failure before the record "handed over", the domain goes on at the source, and the
 //! destination destroys its part when the connection ends. After that record only the destination
 //! knows which host has the domain. A source that has lost the connection then keeps the domain
-//! suspended and asks until it gets an answer. The question ends a migration that is not over, so
-//! that the answer stays true.
+//! suspended and asks until it gets an answer. The question ends a migration that is not handed
+//! over, so that the answer stays true.
 //!
 //! In a fleet, only one of the two can have the domain there: the destination before it lets the
-//! domain run, or the source before the domain goes on. A host in no fleet is granted both.
+//! domain run, or the source before the domain goes on. A host in no fleet is granted both. While
+//! the destination does not know whether the fleet has given it the domain, it does not answer.
 
 use super::state::Driver;
+use crate::core::context::Core;
 use crate::core::error::Error;
-use crate::core::lifecycle::{State, Transition};
-use crate::core::model::{CompleteConfig, DomId, DomainConfig, Uuid};
-use crate::core::op::{Arrival, Outcome};
+use crate::core::model::{DomId, Uuid};
+use crate::core::op::Outcome;
 use crate::core::ports::{
-    ArrivalRecord, Built, Destination, Handover, IncomingMigration, MigratedDomain,
-    OutgoingMigration, TransferRecord, Verdict,
+    Built, Destination, Handover, MigratedDomain, OutgoingMigration, TransferRecord, Verdict,
 };
-use crate::core::snapshot::DomainView;
-use crate::core::transfer::Transfer;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tracing::{error, info, warn};
+use tracing::{debug, info, warn};
 
 /// Number of questions to the destination before the caller gets an error.
 const ATTEMPTS: usize = 3;
 
-/// Interval of the destination's messages about its stage.
-const STAGE_INTERVAL: Duration = Duration::from_secs(5);
+/// Interval between two questions to the destination whether it has the domain, and of the
+/// destination to the fleet.
+pub(in crate::core) const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Interval between two questions to the destination whether it has the domain.
-pub(super) const RETRY_INTERVAL: Duration = Duration::from_secs(2);
+/// How long the destination is asked about a domain that was lost here.
+const DEPARTED_LIMIT: Duration = Duration::from_secs(600);
 
 impl Driver {
     /// Sends the domain to another host.
@@ -65,19 +64,22 @@ impl Driver {
             self.send(domid, live, &mut *link, &handover).await?;
             self.core.settings.ownership.hand_over(self.uuid, &handover).await
         };
-        if let Err(error) = sent.await {
-            self.resume_after_failed_save(domid).await;
-            return Err(error);
-        }
+        let fleet = match sent.await {
+            Ok(fleet) => fleet,
+            Err(error) => {
+                self.resume_after_failed_save(domid).await;
+                return Err(error);
+            }
+        };
         info!(domain = %self.config.name, %domid, to = %handover.to, "Domain has been handed over");
-        let answer = self.core.limited("Handing over", link.hand_over()).await;
+        let answer = self.core.limited("Handing over", link.hand_over(fleet.as_ref())).await;
         self.in_doubt = Some(handover);
         match answer {
-            Ok(verdict) => self.apply_verdict(verdict).await?,
+            Ok(()) => self.apply_verdict(Verdict::Taken).await?,
             Err(error) => {
                 warn!(
                     domain = %self.config.name, %domid, %error,
-                    "The connection was lost while the domain was being handed over"
+                    "The other host did not say that it has the domain: it is asked"
                 );
                 self.resolve_handover().await?;
             }
@@ -122,8 +124,10 @@ impl Driver {
                 return applied;
             }
         }
-        let to = self.in_doubt.as_ref().map(|handover| handover.to.to_string()).unwrap_or_default();
-        Err(Error::InDoubt { name: self.config.name.to_string(), to })
+        match &self.in_doubt {
+            Some(handover) => Err(self.handover_in_doubt(handover)),
+            None => Ok(()),
+        }
     }
 
     /// Asks the destination whether it has the domain. The outer error says that there was no
@@ -153,12 +157,17 @@ impl Driver {
                 info!(domain = %name, "Domain has moved to the other host");
                 Ok(())
             }
-            Verdict::NotTaken => match self.domid {
+            Verdict::Refused | Verdict::Unknown => match self.domid {
                 Some(domid) => {
-                    let reason = self.go_on(domid).await?.to_owned();
+                    let is_refused = verdict == Verdict::Refused;
+                    let reason = self.go_on(domid, is_refused).await?.to_owned();
                     Err(Error::Remote { reason })
                 }
-                None => Ok(()),
+                None => {
+                    // It was lost with this host's power, and others may start it.
+                    self.core.settings.ownership.release(self.uuid);
+                    Ok(())
+                }
             },
         };
         self.in_doubt = None;
@@ -168,138 +177,47 @@ impl Driver {
 
     /// Lets a domain go on that the other host did not take, and tells the caller why. Without an
     /// answer of the fleet it stays in doubt.
-    async fn go_on(&mut self, domid: DomId) -> Result<&'static str, Error> {
-        if self.core.settings.ownership.take_back(self.uuid).await? {
+    async fn go_on(&mut self, domid: DomId, is_refused: bool) -> Result<&'static str, Error> {
+        if self.core.settings.ownership.take_back(self.uuid, is_refused).await? {
             self.unsuspend(domid).await;
             return Ok("it did not take the domain, which goes on here");
         }
         self.destroy().await?;
-        Ok("it took the domain in the fleet, and lost it")
+        Ok("it does not have the domain, which belongs to another host of the fleet now")
     }
 
-    /// Receives a domain under a name that is reserved already.
-    pub(in crate::core) async fn receive(&mut self, arrival: Arrival) -> Result<Outcome, Error> {
-        let Arrival { migrated, link } = arrival;
-        let mut link = link.take().ok_or(Error::Stopping)?;
-        let id = migrated.id;
-        let new_definition = migrated.definition.filter(|_| self.definition.is_none());
-        let record =
-            ArrivalRecord { domain: self.uuid, taken: false, defined: new_definition.is_some() };
-        if let Err(error) = self.begin_arrival(id, record).await {
-            self.left_host();
-            return Err(error);
-        }
-        let taken = self.build_and_take(id, &migrated.config, new_definition, &mut *link).await;
-        if taken.is_err() {
-            self.reject_arrival(id, record).await;
-        }
-        taken
+    /// Gives up a domain that was handed over and is not on this host any more.
+    pub(super) async fn give_up_handover(&mut self) -> Result<Outcome, Error> {
+        self.in_doubt = None;
+        self.clear_transfer_record().await;
+        self.core.settings.ownership.release(self.uuid);
+        self.core.settings.ownership.released(self.uuid).await;
+        self.refresh().await
     }
 
-    /// The same for a domain that is defined here.
-    pub(super) async fn receive_defined(&mut self, arrival: Arrival) -> Result<Outcome, Error> {
-        if self.domid.is_some() {
-            return Err(Error::Exists { name: self.config.name.to_string(), domid: self.domid });
-        }
-        self.check("receive", Transition::Start)?;
-        self.receive(arrival).await
+    /// That it is not known which host has the domain.
+    pub(super) fn handover_in_doubt(&self, handover: &Handover) -> Error {
+        Error::InDoubt { name: self.config.name.to_string(), to: handover.to.to_string() }
     }
+}
 
-    async fn begin_arrival(&self, id: Uuid, record: ArrivalRecord) -> Result<(), Error> {
-        self.store_arrival(id, Some(record)).await?;
-        self.core.arrivals.begin(id).await
-    }
-
-    /// Builds a domain that arrives, and takes it from the source.
-    async fn build_and_take(
-        &mut self,
-        id: Uuid,
-        config: &CompleteConfig,
-        new_definition: Option<Arc<CompleteConfig>>,
-        link: &mut dyn IncomingMigration,
-    ) -> Result<Outcome, Error> {
-        self.core.settings.ownership.check().await?;
-        self.core.limited("Answering the other host", link.ready()).await?;
-        let config = self.core.complete_for_build(DomainConfig::clone(config))?;
-        let view = self.build_from_link(Arc::new(config), link).await?;
-        let domid = self.on_host()?;
-        self.core.hypervisor.wait_for_devices(domid).await?;
-        self.core.limited("Waiting for the other host", link.arrived()).await?;
-        if let Some(definition) = &new_definition {
-            let stored = self.core.store.save(definition);
-            self.core.limited("Storing the definition", stored).await?;
-        }
-        let record =
-            ArrivalRecord { domain: self.uuid, taken: true, defined: new_definition.is_some() };
-        let permitted = self.core.settings.ownership.receive(self.uuid, id);
-        self.core.arrivals.take(id, record, permitted).await?;
-        // This host has the domain now. No later failure changes that.
-        if new_definition.is_some() {
-            self.definition = new_definition;
-        }
-        info!(domain = %self.config.name, %domid, "Domain has come from another host");
-        if let Err(error) = self.core.hypervisor.unpause(domid).await {
-            error!(
-                domain = %self.config.name, %domid, %error,
-                "A domain from another host could not be unpaused"
-            );
-        }
-        let _ = self.refresh().await;
-        Ok(Outcome::Domain(self.current_view().unwrap_or(view)))
-    }
-
-    /// Builds the domain from the source's stream, and tells the source its stage while nothing is
-    /// read.
-    async fn build_from_link(
-        &mut self,
-        config: Arc<CompleteConfig>,
-        link: &mut dyn IncomingMigration,
-    ) -> Result<Arc<DomainView>, Error> {
-        let transfer = Arc::new(Transfer::default());
-        let received = || transfer.progress("").done;
-        let mut before = 0;
-        let mut restoring = pin!(self.restore_from(config, link.stream()?, transfer.clone()));
-        loop {
-            tokio::select! {
-                view = &mut restoring => return view,
-                () = tokio::time::sleep(STAGE_INTERVAL) => {}
+impl Core {
+    /// Gives up a domain that was handed over and is not here any more, once the other host knows
+    /// whether it has it: until then that host can take it.
+    pub(in crate::core) async fn give_up_departed(self: Arc<Self>, domain: Uuid, to: Handover) {
+        let answered = async {
+            let ask = || self.limited("Asking the other host", self.transport.verdict(&to));
+            while let Err(error) = ask().await {
+                debug!(uuid = %domain, %error, "It is not known which host has the domain");
+                tokio::time::sleep(RETRY_INTERVAL).await;
             }
-            if received() == before {
-                // A lost connection is noticed when the domain has been built.
-                let _ = link.building(transfer.stage().name()).await;
-            }
-            before = received();
+        };
+        if tokio::time::timeout(DEPARTED_LIMIT, answered).await.is_err() {
+            warn!(uuid = %domain, to = %to.to, "A domain that was sent is given up unheard");
         }
-    }
-
-    /// Removes a domain that was arriving and could not be taken.
-    async fn reject_arrival(&mut self, id: Uuid, record: ArrivalRecord) {
-        self.core.arrivals.settle(id).await;
-        if self.domid.is_some() {
-            if let Err(error) = self.destroy().await {
-                error!(
-                    domain = %self.config.name, %error,
-                    "A domain that did not arrive could not be destroyed"
-                );
-                return;
-            }
-        } else if self.state == State::Building {
-            self.left_host();
+        // A new one of its UUID has told the fleet itself.
+        if !self.registry.contains(&domain) {
+            self.settings.ownership.release(domain);
         }
-        if let Err(error) = self.forget_arrival(id, record).await {
-            warn!(%error, "The rest of a domain that did not arrive could not be removed");
-        }
-    }
-
-    async fn forget_arrival(&self, id: Uuid, record: ArrivalRecord) -> Result<(), Error> {
-        if record.defined {
-            let removed = self.core.store.remove(record.domain);
-            self.core.limited("Deleting the definition", removed).await?;
-        }
-        self.store_arrival(id, None).await
-    }
-
-    async fn store_arrival(&self, id: Uuid, record: Option<ArrivalRecord>) -> Result<(), Error> {
-        self.core.limited("Recording a transfer", self.core.store.record_arrival(id, record)).await
     }
 }

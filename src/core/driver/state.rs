@@ -1,5 +1,6 @@
 //! The state of a driver, and the steps that its operations share.
 
+use super::incoming::Incoming;
 use crate::core::context::Core;
 use crate::core::error::Error;
 use crate::core::lifecycle::{State, Transition};
@@ -26,6 +27,8 @@ pub(in crate::core) struct Driver {
     pub(super) definition: Option<Arc<CompleteConfig>>,
     /// A migration whose outcome only the other host knows.
     pub(super) in_doubt: Option<Handover>,
+    /// A domain that another host has handed over, and that this host has not taken.
+    pub(super) incoming: Option<Incoming>,
     /// The domid under which the memory of the stopped domain has been dumped.
     pub(super) dumped: Option<DomId>,
     unregistered: bool,
@@ -55,6 +58,7 @@ impl Driver {
             config,
             definition: definition.map(|definition| Arc::new(definition.config)),
             in_doubt: None,
+            incoming: None,
             // A domain that crashed earlier was dumped at that time.
             dumped: facts.flags.shutdown.map(|_| facts.domid),
             unregistered: false,
@@ -87,6 +91,7 @@ impl Driver {
             config,
             definition,
             in_doubt: None,
+            incoming: None,
             dumped: None,
             unregistered: false,
         }
@@ -159,6 +164,7 @@ impl Driver {
     pub(super) fn left_host(&mut self) {
         self.domid = None;
         self.core.settings.ownership.release(self.uuid);
+        self.arrival_left_host();
         if let Some(definition) = &self.definition {
             self.config = definition.clone();
             self.state = State::Halted;

@@ -2,16 +2,26 @@
 //! that other toolstacks start later.
 
 use crate::core::context::Core;
-use crate::core::driver::Driver;
+use crate::core::driver::{Driver, Incoming};
 use crate::core::error::Error;
 use crate::core::mailbox::mailbox;
 use crate::core::model::{
     CompleteConfig, DomId, DomName, DomainConfig, DomainFacts, Invalid, Uuid,
 };
-use crate::core::ports::{Definition, TransferRecord};
+use crate::core::ports::{ArrivalStage, Definition, TransferRecord};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tracing::{error, info, warn};
+
+/// What is stored of a domain that is on the host.
+#[derive(Default)]
+struct Stored {
+    definition: Option<Definition>,
+    /// What was going on with it when the daemon was killed.
+    transfer: Option<TransferRecord>,
+    /// The same of a domain that another host sent.
+    incoming: Option<Incoming>,
+}
 
 impl Core {
     /// Adopts all domains on the host and in the store.
@@ -29,10 +39,19 @@ impl Core {
                 self.store.remove_draft(draft).await;
             }
         }
-        self.reject_unfinished_arrivals(&mut definitions).await?;
+        let mut incoming = self.unfinished_arrivals(&mut definitions).await?;
         for facts in self.hypervisor.domains().await? {
             let uuid = facts.uuid;
-            self.adopt_running(facts, definitions.remove(&uuid), records.remove(&uuid)).await;
+            let stored = Stored {
+                definition: definitions.remove(&uuid),
+                transfer: records.remove(&uuid),
+                incoming: incoming.remove(&uuid),
+            };
+            self.adopt_running(facts, stored).await;
+        }
+        for (domain, incoming) in incoming {
+            let record = incoming.record(domain, ArrivalStage::Arriving);
+            self.spawn_background(self.clone().give_up_arrival(incoming.id, record));
         }
         let stored = definitions.into_values().filter_map(|definition| {
             let uuid = definition.config.uuid();
@@ -47,22 +66,37 @@ impl Core {
             }
             driver.start();
         }
-        for uuid in records.into_keys() {
-            // Records of domains that are not here any more.
+        for (uuid, record) in records {
+            // The domain is not here any more, and a new one may have its UUID.
             self.store.record_transfer(uuid, None).await?;
+            if let TransferRecord::HandedOver(handover) = record {
+                self.settings.ownership.doubt(uuid);
+                self.spawn_background(self.clone().give_up_departed(uuid, handover));
+            }
         }
         Ok(())
     }
 
     /// Destroys domains that were arriving from other hosts when the daemon was killed: they were
-    /// not handed over.
-    async fn reject_unfinished_arrivals(
+    /// not handed over. Returns those that were, and were not taken.
+    async fn unfinished_arrivals(
         &self,
         definitions: &mut BTreeMap<Uuid, Definition>,
-    ) -> Result<(), Error> {
+    ) -> Result<BTreeMap<Uuid, Incoming>, Error> {
+        let mut incoming = BTreeMap::new();
         for (id, record) in self.store.arrivals(self.clock.now()).await? {
-            if record.taken {
-                continue;
+            match record.stage {
+                ArrivalStage::Taken => continue,
+                ArrivalStage::HandedOver { fleet } => {
+                    // The definition that was here before stays.
+                    let sent =
+                        if record.defined { definitions.remove(&record.domain) } else { None };
+                    let definition = sent.map(|sent| Arc::new(sent.config));
+                    let handed_over = Incoming { id, definition, fleet, is_refused: false };
+                    incoming.insert(record.domain, handed_over);
+                    continue;
+                }
+                ArrivalStage::Arriving => {}
             }
             warn!(
                 uuid = %record.domain,
@@ -80,26 +114,25 @@ impl Core {
             }
             self.store.record_arrival(id, None).await?;
         }
-        Ok(())
+        Ok(incoming)
     }
 
-    /// Adopts a domain on the host. `record` says what was going on with it when the daemon was
-    /// killed.
-    async fn adopt_running(
-        self: &Arc<Self>,
-        facts: DomainFacts,
-        definition: Option<Definition>,
-        record: Option<TransferRecord>,
-    ) {
+    /// Adopts a domain on the host.
+    async fn adopt_running(self: &Arc<Self>, facts: DomainFacts, stored: Stored) {
+        let Stored { definition, transfer, incoming } = stored;
         let domid = facts.domid;
-        if domid != DomId::ZERO {
+        if incoming.is_some() {
+            self.settings.ownership.doubt(facts.uuid);
+        } else if domid != DomId::ZERO {
             // Whether or not it can be adopted: it is here.
             self.settings.ownership.hold(facts.uuid);
         }
         let mut config = match self.running_config(&facts).await {
             Ok(config) => config,
             Err(error) => {
-                error!(domain = %facts.name, %domid, %error, "A domain is left out");
+                if self.left_out.add(facts.uuid) {
+                    error!(domain = %facts.name, %domid, %error, "A domain is left out");
+                }
                 return;
             }
         };
@@ -116,14 +149,17 @@ impl Core {
                 "A domain's name is taken, it is shown by another one"
             );
             if self.registry.reserve(facts.uuid, &config.name, handle).is_err() {
+                self.left_out.add(facts.uuid);
                 return;
             }
         }
         let unfinished =
-            record.is_some() || definition.as_ref().is_some_and(|stored| stored.suspended);
+            transfer.is_some() || definition.as_ref().is_some_and(|stored| stored.suspended);
         let mut driver = Driver::running(self.clone(), inbox, Arc::new(config), facts, definition);
-        if unfinished {
-            driver.recover(record).await;
+        if let Some(incoming) = incoming {
+            driver.wait_for_leave(incoming);
+        } else if unfinished {
+            driver.recover(transfer).await;
         }
         driver.start();
     }
@@ -176,7 +212,7 @@ impl Core {
                     domain = %facts.name, %domid,
                     "Adopting a domain that another toolstack has started"
                 );
-                self.adopt_running(facts, None, None).await;
+                self.adopt_running(facts, Stored::default()).await;
             }
             Ok(None) => {}
             Err(error) => warn!(%domid, %error, "Could not read a domain"),

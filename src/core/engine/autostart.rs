@@ -95,7 +95,11 @@ impl Core {
         let name = op.name();
         match self.request(&view, op).await {
             Ok(_) => info!(%domain, op = name, "Done as xend starts or stops"),
-            Err(error @ Error::FleetUnavailable { .. }) => {
+            Err(
+                error @ (Error::FleetUnavailable { .. }
+                | Error::Undecided { .. }
+                | Error::InDoubt { .. }),
+            ) => {
                 warn!(%domain, op = name, %error, "The domain waits for the fleet");
                 return Done::FleetIsAway;
             }

@@ -55,6 +55,11 @@ impl Core {
                 info!(%caller, reason, "The fleet did not permit the operation of a user");
                 Error::FleetUnavailable { reason: "The fleet cannot be asked".to_owned() }
             }
+            Error::OwnerUnknown { domain, reason } => {
+                info!(%caller, reason, "The fleet did not permit the operation of a user");
+                let reason = "The fleet cannot say to whom it belongs".to_owned();
+                Error::OwnerUnknown { domain, reason }
+            }
             // The other host speaks to an operator.
             Error::Remote { reason } => {
                 info!(%caller, reason, "The other host did not take the domain of a user");

@@ -77,8 +77,19 @@ impl Core {
 
     async fn read_all_figures(self: &Arc<Self>) -> Result<(), Error> {
         let began = self.publisher.epoch();
+        let mut gone = self.left_out.all();
         let figures = self.hypervisor.figures().await?;
         let facts = self.hypervisor.domains().await?;
+        for domain in &facts {
+            gone.remove(&domain.uuid);
+        }
+        for domain in gone {
+            self.left_out.remove(domain);
+            // Where there is a driver now, that tells the fleet.
+            if !self.registry.contains(&domain) {
+                self.settings.ownership.release(domain);
+            }
+        }
         let SweepDifferences { unknown, changed } =
             self.publisher.apply_sweep(began, facts, figures);
         for uuid in changed {

@@ -1,6 +1,7 @@
 //! Migration to and from other hosts.
 
 use crate::core::error::Error;
+use crate::core::fleet::ClusterName;
 use crate::core::model::{CompleteConfig, Invalid, RelocationDefaults, Uuid};
 use async_trait::async_trait;
 use std::fmt;
@@ -76,8 +77,10 @@ pub struct MigratedDomain {
 pub enum Verdict {
     /// The other host has the domain.
     Taken,
-    /// The other host does not have the domain and will not have it.
-    NotTaken,
+    /// The other host has refused the domain: it does not have it and never will.
+    Refused,
+    /// The other host does not have the domain, and knows nothing of the migration.
+    Unknown,
 }
 
 /// The other host's answer about a domain that was sent to it.
@@ -117,9 +120,10 @@ pub trait OutgoingMigration: Send {
     /// has a moment to remove its part of the domain.
     async fn reason(&mut self) -> Option<Error>;
 
-    /// Hands the domain over to the other host. After a failure only the other host knows which of
-    /// the two has the domain.
-    async fn hand_over(&mut self) -> Result<Verdict, Error>;
+    /// Hands the domain over to the other host, and waits until that has it. `fleet` is the one in
+    /// which the domain is moving. After a failure only the other host knows which of the two has
+    /// the domain.
+    async fn hand_over(&mut self, fleet: Option<&ClusterName>) -> Result<(), Error>;
 }
 
 /// A migration from another host.
@@ -135,5 +139,6 @@ pub trait IncomingMigration: Send {
     async fn building(&mut self, stage: &str) -> Result<(), Error>;
 
     /// Tells the other host that everything has arrived, and waits until it hands the domain over.
-    async fn arrived(&mut self) -> Result<(), Error>;
+    /// Returns the fleet in which the domain is moving, if the other host names one.
+    async fn arrived(&mut self) -> Result<Option<ClusterName>, Error>;
 }

@@ -4,6 +4,7 @@ use super::histories::Histories;
 use super::migration::Handover;
 use super::objects::Objects;
 use crate::core::error::Error;
+use crate::core::fleet::ClusterName;
 use crate::core::model::{CompleteConfig, DomName, Uuid, Vnet};
 use async_trait::async_trait;
 use std::os::fd::OwnedFd;
@@ -32,13 +33,26 @@ pub enum TransferRecord {
 }
 
 /// A domain that another host sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArrivalRecord {
     pub domain: Uuid,
-    /// Whether the domain belongs to this host. Otherwise it is destroyed.
-    pub taken: bool,
+    pub stage: ArrivalStage,
     /// Whether its definition was sent together with the domain.
     pub defined: bool,
+}
+
+/// How far a domain is that another host sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ArrivalStage {
+    /// It is not handed over, or was refused. What is here of it is destroyed.
+    Arriving,
+    /// It was handed over, and it is not known yet whether this host may have it.
+    HandedOver {
+        /// The fleet of the sender, in which the domain is moving; `None` if the sender named none.
+        fleet: Option<ClusterName>,
+    },
+    /// It belongs to this host.
+    Taken,
 }
 
 /// The file of a saved domain.

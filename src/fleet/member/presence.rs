@@ -102,13 +102,11 @@ impl Presence {
             // It changes nothing: it asks for both keys at once.
             let key = seat.keys.alive(&seat.own.name);
             let compares = vec![seat.compare(membership), Compare::Modified(key, written)];
-            match seat.kv.commit(Txn { compares, ops: vec![] }).await {
+            match seat.commit(Txn { compares, ops: vec![] }).await {
                 Ok(Committed::No) => return ended,
-                Ok(Committed::Yes(revision)) if seat.has_gone_back(revision) => {
-                    return Some(Ended::Changed);
-                }
                 Ok(Committed::Yes(_)) if ended.is_some() => return ended,
                 Ok(Committed::Yes(_)) => {}
+                Err(Unwritten::Ended(Ended::Changed)) => return Some(Ended::Changed),
                 Err(_) => ended = Some(Ended::Changed),
             }
         }

@@ -9,7 +9,6 @@ use crate::fleet::own_host::OwnHost;
 use crate::fleet::owner::Owner;
 use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::watch;
 
 /// This host in its fleet.
@@ -21,8 +20,6 @@ pub(super) struct Seat {
     pub(super) certificate: watch::Receiver<Option<Fingerprint>>,
     /// The domains of this host.
     pub(super) owner: Arc<Owner>,
-    /// The last revision that etcd has told.
-    pub(super) told: AtomicI64,
 }
 
 /// Why something was not written.
@@ -57,10 +54,19 @@ impl Seat {
         Compare::Modified(self.keys.host(&self.own.name), membership.revision)
     }
 
-    /// Whether etcd is at an earlier revision than it was: it has been restored from a backup, in
-    /// which the record of the host may be the same, and its domains are others.
-    pub(super) fn has_gone_back(&self, Revision(now): Revision) -> bool {
-        now < self.told.swap(now, Ordering::Relaxed)
+    /// Carries out a transaction. Its membership ends if etcd was restored from a backup, in which
+    /// the record of the host may be the same, and its domains are others.
+    pub(super) async fn commit(&self, txn: Txn) -> Result<Committed, Unwritten> {
+        let before = self.owner.told.highest();
+        match self.kv.commit(txn).await {
+            Ok(Committed::Yes(now)) if self.owner.told.has_gone_back(before, now) => {
+                self.owner.etcd_was_restored();
+                Err(Unwritten::Ended(Ended::Changed))
+            }
+            Ok(committed) => Ok(committed),
+            Err(KvError::InDoubt(_)) => Err(Unwritten::Ended(Ended::InDoubt)),
+            Err(error) => Err(Unwritten::Failed(error)),
+        }
     }
 
     /// Writes, as long as the membership lasts.
@@ -70,14 +76,9 @@ impl Seat {
         ops: Vec<Op>,
     ) -> Result<Revision, Unwritten> {
         let compares = vec![self.compare(membership)];
-        match self.kv.commit(Txn { compares, ops }).await {
-            Ok(Committed::Yes(revision)) if self.has_gone_back(revision) => {
-                Err(Unwritten::Ended(Ended::Changed))
-            }
-            Ok(Committed::Yes(revision)) => Ok(revision),
-            Ok(Committed::No) => Err(Unwritten::Ended(Ended::Changed)),
-            Err(KvError::InDoubt(_)) => Err(Unwritten::Ended(Ended::InDoubt)),
-            Err(error) => Err(Unwritten::Failed(error)),
+        match self.commit(Txn { compares, ops }).await? {
+            Committed::Yes(revision) => Ok(revision),
+            Committed::No => Err(Unwritten::Ended(Ended::Changed)),
         }
     }
 }

@@ -1,11 +1,17 @@
 //! The domains on this host, and what the fleet has not been told of them.
 
+use crate::core::fleet::HostName;
 use crate::core::model::Uuid;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// The most domains of which is remembered that the fleet was not told. With more of them, all are
 /// compared.
 const MAX_UNWRITTEN: usize = 4096;
+
+/// How long etcd is not waited for after it did not answer.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// What a domain does on this host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +20,7 @@ pub(super) enum Stage {
     Starting,
     /// It is here.
     Running,
-    /// It is suspended, and another host may have it.
+    /// It moves from here or to here, and it is not known which host has it.
     Moving,
 }
 
@@ -24,8 +30,10 @@ pub(super) struct Locals {
     unwritten: BTreeSet<Uuid>,
     /// The epoch in which all domains were compared with the fleet; `None` before that.
     pub(super) compared_in: Option<u64>,
-    /// Domains of which the log says already that they belong to another host.
-    disputed: BTreeSet<Uuid>,
+    /// Domains here that belong to other hosts.
+    disputed: BTreeMap<Uuid, HostName>,
+    /// When etcd did not answer.
+    silent: Option<Instant>,
 }
 
 impl Locals {
@@ -33,14 +41,12 @@ impl Locals {
         self.here.get(&domain).copied()
     }
 
-    pub(super) fn set(&mut self, domain: Uuid, stage: Stage) {
-        self.here.insert(domain, stage);
-    }
-
-    /// Removes a domain, and tells whether it was here.
-    pub(super) fn remove(&mut self, domain: Uuid) -> bool {
-        self.disputed.remove(&domain);
-        self.here.remove(&domain).is_some()
+    /// Notes what a domain does from now on, `None` if it is not here. Returns what it did.
+    pub(super) fn set(&mut self, domain: Uuid, stage: Option<Stage>) -> Option<Stage> {
+        match stage {
+            Some(stage) => self.here.insert(domain, stage),
+            None => self.here.remove(&domain),
+        }
     }
 
     /// All domains that are here, and not on their way.
@@ -51,7 +57,7 @@ impl Locals {
 
     /// The fleet is to be told of a domain.
     pub(super) fn mark(&mut self, domain: Uuid) {
-        if self.unwritten.len() < MAX_UNWRITTEN {
+        if self.unwritten.len() < MAX_UNWRITTEN || self.unwritten.contains(&domain) {
             self.unwritten.insert(domain);
         } else {
             self.compared_in = None;
@@ -66,10 +72,21 @@ impl Locals {
         }
     }
 
+    /// The fleet is to be told of all domains that it does not know: `owned` has those that belong
+    /// to this host, and whether that is just as it is to be.
+    pub(super) fn mark_differences(&mut self, owned: &BTreeMap<Uuid, bool>) {
+        let is_unknown = |domain: &Uuid| owned.get(domain) != Some(&true);
+        let come: Vec<Uuid> = self.running().filter(is_unknown).collect();
+        let gone = owned.keys().copied().filter(|domain| self.stage(*domain).is_none());
+        let gone: Vec<Uuid> = gone.collect();
+        for domain in come.into_iter().chain(gone) {
+            self.mark(domain);
+        }
+    }
+
     /// The fleet knows what a domain does.
     pub(super) fn written(&mut self, domain: Uuid) {
         self.unwritten.remove(&domain);
-        self.disputed.remove(&domain);
     }
 
     pub(super) fn unwritten(&self) -> Vec<Uuid> {
@@ -80,9 +97,27 @@ impl Locals {
         self.unwritten.contains(&domain)
     }
 
-    /// Notes that a domain here belongs to another host, and tells whether that is news.
-    pub(super) fn dispute(&mut self, domain: Uuid) -> bool {
-        self.disputed.insert(domain)
+    /// Notes that a domain here belongs to another host, or no more. Tells whether that is news.
+    pub(super) fn dispute(&mut self, domain: Uuid, owner: Option<HostName>) -> bool {
+        match owner {
+            Some(owner) => self.disputed.insert(domain, owner.clone()) != Some(owner),
+            None => self.disputed.remove(&domain).is_some(),
+        }
+    }
+
+    /// The domains here that belong to other hosts, with these.
+    pub(super) fn disputed(&self) -> &BTreeMap<Uuid, HostName> {
+        &self.disputed
+    }
+
+    /// etcd has answered, or not.
+    pub(super) fn note_answer(&mut self, is_answer: bool) {
+        self.silent = (!is_answer).then(Instant::now);
+    }
+
+    /// Whether etcd did not answer a moment ago.
+    pub(super) fn is_silent(&self) -> bool {
+        self.silent.is_some_and(|since| since.elapsed() < SILENCE)
     }
 }
 
@@ -90,14 +125,46 @@ impl Locals {
 mod tests {
     use super::*;
 
+    fn domain(number: usize) -> Uuid {
+        Uuid::from_u128(number as u128)
+    }
+
     #[test]
     fn what_is_remembered_has_a_bound() {
         let mut locals = Locals { compared_in: Some(1), ..Locals::default() };
-        for domain in 0..MAX_UNWRITTEN {
-            locals.mark(Uuid::from_u128(domain as u128));
+        for number in 0..MAX_UNWRITTEN {
+            locals.mark(domain(number));
         }
+        locals.mark(domain(0));
         assert_eq!((locals.unwritten().len(), locals.compared_in), (MAX_UNWRITTEN, Some(1)));
         locals.mark(Uuid::from_u128(u128::MAX));
         assert_eq!((locals.unwritten().len(), locals.compared_in), (MAX_UNWRITTEN, None));
+    }
+
+    /// More domains than are remembered have come while etcd was away.
+    #[test]
+    fn what_was_not_remembered_is_found_again() {
+        let count = MAX_UNWRITTEN + 10;
+        let mut locals = Locals::default();
+        for number in 0..count {
+            locals.set(domain(number), Some(Stage::Running));
+            locals.mark(domain(number));
+        }
+        let mut owned = BTreeMap::from([(domain(count), true)]);
+        loop {
+            for domain in locals.unwritten() {
+                match locals.stage(domain) {
+                    Some(_) => owned.insert(domain, true),
+                    None => owned.remove(&domain),
+                };
+                locals.written(domain);
+            }
+            if locals.compared_in.is_some() {
+                break;
+            }
+            locals.compared_in = Some(1);
+            locals.mark_differences(&owned);
+        }
+        assert!(owned.len() == count && !owned.contains_key(&domain(count)));
     }
 }

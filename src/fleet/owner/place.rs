@@ -61,6 +61,18 @@ impl PlaceWatch {
         });
     }
 
+    /// Ends the present membership: a write may be on its way.
+    pub(super) fn end_in_doubt(&self) {
+        self.0.send_if_modified(|place| {
+            let is_member = matches!(place, Place::Member(_));
+            if is_member {
+                let reason = "The fleet's etcd does not answer".to_owned();
+                *place = Place::Between(Ended::InDoubt, reason);
+            }
+            is_member
+        });
+    }
+
     /// Waits until a membership has ended, and tells why.
     pub(super) async fn ended(&self, membership: Membership) -> Ended {
         let mut changes = self.0.subscribe();

@@ -4,13 +4,16 @@ use super::locals::Locals;
 use super::place::PlaceWatch;
 use crate::core::fleet::HostName;
 use crate::core::model::Uuid;
-use crate::core::ports::Entropy;
+use crate::core::ports::{Disputes, Entropy};
 use crate::fleet::keys::Keys;
 use crate::fleet::kv::Kv;
 use crate::fleet::membership::{Ended, Membership};
+use crate::fleet::told::Told;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{self, Notify};
+use tokio::sync::{self, Notify, watch};
+use tracing::error;
 
 /// How many domains can change at a time.
 const TURNS: usize = 64;
@@ -27,6 +30,11 @@ pub struct Owner {
     turns: Vec<sync::Mutex<()>>,
     /// There is something to tell the fleet.
     pub(super) news: Notify,
+    /// The revisions that etcd has told.
+    pub(in crate::fleet) told: Told,
+    /// Whether etcd was restored from a backup while this daemon ran.
+    is_restored: AtomicBool,
+    pub(super) disputes: watch::Sender<Disputes>,
 }
 
 impl fmt::Debug for Owner {
@@ -52,6 +60,9 @@ impl Owner {
             locals: Mutex::default(),
             turns: (0..TURNS).map(|_| sync::Mutex::default()).collect(),
             news: Notify::new(),
+            told: Told::default(),
+            is_restored: AtomicBool::new(false),
+            disputes: watch::Sender::default(),
         })
     }
 
@@ -80,6 +91,25 @@ impl Owner {
     /// The membership has ended.
     pub(in crate::fleet) fn end(&self, membership: Membership, ended: Ended) {
         self.place.end(membership, ended);
+    }
+
+    /// etcd is at an earlier revision than it was: nothing is taken from nobody any more, and all is
+    /// compared again.
+    pub(in crate::fleet) fn etcd_was_restored(&self) {
+        self.locals().compared_in = None;
+        if !self.is_restored.swap(true, Ordering::Relaxed) {
+            let fleet = self.keys.cluster();
+            error!(
+                %fleet,
+                "The fleet's etcd was restored from a backup: this host starts and receives no \
+                 domains until xend is restarted"
+            );
+        }
+    }
+
+    /// Whether etcd was restored from a backup since the daemon was started.
+    pub(super) fn is_restored(&self) -> bool {
+        self.is_restored.load(Ordering::Relaxed)
     }
 
     pub(super) fn locals(&self) -> MutexGuard<'_, Locals> {

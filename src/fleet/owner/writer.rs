@@ -3,12 +3,14 @@
 
 use super::locals::Stage;
 use super::state::Owner;
-use super::step::{Failed, read};
+use super::step::{Failed, Scope, read};
+use crate::core::fleet::HostName;
 use crate::core::model::Uuid;
-use crate::core::ownership::Step;
+use crate::core::ownership::{Boot, NotOurs, Phase, Step};
 use crate::fleet::backoff::Backoff;
 use crate::fleet::kv::KvError;
 use crate::fleet::membership::{Ended, Membership};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use tracing::{debug, error, warn};
 
@@ -38,7 +40,10 @@ impl Owner {
                 is_refused = true;
                 warn!(%error, "This host cannot read which domains of the fleet are its own");
             }
-            if compared.is_ok() && self.write().await {
+            let is_all = compared.is_ok() && self.write().await;
+            if is_all && self.locals().compared_in != Some(membership.epoch) {
+                // More has changed than was remembered.
+            } else if is_all {
                 backoff.reset();
                 self.news.notified().await;
             } else {
@@ -50,7 +55,8 @@ impl Owner {
         }
     }
 
-    /// Once an epoch: looks for domains that belong to this host and are not here.
+    /// Once an epoch, and when more has changed than was remembered: looks for domains that belong
+    /// to this host and are not here, or the other way round.
     async fn compare(&self, membership: Membership) -> Result<(), KvError> {
         if self.locals().compared_in == Some(membership.epoch) {
             return Ok(());
@@ -59,16 +65,15 @@ impl Owner {
         self.locals().compared_in = Some(membership.epoch);
         let listed = self.kv.list(&self.keys.owns()).await;
         let listing = listed.inspect_err(|_| self.locals().compared_in = None)?;
-        let mut locals = self.locals();
-        // What is here was marked when the host took its place.
+        let by = Boot { host: self.host.clone(), epoch: membership.epoch };
+        let mut owned = BTreeMap::new();
         for entry in listing.entries {
-            let is_own = read(&entry).is_ok_and(|own| own.by.host == self.host);
-            if let Some(domain) = self.keys.parse_own(&entry.key).filter(|_| is_own) {
-                if locals.stage(domain).is_none() {
-                    locals.mark(domain);
-                }
+            let own = read(&entry).ok().filter(|own| own.by.host == self.host);
+            if let (Some(domain), Some(own)) = (self.keys.parse_own(&entry.key), own) {
+                owned.insert(domain, own.by == by && own.phase == Phase::Running);
             }
         }
+        self.locals().mark_differences(&owned);
         Ok(())
     }
 
@@ -101,30 +106,48 @@ impl Owner {
         };
         let step = if stage.is_some() { Step::Hold } else { Step::Halt };
         let done = self.step(domain, &step).await;
-        let mut locals = self.locals();
-        let is_same = locals.stage(domain) == stage;
+        let is_same = self.locals().stage(domain) == stage;
         match done {
-            Ok(()) if is_same => {
+            Ok(_) if is_same => {
+                let mut locals = self.locals();
                 locals.written(domain);
+                locals.note_answer(true);
+                drop(locals);
+                self.note_dispute(domain, None);
                 Settled::Yes
             }
             // It has come or gone meanwhile.
-            Ok(()) => Settled::NotYet,
-            Err(Failed::NotOurs(not_ours)) => {
-                if is_same && locals.dispute(domain) {
-                    let owner = not_ours.owner.map(|owner| owner.to_string());
-                    error!(
-                        %domain, owner,
-                        "A domain on this host belongs to another one, and may run on both: destroy \
-                         one of them"
-                    );
+            Ok(_) => Settled::NotYet,
+            Err(Failed::NotOurs(NotOurs { owner })) => {
+                if is_same {
+                    self.note_dispute(domain, owner);
                 }
                 Settled::NotYet
             }
-            Err(Failed::Unavailable { reason, is_silent, .. }) => {
+            Err(Failed::Unavailable { reason, scope, .. }) => {
                 debug!(%domain, reason, "The fleet is told later whether this host has a domain");
-                if is_silent { Settled::Silence } else { Settled::NotYet }
+                if scope == Scope::Silence {
+                    self.locals().note_answer(false);
+                    return Settled::Silence;
+                }
+                Settled::NotYet
             }
         }
+    }
+
+    /// Notes whether a domain here belongs to another host.
+    pub(super) fn note_dispute(&self, domain: Uuid, owner: Option<HostName>) {
+        let mut locals = self.locals();
+        if !locals.dispute(domain, owner.clone()) {
+            return;
+        }
+        if let Some(owner) = owner {
+            error!(
+                %domain, %owner,
+                "A domain on this host belongs to another one, and may run on both: destroy one of \
+                 them"
+            );
+        }
+        self.disputes.send_replace(locals.disputed().clone().into());
     }
 }

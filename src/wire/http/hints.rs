@@ -58,7 +58,7 @@ pub(super) fn hint(error: &Error, is_operator: bool) -> &'static str {
         Error::Busy(_) | Error::DisksBusy | Error::Stopping => {
             "Nothing was changed. Try again in a moment."
         }
-        Error::FleetUnavailable { .. } => {
+        Error::FleetUnavailable { .. } | Error::OwnerUnknown { .. } | Error::Undecided { .. } => {
             "xend fleet status on the host says what is wrong. A start that failed may be tried again."
         }
         Error::OwnedElsewhere { .. } => "Destroy it there, or migrate it from there.",

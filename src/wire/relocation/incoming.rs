@@ -2,6 +2,7 @@
 
 use super::connection::Connection;
 use crate::core::error::Error;
+use crate::core::fleet::ClusterName;
 use crate::core::model::{CompleteConfig, Invalid, Uuid, parse_uuid};
 use crate::core::op::{Arrival, Change, Once, Outcome};
 use crate::core::ports::{IncomingMigration, MigratedDomain, Verdict};
@@ -30,10 +31,14 @@ pub(super) fn change(connection: &Connection, request: &Sxp) -> Result<Change, E
 }
 
 /// The answer after a change. A domain that was received is taken.
-pub(super) fn answer(outcome: &Outcome) -> &'static str {
+pub(super) fn answer(outcome: &Outcome) -> Sxp {
+    let not_taken = Sxp::atom("not-taken");
     match outcome {
-        Outcome::Verdict(Verdict::NotTaken) => "not-taken",
-        _ => "taken",
+        Outcome::Verdict(Verdict::Refused) => {
+            Sxp::list([not_taken, Sxp::list([Sxp::atom("refused")])])
+        }
+        Outcome::Verdict(Verdict::Unknown) => Sxp::list([not_taken]),
+        _ => Sxp::list([Sxp::atom("taken")]),
     }
 }
 
@@ -74,11 +79,16 @@ impl IncomingMigration for TcpIncoming {
         self.connection.send(&Sxp::list([Sxp::atom("building"), Sxp::atom(stage)])).await
     }
 
-    async fn arrived(&mut self) -> Result<(), Error> {
+    async fn arrived(&mut self) -> Result<Option<ClusterName>, Error> {
         self.connection.send(&Sxp::list([Sxp::atom("arrived")])).await?;
-        match self.connection.receive().await?.head() {
-            Some("go") => Ok(()),
-            _ => Err(Error::Remote { reason: "it does not hand the domain over".to_owned() }),
+        let message = self.connection.receive().await?;
+        if message.head() != Some("go") {
+            let reason = "it does not hand the domain over".to_owned();
+            return Err(Error::Remote { reason });
+        }
+        match message.value("fleet") {
+            Some(fleet) => Ok(Some(fleet.as_str().unwrap_or_default().parse()?)),
+            None => Ok(None),
         }
     }
 }

@@ -8,11 +8,13 @@
 //! the hypervisor's own stream
 //!                               (building STAGE)    every few seconds while nothing is read
 //!                               (arrived)
-//! (go)
-//!                               (taken)
+//! (go (fleet NAME))             without NAME if the domain moves in no fleet
+//!                               (taken)             or (err REASON): the verdict is asked for
 //!
 //! (verdict (id ID))
-//!                               (taken)             or (not-taken)
+//!                               (taken)             or (not-taken (refused)), a migration that this
+//!                                                   host knows, or (not-taken), one that it does
+//!                                                   not; (err REASON) while it is not decided
 //! ```
 //!
 //! Each message is one S-expression on a line. `core::driver::migrate` documents what a lost

@@ -22,7 +22,7 @@ use crate::peers::{
     AllowedHosts, ConnectionCounts, LogLimit, OpenConnection, PendingConnections, Refusal, Share,
     Shares,
 };
-use crate::sxp::{Sxp, most_values};
+use crate::sxp::most_values;
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
 use std::os::fd::AsFd as _;
@@ -373,7 +373,7 @@ async fn answer_request(
         }
     };
     match engine.execute(&caller, change).await {
-        Ok(outcome) => connection.send(&Sxp::list([Sxp::atom(answer(&outcome))])).await,
+        Ok(outcome) => connection.send(&answer(&outcome)).await,
         // The engine has logged it.
         Err(error) => {
             connection.refuse(&error.to_string()).await;

@@ -3,6 +3,7 @@
 use super::connection::{Connection, is_silence};
 use super::tunnel;
 use crate::core::error::Error;
+use crate::core::fleet::ClusterName;
 use crate::core::model::{Invalid, Uuid};
 use crate::core::ports::{
     Built, Destination, Handover, MigratedDomain, MigrationTransport, OutgoingMigration, Verdict,
@@ -193,7 +194,9 @@ impl MigrationTransport for TcpTransport {
         connection.send(&Sxp::list([Sxp::atom("verdict"), id_field(of.id)])).await?;
         let answer = connection.receive().await?;
         match answer.head() {
-            Some("not-taken") => Ok(Verdict::NotTaken),
+            // Hosts of earlier versions do not say whether they know the migration.
+            Some("not-taken") if answer.get("refused").is_some() => Ok(Verdict::Refused),
+            Some("not-taken") => Ok(Verdict::Unknown),
             _ => expect(&answer, "taken").map(|()| Verdict::Taken),
         }
     }
@@ -240,13 +243,11 @@ impl OutgoingMigration for TcpOutgoing {
         None
     }
 
-    async fn hand_over(&mut self) -> Result<Verdict, Error> {
-        self.connection.send(&Sxp::list([Sxp::atom("go")])).await?;
-        let answer = self.connection.receive().await?;
-        match answer.head() {
-            // The other host refuses the domain for good.
-            Some("err") => Ok(Verdict::NotTaken),
-            _ => expect(&answer, "taken").map(|()| Verdict::Taken),
-        }
+    async fn hand_over(&mut self, fleet: Option<&ClusterName>) -> Result<(), Error> {
+        let fleet =
+            fleet.map(|fleet| Sxp::list([Sxp::atom("fleet"), Sxp::atom(fleet.to_string())]));
+        let go = Sxp::list([Sxp::atom("go")].into_iter().chain(fleet));
+        self.connection.send(&go).await?;
+        expect(&self.connection.receive().await?, "taken")
     }
 }

@@ -68,7 +68,7 @@ impl Filter {
             (_, "progress") => false,
             (None, _)
             | (Some("operations"), "done" | "failed")
-            | (Some("failures"), "failed")
+            | (Some("failures"), "failed" | "disputed")
             | (Some("states"), "appeared" | "gone" | "state")
             | (Some("changes"), "renamed" | "configured")
             | (Some("guests"), "guest") => true,

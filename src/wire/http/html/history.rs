@@ -32,6 +32,11 @@ pub(crate) fn entry(event: &Event) -> HistoryEntry {
         EventKind::Renamed { from } => (format!("Renamed from {from}"), "", false),
         EventKind::Configured => ("Configuration changed".to_owned(), "", false),
         EventKind::Reported => ("The guest reports a change".to_owned(), "", false),
+        EventKind::Disputed { owner } => (
+            format!("Belongs to {owner} in the fleet, and may run on both: destroy one of them"),
+            "",
+            true,
+        ),
         EventKind::Progress(_) => ("In progress".to_owned(), "", false),
         EventKind::Done { op, caller } => ((*op).to_owned(), caller.text.as_str(), false),
         EventKind::Failed { op, caller, error } => {

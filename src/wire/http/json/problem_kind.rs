@@ -120,7 +120,9 @@ impl ProblemKind {
             Error::Busy(_) | Error::DisksBusy => Self::BUSY,
             Error::Cancelled(_) => Self::CANCELLED,
             Error::OwnedElsewhere { .. } => Self::OWNED_ELSEWHERE,
-            Error::FleetUnavailable { .. } => Self::FLEET_UNAVAILABLE,
+            Error::FleetUnavailable { .. }
+            | Error::OwnerUnknown { .. }
+            | Error::Undecided { .. } => Self::FLEET_UNAVAILABLE,
             Error::LimitReached(_) => Self::LIMIT_REACHED,
             Error::Stopping => Self::STOPPING,
             Error::Privileged(_) | Error::Dom0Shutdown => Self::PRIVILEGED,

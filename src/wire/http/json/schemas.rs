@@ -143,8 +143,8 @@ fn event_line() -> Value {
         "properties": {
             "id": text("For after and Last-Event-ID"),
             "kind": text(
-                "appeared, gone, state, renamed, configured, guest (a new report), progress, done, \
-                 failed; listening at the beginning of a stream; lost if events were missed"
+                "appeared, gone, state, renamed, configured, guest (a new report), disputed (it \
+                 belongs to another host), progress, done, failed; listening at the beginning of a stream; lost if events were missed"
             ),
             "time": number("Seconds since 1970"),
             "domain": text("Name of the domain"),
@@ -160,7 +160,8 @@ fn event_line() -> Value {
             "total_bytes": number("Of progress: expected in all"),
             "op": text("Operation that was done or failed"),
             "caller": text("Who asked for it"),
-            "error": text("Why it failed")
+            "error": text("Why it failed"),
+            "owner": text("Of a dispute: the other host")
         }
     });
     let domain = json!({

@@ -196,7 +196,9 @@ impl Failure {
             | Error::Rebooted(_)
             | Error::AgentLacks(_)
             | Error::FleetUnavailable { .. }
+            | Error::OwnerUnknown { .. }
             | Error::OwnedElsewhere { .. }
+            | Error::Undecided { .. }
             | Error::Stopping
             | Error::Unsupported(_) => with_text("OPERATION_NOT_ALLOWED"),
             Error::NotPermitted { .. } | Error::BeyondLimits(_) => with_text("PERMISSION_DENIED"),
@@ -271,7 +273,7 @@ mod tests {
     use std::time::Duration;
 
     /// The number of variants of [`Error`]. A new one needs a code in `expected`, and a sample.
-    const VARIANTS: usize = 52;
+    const VARIANTS: usize = 54;
 
     /// The code of each error. Only failures of the hypervisor, of the store, of agents and of
     /// connections are internal errors: a refusal is none.
@@ -316,7 +318,9 @@ mod tests {
             | Error::Rebooted(_)
             | Error::AgentLacks(_)
             | Error::FleetUnavailable { .. }
+            | Error::OwnerUnknown { .. }
             | Error::OwnedElsewhere { .. }
+            | Error::Undecided { .. }
             | Error::Stopping
             | Error::Unsupported(_) => "OPERATION_NOT_ALLOWED",
             Error::ConnectionLost { .. }
@@ -381,6 +385,8 @@ mod tests {
             Error::AgentLacks("files"),
             Error::Stopping,
             Error::FleetUnavailable { reason: text() },
+            Error::OwnerUnknown { domain: Uuid::nil(), reason: text() },
+            Error::Undecided { what: text() },
             Error::OwnedElsewhere { domain: Uuid::nil(), host: text() },
             Error::Unsupported(text()),
             Error::InDoubt { name: text(), to: text() },
