@@ -25,7 +25,7 @@ pub use state::Owner;
 use crate::core::error::Error;
 use crate::core::fleet::ClusterName;
 use crate::core::model::Uuid;
-use crate::core::ownership::{Answer, Sender, Step};
+use crate::core::ownership::{Answer, NotOurs, Sender, Step};
 use crate::core::ports::{Disputes, Handover, Leave, Ownership};
 use crate::fleet::membership::Membership;
 use async_trait::async_trait;
@@ -42,13 +42,13 @@ impl Owner {
     /// The error for the caller. A change in doubt is made right later.
     fn failure(&self, domain: Uuid, failed: Failed) -> Error {
         match failed {
-            Failed::NotOurs(not_ours) => match not_ours.owner {
-                Some(host) => Error::OwnedElsewhere { domain, host: host.to_string() },
-                None => {
-                    let reason = "The fleet says that it is nobody's".to_owned();
-                    Error::OwnerUnknown { domain, reason }
-                }
-            },
+            Failed::NotOurs(NotOurs { owner: Some(host) }) => {
+                Error::OwnedElsewhere { domain, host: host.to_string() }
+            }
+            Failed::NotOurs(NotOurs { owner: None }) => {
+                let reason = "The fleet says that it is nobody's".to_owned();
+                Error::OwnerUnknown { domain, reason }
+            }
             Failed::Unavailable { reason, in_doubt, scope } => {
                 if in_doubt {
                     self.tell(domain);
@@ -92,12 +92,13 @@ impl Owner {
             locals.is_unwritten(domain) && !locals.is_silent()
         };
         // Without the writer, which ends before the last domains are stopped with the daemon.
-        if is_to_be_told && self.place.is_member() {
-            if timeout(TELLING_LIMIT, self.settle(domain)).await.is_err() {
-                // What was sent may come later.
-                self.place.end_in_doubt();
-                self.locals().note_answer(false);
-            }
+        if is_to_be_told
+            && self.place.is_member()
+            && timeout(TELLING_LIMIT, self.settle(domain)).await.is_err()
+        {
+            // What was sent may come later.
+            self.place.end_in_doubt();
+            self.locals().note_answer(false);
         }
     }
 }

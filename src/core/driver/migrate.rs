@@ -157,18 +157,17 @@ impl Driver {
                 info!(domain = %name, "Domain has moved to the other host");
                 Ok(())
             }
-            Verdict::Refused | Verdict::Unknown => match self.domid {
-                Some(domid) => {
+            Verdict::Refused | Verdict::Unknown => {
+                if let Some(domid) = self.domid {
                     let is_refused = verdict == Verdict::Refused;
                     let reason = self.go_on(domid, is_refused).await?.to_owned();
                     Err(Error::Remote { reason })
-                }
-                None => {
+                } else {
                     // It was lost with this host's power, and others may start it.
                     self.core.settings.ownership.release(self.uuid);
                     Ok(())
                 }
-            },
+            }
         };
         self.in_doubt = None;
         self.clear_transfer_record().await;
