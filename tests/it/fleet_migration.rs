@@ -171,8 +171,8 @@ impl Host {
     }
 }
 
-/// Two hosts, with a domain on its way that the second one has been handed, without the fleet's word
-/// on it.
+/// Two hosts, with a domain on its way that the second one has been handed, without the fleet's
+/// word on it.
 async fn undecided() -> (Host, Host) {
     let (source, target) = (Host::new().await, Host::new().await);
     source.start(true).await;

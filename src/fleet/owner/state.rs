@@ -93,8 +93,8 @@ impl Owner {
         self.place.end(membership, ended);
     }
 
-    /// etcd is at an earlier revision than it was: nothing is taken from nobody any more, and all is
-    /// compared again.
+    /// etcd is at an earlier revision than it was: nothing is taken from nobody any more, and all
+    /// is compared again.
     pub(in crate::fleet) fn etcd_was_restored(&self) {
         self.locals().compared_in = None;
         if !self.is_restored.swap(true, Ordering::Relaxed) {

@@ -12,7 +12,7 @@
 //!                               (taken)             or (err REASON): the verdict is asked for
 //!
 //! (verdict (id ID))
-//!                               (taken)             or (not-taken (refused)), a migration that this
+//!                               (taken)             or (not-taken (refused)), a migration that the
 //!                                                   host knows, or (not-taken), one that it does
 //!                                                   not; (err REASON) while it is not decided
 //! ```
