@@ -7,6 +7,7 @@
 )]
 
 mod commands;
+mod demo;
 mod docs;
 mod etcd_faults;
 mod etcd_login;

@@ -6,6 +6,7 @@
 
 #![allow(dead_code, reason = "not every test uses all of it")]
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
@@ -64,6 +65,16 @@ pub(crate) fn fits(expected: &str, output: &str) -> bool {
     regex::Regex::new(&format!("(?s)^{}$", parts.join(".*"))).unwrap().is_match(output)
 }
 
+/// A text with other ports in place of those that it names, all in one pass: a port may contain the
+/// digits of another one.
+fn with_ports<'a>(text: &str, others: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let others: HashMap<&str, &str> = others.collect();
+    let number = regex::Regex::new("[0-9]+").unwrap();
+    let other =
+        |found: &regex::Captures<'_>| (*others.get(&found[0]).unwrap_or(&&found[0])).to_owned();
+    number.replace_all(text, other).into_owned()
+}
+
 /// Where programs are: those of the workspace come first.
 fn path() -> String {
     let binaries = Path::new(env!("CARGO_BIN_EXE_xend")).parent().unwrap();
@@ -114,11 +125,11 @@ impl Session {
     }
 
     fn here(&self, text: &str) -> String {
-        self.ports.iter().fold(text.to_owned(), |text, (page, here)| text.replace(page, here))
+        with_ports(text, self.ports.iter().map(|(page, here)| (page.as_str(), here.as_str())))
     }
 
     fn page(&self, text: &str) -> String {
-        self.ports.iter().fold(text.to_owned(), |text, (page, here)| text.replace(here, page))
+        with_ports(text, self.ports.iter().map(|(page, here)| (here.as_str(), page.as_str())))
     }
 
     /// Runs a command, and gives its output.
