@@ -193,6 +193,8 @@ impl Candidate<'_> {
     pub async fn token(&self, valid: Duration, entropy: &dyn Entropy) -> Result<String, JoinError> {
         let mut bytes = [0; TOKEN_BYTES];
         entropy.fill(&mut bytes);
+        // On a command line, what begins with a hyphen is an option.
+        bytes[0] &= 0x7f;
         let token = Base64UrlUnpadded::encode_string(&bytes);
         let key = self.keys.token(&TokenDigest::of(&token));
         let lease = self.kv.grant(valid).await.map_err(JoinError::Kv)?;

@@ -120,6 +120,27 @@ async fn a_name_and_a_uuid_are_of_one_host() {
     assert_eq!(Host::new(&xen1.kv, "copy", 9).join(&token).await, Ok(Joined::Now));
 }
 
+/// What it is made of may be anything.
+struct Hyphens;
+
+impl Entropy for Hyphens {
+    fn uuid(&self) -> Uuid {
+        Uuid::nil()
+    }
+    fn fill(&self, bytes: &mut [u8]) {
+        // 62 times 4, of which base64 makes a hyphen.
+        bytes.fill(0xf8);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_no_option_of_a_command() {
+    let [xen1, _, _] = hosts();
+    xen1.init().await.unwrap();
+    let token = xen1.candidate().token(HOUR, &Hyphens).await.unwrap();
+    assert!(token.len() == 43 && !token.starts_with('-'), "{token}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_came_of_a_change_is_read_when_its_answer_is_lost() {
     for lost in [Lost::Happened, Lost::Never, Lost::Later] {
