@@ -168,7 +168,7 @@ fn fences(page: &str) -> Vec<(usize, &str)> {
 fn each_block_of_commands_is_run_or_says_why_not() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     // What needs a feature has a test program of its own.
-    let tests = ["tests/it/docs.rs", "tests/fleet/docs.rs"];
+    let tests = ["tests/it/docs.rs", "tests/fleet/docs.rs", "tests/fleet/demo.rs"];
     let tests = tests.map(|file| std::fs::read_to_string(root.join(file)).unwrap()).concat();
     // A call may stand in several lines.
     let tests = tests.split_whitespace().collect::<Vec<_>>().join(" ");
