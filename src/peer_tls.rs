@@ -1,9 +1,9 @@
 //! Encrypted connections between hosts, on which both show a certificate.
 //!
 //! Domains move between hosts that know each other's certificates from a file (`verifier.rs`). The
-//! hosts of a fleet ask each other over the same port, and know each other's certificates by their
-//! fingerprints (`pin.rs`). Such a connection is told by its protocol of the application layer
-//! (ALPN), [`PEER_PROTOCOL`].
+//! hosts of a fleet ask each other over the same port and send each other domains, and know each
+//! other's certificates by their fingerprints (`pin.rs`). Such a connection is told by its protocol
+//! of the application layer (ALPN), [`PEER_PROTOCOL`] or [`MEMBER_MIGRATION_PROTOCOL`].
 
 mod pin;
 mod verifier;
@@ -11,13 +11,15 @@ mod verifier;
 use crate::core::fingerprint::Fingerprint;
 use crate::pem::{PemError, certificates, private_key};
 use arc_swap::ArcSwap;
-use pin::{PinVerifier, fingerprint};
+use pin::{Accepted, PinVerifier, fingerprint};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::watch;
+use tokio_rustls::rustls::client::danger::ServerCertVerifier;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::version::TLS13;
 use tokio_rustls::rustls::{ClientConfig, Error, ServerConfig};
@@ -28,6 +30,10 @@ use verifier::PeerVerifier;
 /// goes on in HTTP/1.1 when it is welcome.
 pub const PEER_PROTOCOL: &[u8] = b"xend-peer/1";
 
+/// The protocol of a connection on which a host of a fleet sends another one a domain. A connection
+/// between other hosts, or of a host that knows no such protocol, names none.
+pub const MEMBER_MIGRATION_PROTOCOL: &[u8] = b"xend-relocation/1";
+
 /// The files of a host that encrypts its connections to other hosts, in PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerTlsFiles {
@@ -35,8 +41,9 @@ pub struct PeerTlsFiles {
     pub key: PathBuf,
     /// The certificate of this host, followed by those that sign it.
     pub cert: PathBuf,
-    /// The certificates of other hosts, or those of the authorities that sign them.
-    pub peers: PathBuf,
+    /// The certificates of other hosts, or those of the authorities that sign them; `None` if the
+    /// host knows those of its fleet alone.
+    pub peers: Option<PathBuf>,
 }
 
 /// This host's key and certificate, and the certificates that other hosts must have. A reload reads
@@ -52,7 +59,7 @@ pub struct PeerTls {
 struct Configs {
     server: Arc<ServerConfig>,
     client: Arc<ClientConfig>,
-    /// For hosts of the fleet that ask this one.
+    /// For hosts of the fleet, which ask this one and send it domains.
     peer_server: Arc<ServerConfig>,
     /// This host's key and certificate.
     identity: Arc<SingleCertAndKey>,
@@ -92,22 +99,32 @@ impl PeerTls {
         TlsConnector::from(Arc::clone(&self.current.load().client))
     }
 
-    /// For a connection on which a host of the fleet asks this one. It takes each certificate:
-    /// whoever accepts the connection compares [`fingerprint_of`].
+    /// For a connection on which a host of the fleet asks this one or sends it a domain. It takes
+    /// each certificate: whoever accepts the connection compares [`fingerprint_of`].
     pub fn peer_acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.current.load().peer_server))
     }
 
     /// For a connection on which this host asks another one, which has this certificate.
     pub fn peer_connector(&self, pin: Fingerprint) -> Result<TlsConnector, Error> {
+        self.pinned(pin, PEER_PROTOCOL)
+    }
+
+    /// For a connection on which this host sends a domain to a host of the fleet, which has this
+    /// certificate.
+    pub fn member_connector(&self, pin: Fingerprint) -> Result<TlsConnector, Error> {
+        self.pinned(pin, MEMBER_MIGRATION_PROTOCOL)
+    }
+
+    fn pinned(&self, pin: Fingerprint, protocol: &[u8]) -> Result<TlsConnector, Error> {
         let current = self.current.load();
-        let verifier = PinVerifier::new(Some(pin), Arc::clone(&current.provider));
+        let verifier = PinVerifier::new(Accepted::Only(pin), Arc::clone(&current.provider));
         let mut client = ClientConfig::builder_with_provider(Arc::clone(&current.provider))
             .with_protocol_versions(&[&TLS13])?
             .dangerous()
             .with_custom_certificate_verifier(verifier)
             .with_client_cert_resolver(current.identity.clone());
-        client.alpn_protocols = vec![PEER_PROTOCOL.to_owned()];
+        client.alpn_protocols = vec![protocol.to_owned()];
         Ok(TlsConnector::from(Arc::new(client)))
     }
 }
@@ -134,29 +151,35 @@ fn read(files: &PeerTlsFiles) -> Result<Configs, PemError> {
     let chain = certificates(cert)?;
     let key = private_key(key_file)?;
     let provider = Arc::new(ring::default_provider());
-    let verifier = Arc::new(
-        PeerVerifier::new(certificates(peers)?, Arc::clone(&provider))
-            .map_err(|reason| PemError::new(peers, &reason))?,
-    );
+    let (clients, servers): (Arc<dyn ClientCertVerifier>, Arc<dyn ServerCertVerifier>) =
+        if let Some(peers) = peers {
+            let verifier = PeerVerifier::new(certificates(peers)?, Arc::clone(&provider));
+            let verifier = Arc::new(verifier.map_err(|reason| PemError::new(peers, &reason))?);
+            (Arc::clone(&verifier) as _, verifier)
+        } else {
+            let verifier = PinVerifier::new(Accepted::Nothing, Arc::clone(&provider));
+            (Arc::clone(&verifier) as _, verifier)
+        };
     let fingerprint = fingerprint_of(Some(&chain))
         .ok_or_else(|| PemError::new(cert, &"it contains no certificate in PEM"))?;
-    let configs = || -> Result<Configs, Error> {
+    let configs = move || -> Result<Configs, Error> {
         let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&TLS13])?
-            .with_client_cert_verifier(verifier.clone())
+            .with_client_cert_verifier(clients)
             .with_single_cert(chain.clone(), key.clone_key())?;
         let client = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&TLS13])?
             .dangerous()
-            .with_custom_certificate_verifier(verifier.clone())
+            .with_custom_certificate_verifier(servers)
             .with_client_auth_cert(chain.clone(), key.clone_key())?;
         let identity = CertifiedKey::from_der(chain, key, &provider)?;
         let identity = Arc::new(SingleCertAndKey::from(identity));
         let mut peer_server = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&TLS13])?
-            .with_client_cert_verifier(PinVerifier::new(None, Arc::clone(&provider)))
+            .with_client_cert_verifier(PinVerifier::new(Accepted::Anything, Arc::clone(&provider)))
             .with_cert_resolver(identity.clone());
-        peer_server.alpn_protocols = vec![PEER_PROTOCOL.to_owned()];
+        peer_server.alpn_protocols =
+            [PEER_PROTOCOL, MEMBER_MIGRATION_PROTOCOL].map(<[u8]>::to_owned).to_vec();
         Ok(Configs {
             server: Arc::new(server),
             client: Arc::new(client),

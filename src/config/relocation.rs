@@ -53,15 +53,17 @@ pub(super) fn listeners(
     RelocationListeners { plain, encrypted, is_wrong }
 }
 
-/// The files for encrypted connections, or the reason why there are none.
+/// The files for encrypted connections, or the reason why there are none. A host in a fleet knows
+/// the certificates of the others there, and needs no file of them.
 pub(super) fn files(settings: &FileSettings) -> Result<PeerTlsFiles, String> {
     let RelocationSslSettings { own, peers, .. } = &settings.relocation_ssl;
-    let missing = match (&own.key, &own.cert, peers) {
-        (Some(key), Some(cert), Some(peers)) => {
+    let has_peers = peers.is_some() || settings.fleet.cluster.is_some();
+    let missing = match (&own.key, &own.cert) {
+        (Some(key), Some(cert)) if has_peers => {
             return Ok(PeerTlsFiles { key: key.clone(), cert: cert.clone(), peers: peers.clone() });
         }
-        (None, _, _) => "xend-relocation-server-ssl-key-file",
-        (_, None, _) => "xend-relocation-server-ssl-cert-file",
+        (None, _) => "xend-relocation-server-ssl-key-file",
+        (_, None) => "xend-relocation-server-ssl-cert-file",
         _ => "xend-relocation-ssl-ca-file",
     };
     Err(format!("{missing} is not set"))

@@ -8,6 +8,7 @@
 mod arrive;
 mod build;
 mod cpu;
+mod destination;
 mod devices;
 mod doubts;
 mod incoming;

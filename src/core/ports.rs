@@ -29,8 +29,8 @@ pub use hypervisor::{CONSOLE_TAIL, DomainChanged, Hypervisor};
 pub use identify::Identify;
 pub use machine::Machine;
 pub use migration::{
-    Built, Destination, Handover, IncomingMigration, MigratedDomain, MigrationTransport,
-    OutgoingMigration, Verdict,
+    Built, Destination, DestinationMember, Handover, IncomingMigration, MigratedDomain,
+    MigrationTransport, OutgoingMigration, Verdict,
 };
 pub use objects::{DiskFacts, DiskKind, DiskUsage, Objects, StorageFacts};
 pub use ownership::{Alone, Disputes, Leave, Ownership};

@@ -108,7 +108,8 @@ pub(super) async fn start(
     let store = Arc::new(store.with_context(|| {
         format!("Cannot use {} with disk images in {}", state_dir.display(), storage.display())
     })?);
-    let transport = Arc::new(TcpTransport::new(limit * 2).with_tls(tls));
+    let transport = TcpTransport::new(limit * 2).with_tls(tls).named(fleet.map(Fleet::own));
+    let transport = Arc::new(transport);
     Ok(Engine::start(EnginePorts { hypervisor, store, transport, clock, entropy }, settings)
         .await?)
 }

@@ -174,7 +174,11 @@ impl Ownership for Owner {
         handover: &Handover,
     ) -> Result<Option<ClusterName>, Error> {
         let _turn = self.turn(domain).await;
-        let step = Step::Move { to: handover.to.to_string(), id: handover.id };
+        let to = match &handover.to.member {
+            Some(member) => member.name.to_string(),
+            None => handover.to.to_string(),
+        };
+        let step = Step::Move { to, id: handover.id };
         // Whatever comes of it, only the driver says where the domain is.
         self.locals().set(domain, Some(Stage::Moving));
         match self.step(domain, &step).await {

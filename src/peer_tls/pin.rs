@@ -23,24 +23,36 @@ pub(super) fn fingerprint(certificate: &CertificateDer<'_>) -> Fingerprint {
     Fingerprint::new(bytes)
 }
 
-/// Accepts the certificate with this fingerprint; `None` accepts each one, of which whoever asks
-/// for the fingerprint knows what it is worth. The peer proves that it has the key in either case.
+/// Which certificates are accepted.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Accepted {
+    /// Each one: whoever asks for its fingerprint knows what it is worth.
+    Anything,
+    /// The one with this fingerprint.
+    Only(Fingerprint),
+    Nothing,
+}
+
+/// Accepts certificates by their fingerprints. The peer proves in any case that it has the key.
 #[derive(Debug)]
 pub(super) struct PinVerifier {
-    pin: Option<Fingerprint>,
+    accepted: Accepted,
     provider: Arc<CryptoProvider>,
 }
 
 impl PinVerifier {
-    pub(super) fn new(pin: Option<Fingerprint>, provider: Arc<CryptoProvider>) -> Arc<Self> {
-        Arc::new(Self { pin, provider })
+    pub(super) fn new(accepted: Accepted, provider: Arc<CryptoProvider>) -> Arc<Self> {
+        Arc::new(Self { accepted, provider })
     }
 
     fn check(&self, certificate: &CertificateDer<'_>) -> Result<(), Error> {
-        if self.pin.is_none_or(|pin| pin == fingerprint(certificate)) {
-            return Ok(());
-        }
-        Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
+        let is_accepted = match self.accepted {
+            Accepted::Anything => true,
+            Accepted::Only(pin) => pin == fingerprint(certificate),
+            Accepted::Nothing => false,
+        };
+        let refusal = CertificateError::ApplicationVerificationFailure;
+        if is_accepted { Ok(()) } else { Err(Error::InvalidCertificate(refusal)) }
     }
 
     fn tls12(

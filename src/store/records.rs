@@ -2,7 +2,9 @@
 
 use super::files::has_extension;
 use crate::core::model::parse_uuid;
-use crate::core::ports::{ArrivalRecord, ArrivalStage, Destination, Handover, TransferRecord};
+use crate::core::ports::{
+    ArrivalRecord, ArrivalStage, Destination, DestinationMember, Handover, TransferRecord,
+};
 use crate::state_file;
 use crate::sxp::{Limits, Sxp, read_one};
 use std::ffi::OsStr;
@@ -32,7 +34,8 @@ pub(super) fn unknown() -> String {
 }
 
 /// Prints `(saving)`, `(saving (draft PATH))` or `(handed-over (id ...) (host ...) (port ...))`,
-/// with `(ssl 1)` if the connection was encrypted.
+/// with `(ssl 1)` if the connection was encrypted, and `(member NAME) (fingerprint ...)` for a host
+/// of the fleet.
 pub(super) fn departure(record: &TransferRecord) -> Sxp {
     match record {
         TransferRecord::Saving { draft } => {
@@ -44,7 +47,11 @@ pub(super) fn departure(record: &TransferRecord) -> Sxp {
         TransferRecord::HandedOver(Handover { id, to }) => {
             let ssl = to.encrypted.then(|| pair("ssl", &1));
             let fields = [pair("id", id), pair("host", &to.host), pair("port", &to.port)];
-            Sxp::list([Sxp::atom("handed-over")].into_iter().chain(fields).chain(ssl))
+            let member = to.member.iter().flat_map(|DestinationMember { name, certificate }| {
+                [pair("member", name), pair("fingerprint", certificate)]
+            });
+            let fields = fields.into_iter().chain(ssl).chain(member);
+            Sxp::list([Sxp::atom("handed-over")].into_iter().chain(fields))
         }
     }
 }
@@ -62,7 +69,14 @@ pub(super) fn read_departure(tree: &Sxp) -> Option<TransferRecord> {
             let host = text("host")?.to_owned();
             let port = text("port")?.parse().ok()?;
             let encrypted = tree.value("ssl").is_some();
-            let to = Destination { host, port, encrypted };
+            let member = match text("member") {
+                Some(name) => Some(DestinationMember {
+                    name: name.parse().ok()?,
+                    certificate: text("fingerprint")?.parse().ok()?,
+                }),
+                None => None,
+            };
+            let to = Destination { host, port, encrypted, member };
             let id = parse_uuid(text("id")?).ok()?;
             Some(TransferRecord::HandedOver(Handover { id, to }))
         }
@@ -130,21 +144,27 @@ fn is_taken(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::fingerprint::Fingerprint;
     use crate::core::model::Uuid;
 
     #[test]
     fn records_read_back() {
         let id = Uuid::from_u128(7);
-        let handed_over = |encrypted| {
-            let to = Destination { host: "xen2.example.org".into(), port: 8002, encrypted };
+        let handed_over = |encrypted, member| {
+            let to = Destination { host: "xen2.example.org".into(), port: 8002, encrypted, member };
             TransferRecord::HandedOver(Handover { id, to })
+        };
+        let member = DestinationMember {
+            name: "xen2".parse().unwrap(),
+            certificate: Fingerprint::new([7; Fingerprint::LEN]),
         };
         for record in [
             TransferRecord::Saving { draft: None },
             TransferRecord::Saving { draft: Some("/srv/a b/.new-x1".into()) },
             TransferRecord::Saving { draft: Some(OsStr::from_bytes(b"/srv/\xe9").into()) },
-            handed_over(false),
-            handed_over(true),
+            handed_over(false, None),
+            handed_over(true, None),
+            handed_over(true, Some(member)),
         ] {
             assert_eq!(read_departure(&departure(&record)), Some(record));
         }

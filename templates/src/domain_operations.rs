@@ -105,6 +105,8 @@ pub enum FieldKind {
     Fixed,
     /// A line of text.
     Text,
+    /// The same, of which these are likely.
+    Suggested(Vec<String>),
     /// A password, which has no initial value.
     Password,
     /// Text of several lines, with an example that is shown while the field is empty.
@@ -141,6 +143,12 @@ fn input(field: &Field) -> Markup {
                 FieldKind::Text => {
                     input type="text" name=(name) value=[filled] required[*required]
                         autocomplete="off";
+                }
+                FieldKind::Suggested(values) => {
+                    @let list = format!("{name}-values");
+                    input type="text" name=(name) value=[filled] required[*required]
+                        autocomplete="off" list=(list);
+                    datalist id=(list) { @for value in values { option value=(value) {} } }
                 }
                 FieldKind::Password => {
                     input type="password" name=(name) required[*required]
@@ -265,6 +273,17 @@ mod tests {
         let lines = operation("set", vec![field(FieldKind::Lines("example".into()), "text")]);
         let text = operations("/x", &group(&[lines])).into_string();
         assert!(text.contains("placeholder=\"example\">\ntext</textarea>"), "{text}");
+    }
+
+    #[test]
+    fn likely_values_are_offered() {
+        let hosts = FieldKind::Suggested(vec!["xen2".into(), "<b>".into()]);
+        let form = operation("set", vec![field(hosts, "")]);
+        let text = operations("/x", &group(&[form])).into_string();
+        assert!(text.contains(r#"autocomplete="off" list="f-values">"#), "{text}");
+        let list =
+            r#"<datalist id="f-values"><option value="xen2"></option><option value="&lt;b&gt;">"#;
+        assert!(text.contains(list), "{text}");
     }
 
     #[test]

@@ -147,6 +147,7 @@ fn every_operation<B: Backend>(trial: &Trial<'_, B>) -> Vec<DomainOp> {
                 host: "127.0.0.1".into(),
                 port: closed_port.port(),
                 encrypted: false,
+                member: None,
             },
             live: true,
         },

@@ -46,7 +46,7 @@ impl Host {
             "(xend-fleet lab) (xend-fleet-host {name}) (xend-fleet-etcd {etcd})
              (xend-fleet-old-etcd yes)
              (xend-relocation-ssl-server yes) (xend-relocation-ssl-port {port})
-             (xend-relocation-address 127.0.0.1) (xend-relocation-ssl-ca-file cert)
+             (xend-relocation-address 127.0.0.1)
              (xend-relocation-server-ssl-key-file key)
              (xend-relocation-server-ssl-cert-file cert)"
         );

@@ -14,6 +14,7 @@ mod etcd_login;
 mod etcd_server;
 mod etcd_sizes;
 mod kv_suite;
+mod moving;
 #[path = "../support/page.rs"]
 mod page;
 #[path = "../support/process.rs"]

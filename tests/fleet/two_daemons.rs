@@ -10,13 +10,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// A daemon of a host.
-struct Daemon<'a> {
+pub(crate) struct Daemon<'a> {
     host: &'a Host,
     child: Child,
 }
 
 impl<'a> Daemon<'a> {
-    fn start(host: &'a Host) -> Self {
+    pub(crate) fn start(host: &'a Host) -> Self {
         let mut command = host.xend(&["--http", "off", "--unix", "socket"]);
         let child = spawn(&mut command, &host.dir.path().join("log"));
         let daemon = Self { host, child };
@@ -24,28 +24,28 @@ impl<'a> Daemon<'a> {
         daemon
     }
 
-    fn get(&self, target: &str) -> Option<String> {
+    pub(crate) fn get(&self, target: &str) -> Option<String> {
         self.ask(&format!("GET {target} HTTP/1.0\r\n\r\n"))
     }
 
-    fn ask(&self, request: &str) -> Option<String> {
+    pub(crate) fn ask(&self, request: &str) -> Option<String> {
         let (status, body) = self.answer(request)?;
         assert_eq!(status, 200, "{request}: {body}");
         Some(body)
     }
 
-    fn answer(&self, request: &str) -> Option<(u16, String)> {
+    pub(crate) fn answer(&self, request: &str) -> Option<(u16, String)> {
         let socket = self.host.dir.path().join("socket");
         ask(&socket, request, GENEROUS).ok()
     }
 
     /// Carries out an operation on the domain web1: status and text.
-    fn op(&self, form: &str) -> (u16, String) {
+    pub(crate) fn op(&self, form: &str) -> (u16, String) {
         self.answer(&post("/xend/domain/web1", form)).unwrap()
     }
 
     /// What `xend fleet status` says of a member: whether it is alive, and its number of domains.
-    fn sees(&self, name: &str) -> Option<(bool, u64)> {
+    pub(crate) fn sees(&self, name: &str) -> Option<(bool, u64)> {
         let status: Value =
             serde_json::from_str(&self.host.fleet(&["status", "--json"]).out).unwrap();
         let members = status["members"].as_array().unwrap();
@@ -53,7 +53,7 @@ impl<'a> Daemon<'a> {
         Some((member["is_alive"].as_bool().unwrap(), member["domains"].as_u64().unwrap()))
     }
 
-    fn until(&self, what: &str, is_so: impl Fn() -> bool) {
+    pub(crate) fn until(&self, what: &str, is_so: impl Fn() -> bool) {
         let began = Instant::now();
         while !is_so() {
             let log = || std::fs::read_to_string(self.host.dir.path().join("log")).unwrap();
@@ -142,7 +142,8 @@ fn a_daemon_serves_without_etcd() {
     assert_eq!(daemon.sees("xen1"), None);
 }
 
-const WEB1: &str = "(vm (name web1) (uuid 11111111-2222-3333-4444-555555555555) (memory 64) \
+/// The configuration of web1.
+pub(crate) const WEB1: &str = "(vm (name web1) (uuid 11111111-2222-3333-4444-555555555555) (memory 64) \
                     (image (linux (kernel /boot/vmlinuz))))";
 
 #[test]

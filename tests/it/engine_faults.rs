@@ -22,7 +22,7 @@ async fn a_failed_migration_names_the_cause_and_closes_the_connection() {
     host.change("a", DomainOp::Unpause).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let to = Destination { host: "127.0.0.1".into(), port, encrypted: false };
+    let to = Destination { host: "127.0.0.1".into(), port, encrypted: false, member: None };
     let other = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let mut line = String::new();

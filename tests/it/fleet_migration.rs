@@ -127,7 +127,8 @@ impl Host {
     }
 
     fn migrate(&self, domain: &str, to: &Self) -> JoinHandle<Result<Outcome, Error>> {
-        let to = Destination { host: "127.0.0.1".to_owned(), port: to.port, encrypted: false };
+        let host = "127.0.0.1".to_owned();
+        let to = Destination { host, port: to.port, encrypted: false, member: None };
         let op = DomainOp::Migrate { to, live: false };
         self.begin(Change::Domain(DomainRef::new(domain), op))
     }

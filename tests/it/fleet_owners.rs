@@ -123,7 +123,8 @@ async fn without_etcd_nothing_begins_and_all_else_goes_on() {
         let started = host.try_change("db", START).await;
         let renamed = host.try_change("db", DomainOp::Rename(DomName::new("x").unwrap())).await;
         let deleted = host.try_change("db", DomainOp::Delete).await;
-        let to = Destination { host: "127.0.0.1".to_owned(), port: 1, encrypted: false };
+        let to =
+            Destination { host: "127.0.0.1".to_owned(), port: 1, encrypted: false, member: None };
         let migrated = host.try_change("web", DomainOp::Migrate { to, live: true }).await;
         for refused in [created, defined, started, renamed, deleted, migrated] {
             assert!(is_unavailable(&refused), "{link:?}: {refused:?}");
@@ -254,6 +255,7 @@ async fn a_domain_that_moves_belongs_to_one_host_at_a_time() {
         host: "127.0.0.1".to_owned(),
         port: listener.local_addr().unwrap().port(),
         encrypted: false,
+        member: None,
     };
     let stop = CancellationToken::new();
     let callers = Arc::new(Identities::new(Arc::default(), Arc::default()));

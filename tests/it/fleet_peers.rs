@@ -12,8 +12,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 use tokio_rustls::server::TlsStream;
-use xend::core::caller::Caller;
-use xend::core::journal::EventKind;
 use xend::fleet::Link;
 use xend::wire::http::PeerCallers;
 use xend::wire::relocation::RelocationPlaces;
@@ -25,19 +23,6 @@ async fn two_hosts() -> (Lab, PeerHost, PeerHost) {
     let xen1 = PeerHost::start(&lab, "xen1").await;
     let xen2 = PeerHost::start(&lab, "xen2").await;
     (lab, xen1, xen2)
-}
-
-/// The authors of what was done on a host through another one.
-fn authors(host: &PeerHost) -> Vec<String> {
-    let batch = host.engine.view(&Caller::internal()).events_after(0, 1000);
-    let author = |kind: &EventKind| match kind {
-        EventKind::Done { caller, .. } | EventKind::Failed { caller, .. } => {
-            Some(caller.text.clone())
-        }
-        _ => None,
-    };
-    let all = batch.events.iter().filter_map(|event| author(&event.what));
-    all.filter(|author| author.contains("through")).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,7 +58,7 @@ async fn another_host_answers_as_it_answers_its_own_callers() {
     assert_eq!(done.status(), "200 OK", "{}", done.text());
     let state = |host: &PeerHost| parsed(&host.get("/xend/domain/web1", JSON))["state"].clone();
     assert_eq!((state(&xen1), state(&xen2)), (json!("paused"), json!("running")));
-    assert_eq!(authors(&xen2), ["unix uid 0 through xen1"]);
+    assert_eq!(xen2.authors(), ["unix uid 0 through xen1"]);
     let stopping = xen1.post("/xend/host/xen2/domain/web1", SXP, "op=destroy");
     let location = "http://front:8000/xend/host/xen2/domain/web1/..";
     assert_eq!(stopping.header("location"), Some(location), "{stopping:?}");
@@ -121,7 +106,7 @@ async fn an_account_has_the_rights_of_the_host_that_it_asked() {
     // On xen2 the account of this name may do everything.
     let refused = xen1.post("/xend/host/xen2/domain/web1", &as_user("reader"), "op=pause");
     assert!(refused.code == 500 && refused.text().contains("power"), "{refused:?}");
-    let texts = authors(&xen2);
+    let texts = xen2.authors();
     assert!(texts[0] == "xen1/steve at unix uid 0 through xen1", "{texts:?}");
 }
 
@@ -294,11 +279,11 @@ async fn a_request_is_passed_on_once() {
     let refused = raw(&xen1.identity, &xen2, &looped).await;
     assert!(refused.contains("HTTP/1.1 508 "), "{refused}");
     assert!(refused.contains("ask xen3 itself"), "{refused}");
-    assert_eq!(authors(&xen3), [""; 0]);
+    assert_eq!(xen3.authors(), [""; 0]);
     // It would have been done there.
     let done = raw(&xen1.identity, &xen3, &change).await;
     assert!(done.contains("HTTP/1.1 200 "), "{done}");
-    assert_eq!(authors(&xen3), ["unix uid 0 through xen1"]);
+    assert_eq!(xen3.authors(), ["unix uid 0 through xen1"]);
     // What a client of HTTP sends under the name of the header means nothing.
     let header = change.lines().find(|line| line.starts_with("x-xend-peer-request")).unwrap();
     let list = xen2.get("/xend/domain", &format!("X-User: steve\r\n{header}\r\n{SXP}"));

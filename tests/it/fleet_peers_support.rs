@@ -18,17 +18,18 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::{client, server};
 use tokio_util::sync::CancellationToken;
 use xend::core::caller::Caller;
-use xend::core::engine::{Engine, Settings};
+use xend::core::engine::{Engine, EnginePorts, Settings};
 use xend::core::fingerprint::Fingerprint;
-use xend::core::model::Uuid;
-use xend::core::op::Change;
+use xend::core::journal::EventKind;
+use xend::core::model::{DomainRef, Uuid};
+use xend::core::op::{Change, DomainOp};
 use xend::core::rights::{Access, Account, Accounts, Credential, Right};
-use xend::fleet::{FleetReader, HostRecord, MemoryKv, Op};
+use xend::fleet::{AliveRecord, FleetReader, HostRecord, MemoryKv, Op};
 use xend::os::OsEntropy;
 use xend::peer_tls::{PeerTls, PeerTlsFiles};
 use xend::server::Identities;
 use xend::wire::http::{Http, PeerCallers};
-use xend::wire::relocation::{RelocationPlaces, RelocationServer, TlsPeers};
+use xend::wire::relocation::{RelocationPlaces, RelocationServer, TcpTransport, TlsPeers};
 
 /// A key and a certificate of a host.
 pub(crate) struct Identity {
@@ -41,7 +42,7 @@ impl Identity {
         let dir = tempfile::tempdir().unwrap();
         write_certificate(dir.path());
         let [key, cert] = ["key", "cert"].map(|file| dir.path().join(file));
-        let files = PeerTlsFiles { key, peers: cert.clone(), cert };
+        let files = PeerTlsFiles { key, peers: Some(cert.clone()), cert };
         Self { tls: Arc::new(PeerTls::open(files).unwrap()), _dir: dir }
     }
 
@@ -113,6 +114,12 @@ pub(crate) async fn record(lab: &Lab, name: &str, address: SocketAddr, certifica
     lab.put(lab.keys.host(&name.parse().unwrap()), record.encode()).await;
 }
 
+/// A host of this name is heard of from now on.
+pub(crate) async fn come_alive(lab: &Lab, name: &str) {
+    let alive = AliveRecord { epoch: 0, boot_id: Uuid::from_u128(1) };
+    lab.put(lab.keys.alive(&name.parse().unwrap()), alive.encode()).await;
+}
+
 /// A host of the fleet, with the paused domains web1 and db.
 pub(crate) struct PeerHost {
     pub(crate) engine: Engine,
@@ -151,7 +158,8 @@ impl PeerHost {
             let access = Access::to(["web*".parse().unwrap()], rights.iter().copied().collect());
             Account::new(name, Credential::None, access)
         };
-        let steve = account("steve", &[Right::See, Right::Power]);
+        let mut steve = account("steve", &[Right::See, Right::Power, Right::Migrate]);
+        steve.access.limits.hosts = vec!["xen2".to_owned()];
         // What an account of this name may do on another host does not matter there.
         let reader = account("reader", if name == "xen1" { &[Right::See] } else { &Right::ALL });
         accounts.replace(vec![steve, reader], None);
@@ -164,7 +172,10 @@ impl PeerHost {
             ..Settings::default()
         };
         let ports = engine_ports(dir.path(), TestClock::new(), Arc::new(OsEntropy));
-        let engine = Engine::start(ports, settings).await.unwrap();
+        let limit = Duration::from_secs(60);
+        let transport = TcpTransport::new(limit).with_tls(Ok(identity.tls.clone()));
+        let transport = Arc::new(transport.named(name.parse().ok()));
+        let engine = Engine::start(EnginePorts { transport, ..ports }, settings).await.unwrap();
         for domain in ["web1", "db"] {
             let change = Change::Create(Box::new(config(domain, 64)));
             engine.execute(&Caller::internal(), change).await.unwrap();
@@ -176,13 +187,13 @@ impl PeerHost {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let relocation = listener.local_addr().unwrap();
         let identities = Arc::new(Identities::new(Arc::default(), Arc::default()));
-        let limit = Duration::from_secs(60);
         let server = RelocationServer::new(engine.clone(), Arc::default(), identities, limit)
             .with_tls(Some(identity.tls.clone()))
             .with_places(places)
             .with_requests(Some(http().peer_requests(callers)));
         tokio::spawn(server.serve(listener, stop.clone()));
         record(lab, name, relocation, identity.fingerprint()).await;
+        come_alive(lab, name).await;
         Self { engine, identity, kv, relocation, name: name.to_owned(), daemon, stop, _dir: dir }
     }
 
@@ -195,6 +206,27 @@ impl PeerHost {
         let question = b"(verdict (id 0f6c1a52-7d3e-4b8a-9c11-52d0a7e40002))\n";
         stream.write_all(question).await.unwrap();
         line(&mut stream).await
+    }
+
+    /// Starts a domain.
+    pub(crate) async fn run_domain(&self, name: &str) {
+        let unpause = Change::Domain(DomainRef::new(name), DomainOp::Unpause);
+        for change in [Change::Create(Box::new(config(name, 32))), unpause] {
+            self.engine.execute(&Caller::internal(), change).await.unwrap();
+        }
+    }
+
+    /// The authors of what was done here through another host.
+    pub(crate) fn authors(&self) -> Vec<String> {
+        let batch = self.engine.view(&Caller::internal()).events_after(0, 1000);
+        let author = |kind: &EventKind| match kind {
+            EventKind::Done { caller, .. } | EventKind::Failed { caller, .. } => {
+                Some(caller.text.clone())
+            }
+            _ => None,
+        };
+        let all = batch.events.iter().filter_map(|event| author(&event.what));
+        all.filter(|author| author.contains("through")).collect()
     }
 
     pub(crate) async fn leave(&self, lab: &Lab) {

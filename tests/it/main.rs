@@ -30,6 +30,7 @@ mod engine_support;
 #[path = "../contract/failing_sender.rs"]
 mod failing_sender;
 mod fleet_members;
+mod fleet_migrate_by_name;
 mod fleet_migration;
 mod fleet_noted_support;
 mod fleet_owners;

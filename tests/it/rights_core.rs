@@ -160,7 +160,12 @@ async fn ask(
         }
         OpKind::RestoreFrom => on(restore_from(world, subject).await),
         OpKind::Migrate => {
-            let to = Destination { host: "127.0.0.1".to_owned(), port: 8002, encrypted: false };
+            let to = Destination {
+                host: "127.0.0.1".to_owned(),
+                port: 8002,
+                encrypted: false,
+                member: None,
+            };
             on(DomainOp::Migrate { to, live: false })
         }
         OpKind::Arrive => on(DomainOp::Arrive(arrival(subject))),

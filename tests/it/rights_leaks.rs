@@ -189,6 +189,8 @@ async fn everything(view: &View, busy: &Busy) -> Vec<(&'static str, String)> {
         ("usage", shown(view.usage(&own, Span::Day).await)),
         // Domains of a fleet are looked at in `http_fleet.rs`.
         ("fleet", shown(view.fleet().await)),
+        // These name hosts alone: `fleet_migrate_by_name.rs`, `fleet_route.rs`.
+        ("destinations", shown(view.destinations().await)),
         ("host_usage", shown(view.host_usage(Span::Day).await)),
         ("host", shown(view.host().await)),
         ("load", shown(view.load().await)),

@@ -311,7 +311,10 @@ pub(super) const MIGRATION: Section = Section {
             "The certificates (PEM) of the other hosts, or of the authorities that sign them.",
             field!(relocation_ssl.peers: |entry| entry.file().map(Some)),
         )
-        .details("A host without one of these certificates neither sends nor gets a domain.")
+        .details(
+            "A host without one of these certificates neither sends nor gets a domain. Hosts of one \
+             fleet know each other's certificates, and need no file.",
+        )
         .examples(&["(xend-relocation-ssl-ca-file /etc/xen/relocation-hosts.crt)"])
         .listener(ListenerGroup::Relocation),
         key(

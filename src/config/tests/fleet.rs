@@ -28,6 +28,20 @@ mod with_the_feature {
         assert_eq!(messages("(xend-fleet lab)"), [""; 0]);
     }
 
+    /// Its hosts know each other's certificates.
+    #[test]
+    fn a_host_in_a_fleet_needs_no_file_of_other_hosts() {
+        let text = "(xend-relocation-ssl-server yes) (xend-relocation-server-ssl-key-file /k)
+            (xend-relocation-server-ssl-cert-file /c)";
+        let peers =
+            |more: &str| config(&format!("{text} {more}")).relocation_tls.map(|files| files.peers);
+        assert_eq!(peers("(xend-fleet lab)"), Ok(None));
+        let both = peers("(xend-fleet lab) (xend-relocation-ssl-ca-file /p)");
+        assert_eq!(both, Ok(Some("/p".into())));
+        let messages = messages(&format!("{text} (xend-fleet lab)"));
+        assert_eq!(messages, [""; 0]);
+    }
+
     #[test]
     fn a_fleet_has_certificates_and_storages() {
         let text = "(xend-fleet lab) (xend-fleet-host xen1) (xend-fleet-storages san nfs san)

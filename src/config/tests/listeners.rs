@@ -219,7 +219,7 @@ fn encrypted_migration_needs_three_files() {
     let files = PeerTlsFiles {
         key: file("server-ssl-key-file"),
         cert: file("server-ssl-cert-file"),
-        peers: file("ssl-ca-file"),
+        peers: Some(file("ssl-ca-file")),
     };
     assert_eq!(found.relocation_tls, Ok(files));
     assert_eq!(found.relocation_ssl, Switch::On("127.0.0.1:8003".parse().unwrap()));

@@ -51,13 +51,15 @@ impl Driver {
     pub(super) async fn migrate(&mut self, to: Destination, live: bool) -> Result<Outcome, Error> {
         let domid = self.check_running("migrate")?;
         self.core.settings.ownership.check().await?;
+        let to = self.core.destination(to).await?;
         let migrated = MigratedDomain {
             id: self.core.entropy.uuid(),
             config: self.config.clone(),
             definition: self.definition.clone(),
         };
         let opened = self.core.transport.open(&to, &migrated);
-        let mut link = self.core.limited("Reaching the other host", opened).await?;
+        let opened = self.core.limited("Reaching the other host", opened).await;
+        let mut link = opened.map_err(|error| self.core.unreached(&to, error))?;
         self.record_transfer(TransferRecord::Saving { draft: None }).await?;
         let handover = Handover { id: migrated.id, to };
         let sent = async {
@@ -133,9 +135,8 @@ impl Driver {
     /// Asks the destination whether it has the domain. The outer error says that there was no
     /// answer.
     pub(super) async fn ask_destination(&mut self) -> Result<Result<(), Error>, Error> {
-        let Some(handover) = self.in_doubt.clone() else { return Ok(Ok(())) };
-        let asked = self.core.transport.verdict(&handover);
-        let verdict = self.core.limited("Asking the other host", asked).await?;
+        let Some(handover) = &self.in_doubt else { return Ok(Ok(())) };
+        let verdict = self.core.verdict(handover).await?;
         Ok(self.apply_verdict(verdict).await)
     }
 
@@ -205,8 +206,7 @@ impl Core {
     /// whether it has it: until then that host can take it.
     pub(in crate::core) async fn give_up_departed(self: Arc<Self>, domain: Uuid, to: Handover) {
         let answered = async {
-            let ask = || self.limited("Asking the other host", self.transport.verdict(&to));
-            while let Err(error) = ask().await {
+            while let Err(error) = self.verdict(&to).await {
                 debug!(uuid = %domain, %error, "It is not known which host has the domain");
                 tokio::time::sleep(RETRY_INTERVAL).await;
             }
@@ -218,5 +218,11 @@ impl Core {
         if !self.registry.contains(&domain) {
             self.settings.ownership.release(domain);
         }
+    }
+
+    /// Asks the destination, where it is now, whether it has a domain.
+    async fn verdict(&self, handover: &Handover) -> Result<Verdict, Error> {
+        let now = Handover { id: handover.id, to: self.destination_now(&handover.to).await };
+        self.limited("Asking the other host", self.transport.verdict(&now)).await
     }
 }

@@ -1,7 +1,8 @@
 //! Migration to and from other hosts.
 
 use crate::core::error::Error;
-use crate::core::fleet::ClusterName;
+use crate::core::fingerprint::Fingerprint;
+use crate::core::fleet::{ClusterName, HostName};
 use crate::core::model::{CompleteConfig, Invalid, RelocationDefaults, Uuid};
 use async_trait::async_trait;
 use std::fmt;
@@ -16,6 +17,16 @@ pub struct Destination {
     pub port: u16,
     /// Whether the connection is encrypted.
     pub encrypted: bool,
+    /// The host of the fleet that it is; `None` for a host that was not named as one.
+    pub member: Option<DestinationMember>,
+}
+
+/// A host of the fleet to which a domain is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DestinationMember {
+    pub name: HostName,
+    /// The certificate that it has, by which it is known.
+    pub certificate: Fingerprint,
 }
 
 impl Destination {
@@ -30,7 +41,7 @@ impl Destination {
         let host = Self::host(host)?;
         let encrypted = ssl.unwrap_or(defaults.ssl);
         let port = port.filter(|port| *port != 0).unwrap_or_else(|| defaults.port(encrypted));
-        Ok(Self { host, port, encrypted })
+        Ok(Self { host, port, encrypted, member: None })
     }
 
     /// The name or address of a host.
@@ -49,7 +60,12 @@ impl Destination {
 
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
+        if let Some(member) = &self.member {
+            write!(f, "{} at ", member.name)?;
+        }
+        // An address of IPv6 has colons itself.
+        let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
+        write!(f, "{open}{}{close}:{}", self.host, self.port)
     }
 }
 

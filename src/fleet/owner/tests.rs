@@ -4,9 +4,10 @@ mod doubts;
 mod world;
 
 use super::*;
+use crate::core::fingerprint::Fingerprint;
 use crate::core::fleet::HostName;
-use crate::core::ownership::Own;
-use crate::core::ports::Destination;
+use crate::core::ownership::{Own, Phase};
+use crate::core::ports::{Destination, DestinationMember};
 use crate::fleet::keys::Keys;
 use crate::fleet::kv::{Committed, Kv, Op, Txn};
 use crate::fleet::membership::Membership;
@@ -29,7 +30,7 @@ fn name(host: usize) -> HostName {
 }
 
 fn handover(id: Uuid) -> Handover {
-    let to = Destination { host: "xen2".to_owned(), port: 8002, encrypted: false };
+    let to = Destination { host: "xen2".to_owned(), port: 8002, encrypted: false, member: None };
     Handover { id, to }
 }
 
@@ -302,6 +303,20 @@ async fn a_domain_of_another_host_is_not_taken_from_it() {
     write(&kv, put(keys().own(OTHER), b"{}")).await;
     let error = host.start(OTHER).await.unwrap_err().to_string();
     assert!(error.contains("strange") && error.contains(&keys().own(OTHER)), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_domain_moves_to_a_host_of_the_fleet_by_its_name() {
+    let kv = MemoryKv::default();
+    let source = Host::member(&kv, 1).await;
+    source.start(DOMAIN).await.unwrap();
+    let certificate = Fingerprint::new([7; Fingerprint::LEN]);
+    let member = Some(DestinationMember { name: name(2), certificate });
+    // Its address may be longer than what is read of a record.
+    let to = Destination { host: "x".repeat(512), port: 8003, encrypted: true, member };
+    source.owner.hand_over(DOMAIN, &Handover { id: OTHER, to }).await.unwrap();
+    let phase = own(&kv, DOMAIN).await.unwrap().phase;
+    assert_eq!(phase, Phase::Moving { to: "xen2".to_owned(), id: OTHER });
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,15 +1,18 @@
 //! The pages that a host has only in a fleet.
 
+use super::get;
 use super::host::{fleet_domains, fleet_host, hosts};
 use super::list_query;
-use super::operations::by_page::{DOMAIN_LIST_OPERATIONS, DOMAIN_OPERATIONS, NODE_OPERATIONS};
+use super::operations::by_page::{
+    DOMAIN_LIST_OPERATIONS, FLEET_DOMAIN_OPERATIONS, NODE_OPERATIONS,
+};
 use super::page::{DOMAIN_QUERY, Page, PageAnswer};
 use super::pass_on;
 use crate::core::rights::OpKind;
 use axum::routing;
 
 /// The pages of a host in a fleet, beside those of every host or in their places.
-pub(super) static FLEET_PAGES: [Page; 6] = [
+pub(super) static FLEET_PAGES: [Page; 7] = [
     Page {
         path: "/xend/domain",
         about: "The names of the domains, sorted; with host, domains of the fleet's hosts (HTML and \
@@ -19,6 +22,15 @@ pub(super) static FLEET_PAGES: [Page; 6] = [
         operations: &DOMAIN_LIST_OPERATIONS,
         answer: PageAnswer::FleetDomains,
         get: || routing::get(fleet_domains::get),
+    },
+    Page {
+        path: "/xend/domain/{domain}",
+        about: "A domain's configuration and state. The domain is given by name, domid or UUID.",
+        kind: OpKind::ShowDomain,
+        query: &DOMAIN_QUERY,
+        operations: &FLEET_DOMAIN_OPERATIONS,
+        answer: PageAnswer::Domain,
+        get: || routing::get(get::domain),
     },
     Page {
         path: "/xend/host",
@@ -53,7 +65,7 @@ pub(super) static FLEET_PAGES: [Page; 6] = [
                 such as config and history; consoles and screens are at the host alone.",
         kind: OpKind::ShowDomain,
         query: &DOMAIN_QUERY,
-        operations: &DOMAIN_OPERATIONS,
+        operations: &FLEET_DOMAIN_OPERATIONS,
         answer: PageAnswer::Domain,
         get: || routing::any(pass_on::pass),
     },

@@ -301,17 +301,30 @@ async fn read_details(view: &View, domain: &DomainView) -> Details {
     let host = view.host_info().clone();
     let scheduler = async { view.scheduler(&uuid).await.ok() };
     let sedf = async { view.sedf(&uuid).await.ok().map(|(_, params)| params) };
+    let destinations = view.destinations();
     if domain.facts.is_none() {
-        let (scheduler, sedf) = tokio::join!(scheduler, sedf);
-        return Details { host, scheduler, sedf, samples, history, ..Details::default() };
+        let (scheduler, sedf, destinations) = tokio::join!(scheduler, sedf, destinations);
+        let details = Details { host, scheduler, sedf, samples, history, ..Details::default() };
+        return Details { destinations, ..details };
     }
     let vcpus = async { view.vcpus(&uuid).await.map(|(_, vcpus)| vcpus).unwrap_or_default() };
     let devices = async { view.all_devices(&uuid).await.unwrap_or_default() };
     let console = async { view.console(&uuid).await.ok() };
-    let (vcpus, scheduler, sedf, devices, console) =
-        tokio::join!(vcpus, scheduler, sedf, devices, console);
+    let (vcpus, scheduler, sedf, devices, console, destinations) =
+        tokio::join!(vcpus, scheduler, sedf, devices, console, destinations);
     let follow = String::new();
-    Details { follow, host, vcpus, scheduler, sedf, devices, console, samples, history }
+    Details {
+        follow,
+        host,
+        vcpus,
+        scheduler,
+        sedf,
+        devices,
+        console,
+        samples,
+        history,
+        destinations,
+    }
 }
 
 /// Whether Accept names HTML. On pages with text, who takes anything gets the text.

@@ -5,7 +5,7 @@ use super::connection::{MAX_LONG, PeerStream, busy};
 use crate::core::error::Error;
 use crate::core::fingerprint::Fingerprint;
 use crate::memory_budget::{MemoryBudget, ReservedBuffer};
-use crate::peer_tls::{PEER_PROTOCOL, PeerTls, fingerprint_of};
+use crate::peer_tls::{MEMBER_MIGRATION_PROTOCOL, PEER_PROTOCOL, PeerTls, fingerprint_of};
 use crate::sxp::Sxp;
 use std::io;
 use std::sync::Arc;
@@ -34,12 +34,14 @@ const MAX_DRAINED: u64 = 1 << 20;
 pub(super) enum Greeted {
     /// A domain that moves, or a question about one.
     Migration(PeerStream),
+    /// The same, of a host that says to be one of the fleet and may have this certificate.
+    OfMember(Box<TlsStream<TcpStream>>, Option<Fingerprint>),
     /// A request of another host of the fleet, which may have this certificate.
     Request(Box<TlsStream<TcpStream>>, Option<Fingerprint>),
 }
 
 /// The TLS handshake, if the port has one. A host whose certificate is refused has a moment to read
-/// why. A port that takes no requests is one for migrations alone.
+/// why. A port that takes no requests is one of a host in no fleet.
 pub(super) async fn shake_hands(
     tls: Option<&PeerTls>,
     takes_requests: bool,
@@ -59,19 +61,25 @@ pub(super) async fn shake_hands(
             Err(error) => return Err((error, hello.take_io())),
         };
         let mut protocols = start.client_hello().alpn().into_iter().flatten();
-        let is_request = protocols.any(|protocol| protocol == PEER_PROTOCOL);
+        let is_of_fleet = protocols
+            .any(|protocol| [PEER_PROTOCOL, MEMBER_MIGRATION_PROTOCOL].contains(&protocol));
         drop(protocols);
-        let acceptor = if is_request { tls.peer_acceptor() } else { tls.acceptor() };
+        let acceptor = if is_of_fleet { tls.peer_acceptor() } else { tls.acceptor() };
         let stream = start.into_stream(Arc::clone(acceptor.config())).into_fallible().await;
         match stream {
-            Ok(stream) => Ok((Box::new(stream), is_request)),
+            Ok(stream) => Ok((Box::new(stream), is_of_fleet)),
             Err((error, stream)) => Err((error, Some(stream))),
         }
     };
     match timeout(REQUEST_LIMIT, handshake).await {
         Ok(Ok((stream, true))) => {
             let certificate = fingerprint_of(stream.get_ref().1.peer_certificates());
-            Ok(Greeted::Request(stream, certificate))
+            let is_request = stream.get_ref().1.alpn_protocol() == Some(PEER_PROTOCOL);
+            Ok(if is_request {
+                Greeted::Request(stream, certificate)
+            } else {
+                Greeted::OfMember(stream, certificate)
+            })
         }
         Ok(Ok((stream, false))) => Ok(Greeted::Migration(Either::Right(stream))),
         Ok(Err((error, stream))) => {

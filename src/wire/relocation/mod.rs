@@ -24,9 +24,10 @@
 //! The same over TLS is on port 8003. There both hosts show a certificate (`peer_tls`). xend
 //! encrypted, too, and checked no certificate.
 //!
-//! On a host in a fleet, the same port takes the requests of other hosts of the fleet, as HTTP.
-//! They are told by the protocol that the handshake names, and come from hosts whose certificates
-//! the fleet knows by their names (`introduction.rs`; `peers.rs` asks, `server.rs` is asked).
+//! On a host in a fleet, the same port takes the domains of other hosts of the fleet, and their
+//! requests, as HTTP. They are told by the protocol that the handshake names, and come from hosts
+//! whose certificates the fleet knows by their names (`introduction.rs`; `transport.rs` sends,
+//! `peers.rs` asks, `server.rs` is asked).
 
 mod connection;
 mod greeting;

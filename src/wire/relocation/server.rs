@@ -5,17 +5,17 @@
 //!                       or its name and certificate                    ──▶ a place: HTTP
 //! ```
 
+mod members;
+
 use super::connection::{Connection, LIMITS, PeerStream, busy, parse};
 use super::greeting::{self, Greeted};
 use super::incoming::{answer, change};
-use super::introduction;
 use super::places::RelocationPlaces;
 use crate::core::caller::{Caller, Via};
 use crate::core::engine::Engine;
 use crate::core::error::Error;
-use crate::core::fingerprint::Fingerprint;
 use crate::core::fleet::HostName;
-use crate::core::ports::{HostStream, Identify, PeerRefusal, PeerRequests};
+use crate::core::ports::{HostStream, Identify, PeerRequests};
 use crate::memory_budget::{MemoryBudget, ReservedBuffer};
 use crate::peer_tls::PeerTls;
 use crate::peers::{
@@ -29,7 +29,6 @@ use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -238,11 +237,17 @@ impl RelocationServer {
             None
         };
         let tls = self.tls.as_deref();
-        let mut stream = match greeting::shake_hands(tls, self.requests.is_some(), stream).await {
-            Ok(Greeted::Migration(stream)) => stream,
+        let greeted = greeting::shake_hands(tls, self.requests.is_some(), stream).await;
+        // The certificate of a host of the fleet tells who it is: no user of this machine matters.
+        let is_allowed = !matches!(refusal, Some((Refusal::Host, _)));
+        let (mut stream, caller, refusal) = match greeted {
+            Ok(Greeted::Migration(stream)) => (stream, caller, refusal),
+            Ok(Greeted::OfMember(stream, certificate)) => {
+                let (stream, caller) =
+                    self.admit_sender(stream, certificate, is_allowed, peer).await?;
+                (stream, caller, None)
+            }
             Ok(Greeted::Request(stream, certificate)) => {
-                // Its certificate tells who it is: no user of this machine matters.
-                let is_allowed = !matches!(refusal, Some((Refusal::Host, _)));
                 let request = self.admit_request(stream, certificate, is_allowed, peer).await;
                 return request.map(Admitted::Request);
             }
@@ -275,58 +280,6 @@ impl RelocationServer {
         let open = self.counts.open();
         let migration = Migration { caller, stream, request, _place: place, _open: open };
         Some(Admitted::Migration(migration))
-    }
-
-    /// Lets a host of the fleet send its request. The others are told why not.
-    async fn admit_request(
-        &self,
-        mut stream: Box<TlsStream<TcpStream>>,
-        certificate: Option<Fingerprint>,
-        is_allowed: bool,
-        peer: SocketAddr,
-    ) -> Option<PeerRequest> {
-        let requests = self.requests.clone()?;
-        let host = if is_allowed {
-            self.host_with(&mut stream, certificate).await
-        } else {
-            Err(PeerRefusal::NotAllowed)
-        };
-        let admitted = host.and_then(|host| {
-            let place = self.request_places.take(Some(peer.ip()));
-            Ok((host, place.map_err(|_| PeerRefusal::Busy)?))
-        });
-        match admitted {
-            Ok((from, place)) => {
-                introduction::welcome(&mut stream).await.ok()?;
-                let open = self.counts.open();
-                Some(PeerRequest { requests, stream, from, _place: place, _open: open })
-            }
-            Err(refusal) => {
-                self.counts.refused(match refusal {
-                    PeerRefusal::Nameless => Refusal::Greeting,
-                    PeerRefusal::Stranger => Refusal::Tls,
-                    PeerRefusal::NotAllowed | PeerRefusal::FleetUnknown => Refusal::Host,
-                    PeerRefusal::Busy => Refusal::Busy,
-                });
-                let reason = refusal.to_string();
-                self.log_refusal(peer, &reason);
-                greeting::refuse(&mut stream, &reason).await;
-                None
-            }
-        }
-    }
-
-    /// The host of the fleet that has this certificate, as it says itself.
-    async fn host_with(
-        &self,
-        stream: &mut TlsStream<TcpStream>,
-        certificate: Option<Fingerprint>,
-    ) -> Result<HostName, PeerRefusal> {
-        let certificate = certificate.ok_or(PeerRefusal::Stranger)?;
-        let name = introduction::name_of(stream).await.map_err(|_| PeerRefusal::Nameless)?;
-        let view = self.engine.view(&Caller::internal());
-        view.check_peer(&name, &certificate).await?;
-        Ok(name)
     }
 
     fn log_refusal(&self, peer: SocketAddr, reason: &str) {

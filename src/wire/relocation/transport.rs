@@ -1,9 +1,10 @@
 //! The sending side.
 
 use super::connection::{Connection, is_silence};
+use super::introduction::introduce;
 use super::tunnel;
 use crate::core::error::Error;
-use crate::core::fleet::ClusterName;
+use crate::core::fleet::{ClusterName, HostName};
 use crate::core::model::{Invalid, Uuid};
 use crate::core::ports::{
     Built, Destination, Handover, MigratedDomain, MigrationTransport, OutgoingMigration, Verdict,
@@ -18,7 +19,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
-use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{self, pki_types::ServerName};
 
 /// Time limit for connecting to one address of a host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -39,12 +40,21 @@ pub struct TcpTransport {
     timeout: Duration,
     /// The reason against encrypted connections if there are none.
     tls: Result<Arc<PeerTls>, String>,
+    /// The name of this host in its fleet, if it is in one.
+    own: Option<HostName>,
 }
 
 impl TcpTransport {
     /// A transport without encryption whose connections fail after a pause of `timeout`.
     pub fn new(timeout: Duration) -> Self {
-        Self { timeout, tls: Err("this host has no certificate for migration".to_owned()) }
+        let tls = Err("this host has no certificate for migration".to_owned());
+        Self { timeout, tls, own: None }
+    }
+
+    /// The same of a host that has this name in its fleet, if it is in one.
+    #[must_use]
+    pub fn named(self, own: Option<HostName>) -> Self {
+        Self { own, ..self }
     }
 
     /// The same with encrypted connections, or the reason against them.
@@ -58,25 +68,72 @@ impl TcpTransport {
             (false, _) => None,
             (true, Ok(tls)) => Some(tls),
             (true, Err(reason)) => {
-                let refusal = Invalid::new(format!("Invalid value for ssl: {reason}"));
-                return Err(refusal.about("ssl").into());
+                let field = if to.member.is_some() { "destination" } else { "ssl" };
+                let refusal = Invalid::new(format!("Invalid value for {field}: {reason}"));
+                return Err(refusal.about(field).into());
             }
         };
         let connection = match (dial(to).await, tls) {
             (Err(error), _) => Err(error),
             (Ok(stream), None) => Connection::plain(stream, self.timeout),
-            (Ok(stream), Some(tls)) => encrypt(tls, stream, to, self.timeout).await,
+            (Ok(stream), Some(tls)) => self.encrypt(tls, stream, to).await,
         };
         connection.map_err(|error| {
-            let reason = reason(&error);
+            let reason = reason(to, &error);
             let message = format!("destination: {to} cannot be reached: {reason}");
             Error::Unreachable { message, source: None }
         })
     }
+
+    /// The handshake of an encrypted connection. To a host of the fleet, this one says its name; if
+    /// it has left the fleet, it knows that host by the file of certificates.
+    async fn encrypt(
+        &self,
+        tls: &PeerTls,
+        stream: TcpStream,
+        to: &Destination,
+    ) -> io::Result<Connection> {
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        let stream = tokio::net::TcpStream::from_std(stream)?;
+        let of_fleet = to.member.as_ref().zip(self.own.as_ref());
+        let (connector, name) = match of_fleet {
+            Some((member, _)) => {
+                let connector = tls.member_connector(member.certificate);
+                // No name is sent: the certificate tells the host.
+                (connector.map_err(io::Error::other)?, ServerName::from(stream.peer_addr()?.ip()))
+            }
+            None => {
+                (tls.connector(), ServerName::try_from(to.host.clone()).map_err(io::Error::other)?)
+            }
+        };
+        let late = || io::Error::new(io::ErrorKind::TimedOut, "no complete TLS handshake");
+        let connected = timeout(HANDSHAKE_TIMEOUT, connector.connect(name, stream)).await;
+        let mut stream = connected.map_err(|_| late())??;
+        // A host that has left the fleet, or has an older xend, knows no introduction.
+        let is_introduced = stream.get_ref().1.alpn_protocol().is_some();
+        if let Some((_, own)) = of_fleet.filter(|_| is_introduced) {
+            introduce(&mut stream, own).await.map_err(io::Error::other)?;
+        }
+        Connection::encrypted(stream, self.timeout)
+    }
 }
 
 /// Why another host cannot be reached, and what to look at.
-fn reason(error: &io::Error) -> String {
+fn reason(to: &Destination, error: &io::Error) -> String {
+    if let Some(member) = &to.member {
+        let tls = error.get_ref().and_then(|error| error.downcast_ref());
+        if let Some(rustls::Error::InvalidCertificate(_)) = tls {
+            let name = &member.name;
+            return format!(
+                "its certificate is not the one that the fleet knows, compare xend fleet status \
+                 there, and restart xend on {name} if it has another one"
+            );
+        }
+        if error.kind() == io::ErrorKind::ConnectionRefused {
+            return "nothing listens there, see xend-relocation-ssl-server there".to_owned();
+        }
+    }
     match error.kind() {
         io::ErrorKind::ConnectionRefused => {
             "nothing listens there, see xend-relocation-server and xend-relocation-port of that host"
@@ -103,23 +160,6 @@ async fn dial(to: &Destination) -> io::Result<TcpStream> {
         Err(last)
     });
     connected.await.map_err(io::Error::other)?
-}
-
-/// The handshake of an encrypted connection.
-async fn encrypt(
-    tls: &PeerTls,
-    stream: TcpStream,
-    to: &Destination,
-    pause: Duration,
-) -> io::Result<Connection> {
-    stream.set_nodelay(true)?;
-    stream.set_nonblocking(true)?;
-    let stream = tokio::net::TcpStream::from_std(stream)?;
-    let name = ServerName::try_from(to.host.clone()).map_err(io::Error::other)?;
-    match timeout(HANDSHAKE_TIMEOUT, tls.connector().connect(name, stream)).await {
-        Ok(stream) => Connection::encrypted(stream?, pause),
-        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "no complete TLS handshake")),
-    }
 }
 
 /// The error of a host that takes a connection and gives no answer. An encrypted port does so if

@@ -15,7 +15,13 @@ pub(crate) fn page(
     data_loss: &str,
 ) -> String {
     let access = request.access();
-    let situation = Situation { access: &access, sedf: None, scheduler: None, host_memory: 0 };
+    let situation = Situation {
+        access: &access,
+        sedf: None,
+        scheduler: None,
+        host_memory: 0,
+        destinations: None,
+    };
     ConfirmPage {
         frame: frame(request),
         domain: domain_link(view),

@@ -42,6 +42,8 @@ pub(crate) struct Details {
     pub(crate) console: Option<Vec<u8>>,
     pub(crate) samples: Vec<Sample>,
     pub(crate) history: Vec<Arc<Event>>,
+    /// The hosts of the fleet to which the caller may send the domain; `None` on a host in none.
+    pub(crate) destinations: Option<Vec<String>>,
 }
 
 pub(crate) fn page(request: &RequestInfo, view: &DomainView, details: &Details) -> String {
@@ -54,6 +56,7 @@ pub(crate) fn page(request: &RequestInfo, view: &DomainView, details: &Details) 
         sedf: details.sedf.as_ref(),
         scheduler: details.scheduler,
         host_memory: details.host.total_memory,
+        destinations: details.destinations.as_deref(),
     };
     let may_use_screen = access.may_on(OpKind::UseScreen, view.uuid, view.name().as_str());
     DomainPage {

@@ -42,6 +42,12 @@ fn field(
             let words = possible_words(op, words, view);
             FieldKind::Words(words.into_iter().map(str::to_owned).collect())
         }
+        ParamKind::Text(_) if (op, param.name) == ("migrate", "destination") => {
+            match situation.destinations {
+                Some(hosts @ [_, ..]) => FieldKind::Suggested(hosts.to_vec()),
+                _ => FieldKind::Text,
+            }
+        }
         _ => plain_form::kind_of(param),
     };
     let single = match &kind {

@@ -4,7 +4,7 @@ use super::forms::form;
 use super::situation::{Situation, is_possible};
 use crate::core::snapshot::DomainView;
 use crate::wire::http::operation::{DomainStage, Operation};
-use crate::wire::http::operations::by_page::DOMAIN_OPERATIONS;
+use crate::wire::http::operations::by_page::domain_operations;
 use xend_templates::OperationGroup;
 
 /// The groups in the order of the page, each with its operations.
@@ -40,10 +40,10 @@ pub(super) fn groups(view: &DomainView, situation: &Situation<'_>) -> Vec<Operat
             && is_possible(operation.name, view, situation.scheduler)
             && operation.is_offered_on(situation.access, view)
     };
+    let all = domain_operations(situation.destinations.is_some());
     let group = |(title, names): &(&str, &[&str])| {
-        let operations = names
-            .iter()
-            .filter_map(|name| DOMAIN_OPERATIONS.iter().find(|operation| operation.name == *name));
+        let operations =
+            names.iter().filter_map(|name| all.iter().find(|operation| operation.name == *name));
         let operations = operations.filter(is_offered);
         OperationGroup {
             title: (*title).to_owned(),
@@ -61,6 +61,7 @@ mod tests {
     use crate::core::snapshot::fixtures;
     use crate::shape::read_device;
     use crate::sxp::{Limits, read_one};
+    use crate::wire::http::operations::by_page::DOMAIN_OPERATIONS;
     use xend_templates::FieldKind;
 
     #[test]
@@ -78,8 +79,29 @@ mod tests {
 
     fn offered(view: &DomainView, scheduler: Option<Scheduler>) -> Vec<OperationGroup> {
         let access = Access::operator();
-        let situation = Situation { access: &access, sedf: None, scheduler, host_memory: 16_384 };
-        groups(view, &situation)
+        groups(view, &Situation { scheduler, ..situation(&access) })
+    }
+
+    fn situation(access: &Access) -> Situation<'_> {
+        let host_memory = 16_384;
+        Situation { access, sedf: None, scheduler: None, host_memory, destinations: None }
+    }
+
+    #[test]
+    fn a_fleet_offers_its_hosts_as_destinations() {
+        let config = DomainConfig::new(DomName::new("web1").unwrap(), 64);
+        let view = fixtures::running(1, config);
+        let access = Access::operator();
+        let field = |destinations: Option<&[String]>| {
+            let groups = groups(&view, &Situation { destinations, ..situation(&access) });
+            let all = groups.into_iter().flat_map(|group| group.operations);
+            let migrate = all.into_iter().find(|operation| operation.op == "migrate").unwrap();
+            (migrate.fields[0].kind.clone(), migrate.about.contains("fleet"))
+        };
+        let hosts = ["xen2".to_owned(), "xen3".to_owned()];
+        assert_eq!(field(Some(&hosts)), (FieldKind::Suggested(hosts.to_vec()), true));
+        assert_eq!(field(Some(&[])), (FieldKind::Text, true));
+        assert_eq!(field(None), (FieldKind::Text, false));
     }
 
     #[test]
@@ -149,8 +171,7 @@ mod tests {
         }
         let view = DomainView::defined(Uuid::from_u128(1), config);
         let access = Access::operator();
-        let situation =
-            Situation { access: &access, sedf: None, scheduler: None, host_memory: 16_384 };
+        let situation = situation(&access);
         for operation in DOMAIN_OPERATIONS {
             for field in form(operation, &view, &situation).fields {
                 let single = match &field.kind {

@@ -14,6 +14,8 @@ pub(super) struct Situation<'a> {
     pub(super) scheduler: Option<Scheduler>,
     /// The host's memory in MiB.
     pub(super) host_memory: u64,
+    /// The hosts of the fleet to which the caller may send the domain; `None` on a host in none.
+    pub(super) destinations: Option<&'a [String]>,
 }
 
 /// Whether the domain can do it now, and there is something to choose.

@@ -49,6 +49,21 @@ pub(crate) static DOMAIN_OPERATIONS: [&Operation; 37] = [
     &reset_network::RESET_NETWORK,
 ];
 
+/// The same on a host in a fleet.
+pub(crate) static FLEET_DOMAIN_OPERATIONS: [&Operation; DOMAIN_OPERATIONS.len()] = {
+    let mut operations = DOMAIN_OPERATIONS;
+    operations[MIGRATE_AT] = &migrate::IN_FLEET;
+    operations
+};
+
+/// Where `migrate` is among the operations of a domain.
+const MIGRATE_AT: usize = 12;
+
+/// The operations of a domain.
+pub(crate) fn domain_operations(in_fleet: bool) -> &'static [&'static Operation] {
+    if in_fleet { &FLEET_DOMAIN_OPERATIONS } else { &DOMAIN_OPERATIONS }
+}
+
 pub(crate) static NODE_OPERATIONS: [&Operation; 2] = [&node::SHUTDOWN, &node::REBOOT];
 
 pub(crate) static DMESG_OPERATIONS: [&Operation; 1] = [&node::CLEAR];
@@ -127,6 +142,14 @@ pub(crate) fn label_of(op: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fleet_has_the_same_operations() {
+        for (one, of_fleet) in DOMAIN_OPERATIONS.iter().zip(FLEET_DOMAIN_OPERATIONS) {
+            assert_eq!(one.name, of_fleet.name);
+            assert_eq!(one.about != of_fleet.about, one.name == "migrate", "{}", one.name);
+        }
+    }
 
     #[test]
     fn an_operation_is_that_of_its_page() {

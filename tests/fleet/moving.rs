@@ -1,0 +1,72 @@
+//! Two daemons in one fleet: domains go from one to the other, and are found where they are.
+
+use crate::commands::Host;
+use crate::etcd_server::EtcdServer;
+use crate::process::post;
+use crate::two_daemons::{Daemon, WEB1};
+
+/// The hosts xen1 and xen2, which have joined.
+fn two_hosts(server: &EtcdServer) -> [Host; 2] {
+    let hosts = ["xen1", "xen2"].map(|name| Host::new(name, &server.url()));
+    let [xen1, xen2] = &hosts;
+    xen1.fleet(&["init"]).ok();
+    let token = xen1.fleet(&["token"]).ok();
+    xen2.fleet(&["join", token.trim()]).ok();
+    hosts
+}
+
+/// A call of XML-RPC by its name and the text of its parameters.
+fn call(daemon: &Daemon<'_>, method: &str, parameters: &str) -> String {
+    let body = format!(
+        "<methodCall><methodName>{method}</methodName><params>{parameters}</params></methodCall>"
+    );
+    let length = body.len();
+    let request = format!(
+        "POST /RPC2 HTTP/1.0\r\nContent-Type: text/xml\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    daemon.ask(&request).unwrap()
+}
+
+/// Creates web1, paused.
+fn create(daemon: &Daemon<'_>) {
+    let form = format!("op=create&config={WEB1}");
+    let (status, text) = daemon.answer(&post("/xend/domain", &form)).unwrap();
+    assert_eq!(status, 201, "{text}");
+}
+
+fn both_are_alive(daemon: &Daemon<'_>) {
+    daemon.until("both are alive", || {
+        let alive = |name| daemon.sees(name).is_some_and(|(is_alive, _)| is_alive);
+        alive("xen1") && alive("xen2")
+    });
+}
+
+#[test]
+fn a_domain_goes_to_a_host_by_its_name_and_back() {
+    let Some(server) = EtcdServer::start() else { return };
+    let [xen1, xen2] = two_hosts(&server);
+    let [first, second] = [&xen1, &xen2].map(Daemon::start);
+    both_are_alive(&first);
+    create(&first);
+    assert_eq!(first.op("op=unpause").0, 200);
+    assert_eq!(first.op("op=migrate&destination=xen2&live=1"), (200, String::new()));
+    assert!(second.get("/xend/domain").unwrap().contains("web1"));
+    let (status, text) =
+        first.answer(&post("/xend/domain", &format!("op=create&config={WEB1}"))).unwrap();
+    assert!(status == 500 && text.contains("belongs to xen2"), "{text}");
+    // xm of xend's time: without a port, and without encryption.
+    let string = |text: &str| format!("<param><value><string>{text}</string></value></param>");
+    let int = |number: i32| format!("<param><value><int>{number}</int></value></param>");
+    let parameters = [string("web1"), string("xen1"), int(1), int(0), int(-1), int(0)].concat();
+    let answer = call(&second, "xend.domain.migrate", &parameters);
+    assert!(!answer.contains("<fault>"), "{answer}");
+    assert!(!second.get("/xend/domain").unwrap().contains("web1"));
+    assert_eq!(first.op("op=pause").0, 200);
+    // A host that has ended takes nothing, and the domain goes on.
+    assert_eq!(first.op("op=unpause").0, 200);
+    drop(second);
+    first.until("its end is seen", || first.sees("xen2").is_some_and(|(is_alive, _)| !is_alive));
+    let (status, text) = first.op("op=migrate&destination=xen2&live=1");
+    assert!(status == 500 && text.contains("destination: xen2 is silent"), "{text}");
+    assert_eq!(first.op("op=pause").0, 200);
+}
