@@ -186,6 +186,11 @@ impl FleetHost {
         Self { daemon: Daemon::start(router, tunables(60)).await, _dir: dir }
     }
 
+    /// Its address for clients of HTTP.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.daemon.address)
+    }
+
     pub(crate) fn ask(&self, method: &str, target: &str, headers: &str) -> Answer {
         let head = format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\n{headers}");
         let request = format!("{head}Content-Length: 0\r\n\r\n");

@@ -137,6 +137,7 @@ mod xm_config_properties;
 mod xm_console;
 mod xm_devices;
 mod xm_files;
+mod xm_fleet;
 mod xm_progress;
 mod xm_recorded;
 mod xm_scripts;

@@ -34,11 +34,26 @@ pub(crate) fn domain_answer(name: &str, answer: Answer) -> Result<Answer, Failur
     if answer.code == 404 { Err(Failure::no_such_domain(name)) } else { succeeded(answer) }
 }
 
-/// Why xend refused: `(xend.err 'message')`, else the text, else the status.
+/// Whether xend does not know this parameter of a page, asked for JSON.
+pub(crate) fn is_unknown_parameter(answer: &Answer, name: &str) -> bool {
+    let has =
+        |key: &str, value: &str| problem(answer).is_some_and(|problem| problem[key] == *value);
+    has("code", "unknown_parameter") && has("parameter", name)
+}
+
+/// What xend says in JSON of what it refuses.
+fn problem(answer: &Answer) -> Option<Json> {
+    let is_refused = !(200..300).contains(&answer.code);
+    serde_json::from_slice(&answer.body).ok().filter(|_| is_refused)
+}
+
+/// Why xend refused: `(xend.err 'message')` or `{"detail": "message"}`, else the text, else the
+/// status.
 pub(crate) fn refused(answer: &Answer) -> Failure {
     let error = read_first(&answer.body, &LIMITS).ok();
     let error = error.filter(|error| error.head() == Some("xend.err"));
     let message = error.and_then(|error| Some(error.tail().first()?.as_str()?.to_owned()));
+    let message = message.or_else(|| Some(problem(answer)?["detail"].as_str()?.to_owned()));
     let text = String::from_utf8_lossy(&answer.body);
     Failure::new(match message {
         Some(message) => message,
@@ -69,9 +84,18 @@ mod tests {
             (404, "No such vnet 3", "No such vnet 3"),
             (406, "''", "xend answered 406 Reason"),
             (503, "", "xend answered 503 Reason"),
+            (
+                403,
+                r#"{"detail":"Not allowed: host needs the right host-facts"}"#,
+                "Not allowed: host needs the right host-facts",
+            ),
+            (503, "[7]", "[7]"),
         ] {
             assert_eq!(refused(&answer(code, body)).to_string(), message);
         }
+        let unknown = answer(422, r#"{"code":"unknown_parameter","parameter":"host"}"#);
+        assert!(is_unknown_parameter(&unknown, "host") && !is_unknown_parameter(&unknown, "x"));
+        assert!(!is_unknown_parameter(&answer(422, "host"), "host"));
         let gone = domain_answer("a", answer(404, "No such domain a")).unwrap_err();
         assert_eq!(gone, Failure::no_such_domain("a"));
     }

@@ -1,11 +1,13 @@
 //! Requests to xend: pages and operations in S-expressions, a few calls of XML-RPC, and events.
 
-use crate::answers::{content, domain_answer, read, read_json, refused, succeeded};
+use crate::answers::{
+    content, domain_answer, is_unknown_parameter, read, read_json, refused, succeeded,
+};
 use crate::domain::Domain;
 use crate::events::Events;
 use crate::failure::{Failure, reason};
 use crate::password::authorization;
-use crate::targets::{DOMAINS, domain_path, domains_target, escaped, form};
+use crate::targets::{DOMAINS, domain_path, domains_target, escaped, fleet_target, form};
 use crate::wire::address::Address;
 use crate::wire::console::{Console, NotOpened};
 use crate::wire::http::{Answer, Connection, Request, is_encrypted};
@@ -138,6 +140,17 @@ impl Gateway {
     /// The domains in a state, as JSON.
     pub(crate) fn domains_json(&self, state: &str) -> Result<Json, Failure> {
         self.json(&domains_target(state))
+    }
+
+    /// The domains in a state on all hosts of the fleet, as JSON.
+    pub(crate) fn fleet_domains(&self, state: &str) -> Result<Json, Failure> {
+        let answer = self.ask(&get(&fleet_target(state), JSON))?;
+        if is_unknown_parameter(&answer, "host") {
+            return Err(Failure::new(
+                "xend is in no fleet: xm list without --all lists the domains of its host",
+            ));
+        }
+        read_json(&succeeded(answer)?)
     }
 
     /// Carries out an operation of a page.

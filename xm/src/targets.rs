@@ -28,6 +28,11 @@ pub(crate) fn domains_target(state: &str) -> String {
     format!("{DOMAINS}?detail=1&state={}", escaped(state))
 }
 
+/// The page of the domains in a state on all hosts of the fleet.
+pub(crate) fn fleet_target(state: &str) -> String {
+    format!("{DOMAINS}?host=all&state={}", escaped(state))
+}
+
 /// Escapes what has a meaning in paths and forms.
 pub(crate) fn escaped(text: impl AsRef<[u8]>) -> String {
     let text = text.as_ref();

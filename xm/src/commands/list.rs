@@ -1,5 +1,6 @@
 //! `xm list`
 
+use super::fleet_domains;
 use super::pools::name_of_pool;
 use crate::cli::command::Command;
 use crate::cli::option::{ANY, JSON, LONG, flag, long_flag, long_option};
@@ -26,6 +27,7 @@ pub(super) static COMMANDS: [Command; 1] = [Command::new(
 .with(&[
     LONG,
     long_flag("label", "Add a column of security labels"),
+    long_flag("all", "List the domains of all hosts of the fleet"),
     long_option("state", "STATE", "List the domains in this state alone").of(&STATES),
     long_option("pool", "POOL", "List the domains in this CPU pool alone"),
     flag('v', "vcpus", "Show VCPUs, like xm vcpu-list"),
@@ -52,11 +54,31 @@ fn run(context: &Context, words: &Words) -> Result<(), Failure> {
             )));
         }
     }
+    if words.has("all") {
+        return all(context, words);
+    }
     if words.has("vcpus") {
         note("xm list -v is xm vcpu-list today");
         return super::vcpus::list(context, words);
     }
     if words.has("watch") { watch(context, words) } else { show(context, words) }
+}
+
+/// What shows more than a fleet knows of a domain.
+const OF_ONE_HOST: [&str; 5] = ["long", "label", "pool", "vcpus", "watch"];
+
+/// Lists the domains of all hosts.
+fn all(context: &Context, words: &Words) -> Result<(), Failure> {
+    if !words.arguments().is_empty() {
+        return Err(Failure::new("--all and names of domains exclude each other"));
+    }
+    if let Some(option) = OF_ONE_HOST.iter().find(|option| words.has(option)) {
+        return Err(Failure::new(format!(
+            "--all and --{option} exclude each other: ask the host that has the domain, with -H HOST"
+        )));
+    }
+    let domains = context.gateway.fleet_domains(&state(words))?;
+    if words.has("json") { print_json(&domains) } else { fleet_domains::print(&domains) }
 }
 
 fn show(context: &Context, words: &Words) -> Result<(), Failure> {

@@ -7,6 +7,7 @@ mod create;
 mod credit;
 mod device_list;
 mod dump;
+mod fleet_domains;
 mod host;
 mod identity;
 mod list;
