@@ -113,6 +113,8 @@ pub(super) struct FleetKeys {
     pub(super) password_file: Option<PathBuf>,
     pub(super) allows_old: bool,
     pub(super) takes_users: bool,
+    /// Whether requests about domains of other hosts are passed on.
+    pub(super) route: bool,
     pub(super) storages: Vec<String>,
 }
 

@@ -1,7 +1,7 @@
 //! The settings that a running daemon changes on SIGHUP.
 
 use super::settings::FileSettings;
-use crate::core::model::{DeviceDefaults, Policy, RelocationDefaults, Text};
+use crate::core::model::{DeviceDefaults, DomainLookup, Policy, RelocationDefaults, Text};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +57,7 @@ impl Tunables {
                     ssl_port: file.relocation_ssl.port,
                     ssl: file.relocation_ssl.by_default,
                 },
+                lookup: if file.fleet.route { DomainLookup::Fleet } else { DomainLookup::ThisHost },
                 devices: device_defaults(file),
             },
         }

@@ -4,6 +4,8 @@ use crate::commands::Host;
 use crate::etcd_server::EtcdServer;
 use crate::process::post;
 use crate::two_daemons::{Daemon, WEB1};
+use std::fs::OpenOptions;
+use std::io::Write as _;
 
 /// The hosts xen1 and xen2, which have joined.
 fn two_hosts(server: &EtcdServer) -> [Host; 2] {
@@ -69,4 +71,29 @@ fn a_domain_goes_to_a_host_by_its_name_and_back() {
     let (status, text) = first.op("op=migrate&destination=xen2&live=1");
     assert!(status == 500 && text.contains("destination: xen2 is silent"), "{text}");
     assert_eq!(first.op("op=pause").0, 200);
+}
+
+#[test]
+fn a_domain_is_found_on_the_host_that_has_it() {
+    let Some(server) = EtcdServer::start() else { return };
+    let [xen1, xen2] = two_hosts(&server);
+    let file = xen1.dir.path().join("config.sxp");
+    let mut config = OpenOptions::new().append(true).open(file).unwrap();
+    config.write_all(b"\n(xend-fleet-route yes)\n").unwrap();
+    let [first, second] = [&xen1, &xen2].map(Daemon::start);
+    both_are_alive(&first);
+    create(&second);
+    first.until("the domain is found", || first.op("op=unpause").0 == 200);
+    let own = second.get("/xend/domain/web1").unwrap();
+    assert!(own.contains("(state -b----)") || own.contains("(state r-----)"), "{own}");
+    let list = "GET /xend/domain?host=all HTTP/1.0\r\nAccept: application/json\r\n\r\n";
+    first.until("it is listed with its host", || {
+        let all: serde_json::Value = serde_json::from_str(&first.ask(list).unwrap()).unwrap();
+        let mut all = all.as_array().unwrap().iter();
+        all.any(|one| one["name"] == "web1" && one["host"] == "xen2" && one["is_stale"] == false)
+    });
+    // It is found where it has gone, and where the option is off it is not looked for.
+    assert_eq!(first.op("op=migrate&destination=xen1"), (200, String::new()));
+    assert_eq!(first.op("op=pause"), (200, String::new()));
+    assert_eq!(second.op("op=pause").0, 404);
 }

@@ -6,6 +6,7 @@ use crate::http_support::{Answer, Listener, ask};
 use crate::server_support::{Daemon, tunables};
 use crate::sim_support::{TestClock, config, engine_ports};
 use crate::tls_support::write_certificate;
+use arc_swap::ArcSwap;
 use axum::middleware::from_fn_with_state;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,10 +22,10 @@ use xend::core::caller::Caller;
 use xend::core::engine::{Engine, EnginePorts, Settings};
 use xend::core::fingerprint::Fingerprint;
 use xend::core::journal::EventKind;
-use xend::core::model::{DomainRef, Uuid};
+use xend::core::model::{DomainLookup, DomainRef, Policy, Uuid};
 use xend::core::op::{Change, DomainOp};
 use xend::core::rights::{Access, Account, Accounts, Credential, Right};
-use xend::fleet::{AliveRecord, FleetReader, HostRecord, MemoryKv, Op};
+use xend::fleet::{AliveRecord, FleetReader, HostRecord, MemoryKv, Op, ViewRecord};
 use xend::os::OsEntropy;
 use xend::peer_tls::{PeerTls, PeerTlsFiles};
 use xend::server::Identities;
@@ -120,6 +121,19 @@ pub(crate) async fn come_alive(lab: &Lab, name: &str) {
     lab.put(lab.keys.alive(&name.parse().unwrap()), alive.encode()).await;
 }
 
+/// A host tells the fleet of a running domain.
+pub(crate) async fn publish(lab: &Lab, host: &str, name: &str, uuid: Uuid) {
+    let record = ViewRecord {
+        name: name.to_owned(),
+        domid: Some(3),
+        state: "running".to_owned(),
+        memory_mib: 32,
+        vcpus: 1,
+        started: None,
+    };
+    lab.put(lab.keys.view(&host.parse().unwrap(), uuid), record.encode()).await;
+}
+
 /// A host of the fleet, with the paused domains web1 and db.
 pub(crate) struct PeerHost {
     pub(crate) engine: Engine,
@@ -127,6 +141,7 @@ pub(crate) struct PeerHost {
     /// Its own way to the store, with faults.
     pub(crate) kv: Arc<MemoryKv>,
     pub(crate) relocation: SocketAddr,
+    policy: Arc<ArcSwap<Policy>>,
     name: String,
     daemon: Daemon,
     stop: CancellationToken,
@@ -164,7 +179,9 @@ impl PeerHost {
         let reader = account("reader", if name == "xen1" { &[Right::See] } else { &Right::ALL });
         accounts.replace(vec![steve, reader], None);
         let kv = Arc::new(lab.kv.another_client());
+        let policy = Arc::<ArcSwap<Policy>>::default();
         let settings = Settings {
+            policy: policy.clone(),
             dump_dir: dir.path().to_owned(),
             accounts: accounts.clone(),
             fleet: Some(FleetReader::new(kv.clone(), lab.keys.clone(), name.parse().unwrap())),
@@ -194,7 +211,8 @@ impl PeerHost {
         tokio::spawn(server.serve(listener, stop.clone()));
         record(lab, name, relocation, identity.fingerprint()).await;
         come_alive(lab, name).await;
-        Self { engine, identity, kv, relocation, name: name.to_owned(), daemon, stop, _dir: dir }
+        let name = name.to_owned();
+        Self { engine, identity, kv, relocation, policy, name, daemon, stop, _dir: dir }
     }
 
     /// What is answered to a question about a domain that was on its way here.
@@ -214,6 +232,11 @@ impl PeerHost {
         for change in [Change::Create(Box::new(config(name, 32))), unpause] {
             self.engine.execute(&Caller::internal(), change).await.unwrap();
         }
+    }
+
+    /// Requests about domains of other hosts are passed on from now on.
+    pub(crate) fn route(&self) {
+        self.policy.store(Arc::new(Policy { lookup: DomainLookup::Fleet, ..Policy::default() }));
     }
 
     /// The authors of what was done here through another host.

@@ -37,6 +37,7 @@ mod fleet_owners;
 mod fleet_ownership;
 mod fleet_peers;
 mod fleet_peers_support;
+mod fleet_route;
 mod fleet_support;
 mod full_disk;
 mod hostile_answers;

@@ -191,6 +191,7 @@ async fn everything(view: &View, busy: &Busy) -> Vec<(&'static str, String)> {
         ("fleet", shown(view.fleet().await)),
         // These name hosts alone: `fleet_migrate_by_name.rs`, `fleet_route.rs`.
         ("destinations", shown(view.destinations().await)),
+        ("hosts_of", shown(view.hosts_of(&own).await)),
         ("host_usage", shown(view.host_usage(Span::Day).await)),
         ("host", shown(view.host().await)),
         ("load", shown(view.load().await)),

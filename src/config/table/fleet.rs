@@ -75,6 +75,17 @@ pub(super) const FLEET: Section = Section {
         )
         .details("Such a version can lose events: what is shown of other hosts may then be old."),
         key(
+            "xend-fleet-route",
+            "no",
+            "Whether requests about a domain of another host are passed on to that host.",
+            field!(fleet.route: |entry| entry.yes_no()),
+        )
+        .details(
+            "They are those of HTTP to /xend/domain/NAME and below, for a domain that is not here \
+             and on one other host, by its name or UUID.",
+        )
+        .reload(),
+        key(
             "xend-fleet-users",
             "yes",
             "Whether users of accounts of other hosts may use this one through those.",

@@ -63,7 +63,7 @@ pub use network::{Interface, InterfaceChange, InterfaceKind, Network, NetworkCha
 pub use number::{Unit, WholeNumber, is_whole_number};
 pub use password::Password;
 pub use pci::{PciAddress, PciDevice, PciFunction};
-pub use policy::{Policy, RelocationDefaults};
+pub use policy::{DomainLookup, Policy, RelocationDefaults};
 pub use pool::{Pool, PoolChange, PoolFacts, PoolSetting};
 pub use property::{Property, Value};
 pub use sched::{Rtds, SchedParams, Scheduler, SedfParams};

@@ -20,6 +20,8 @@ pub struct Policy {
     pub node_shutdown: bool,
     /// How domains are sent to other hosts, unless a migration says otherwise.
     pub relocation: RelocationDefaults,
+    /// Where wires look for the domain that a request names.
+    pub lookup: DomainLookup,
     /// Defaults for properties that a device's configuration leaves out.
     pub devices: DeviceDefaults,
 }
@@ -33,9 +35,19 @@ impl Default for Policy {
             file_dirs: Vec::new(),
             node_shutdown: false,
             relocation: RelocationDefaults::default(),
+            lookup: DomainLookup::ThisHost,
             devices: DeviceDefaults::default(),
         }
     }
+}
+
+/// Where wires look for the domain that a request names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DomainLookup {
+    /// On this host alone.
+    ThisHost,
+    /// On this host first, then on the others of the fleet, to which the request is passed on.
+    Fleet,
 }
 
 /// How domains are sent to other hosts, unless a migration says otherwise.

@@ -4,7 +4,8 @@ use super::View;
 use crate::core::caller::{OnBehalf, Via};
 use crate::core::error::Error;
 use crate::core::fingerprint::Fingerprint;
-use crate::core::fleet::{HostName, Member};
+use crate::core::fleet::{DomainSummary, HostName, Member};
+use crate::core::model::{DomainRef, Uuid};
 use crate::core::ports::{HostStream, PeerRefusal};
 use crate::core::rights::OpKind;
 
@@ -44,6 +45,32 @@ impl View {
         }
         let member = fleet.member(&name).await?;
         Ok(member.map(|member| FleetHost::Other(Box::new((name, member)))))
+    }
+
+    /// The other hosts of the fleet that have a domain of this name or UUID, as far as the caller
+    /// sees it, sorted. A domid is a number on each host and means none of theirs. For a request
+    /// that another host has passed on there is none: it is not passed on again.
+    pub async fn hosts_of(&self, domain: &DomainRef) -> Result<Vec<HostName>, Error> {
+        let (name, uuid) = (domain.as_str(), domain.uuid());
+        let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
+        let is_passed_on = matches!(self.caller.via, Via::Peer { .. });
+        let fleet = self.core.settings.fleet.as_ref().filter(|_| !is_number && !is_passed_on);
+        let Some(fleet) = fleet else { return Ok(Vec::new()) };
+        let view = fleet.view().await?;
+        let access = self.caller.access();
+        let is_meant = |of: Uuid, summary: &DomainSummary| {
+            let own = summary.name.as_str();
+            (own == name || uuid == Some(of)) && access.may_on(OpKind::ShowDomain, of, own)
+        };
+        let find = || {
+            let rows = view.domains.iter().filter(|((host, _), _)| *host != view.own);
+            let found = rows.filter(|((_, uuid), summary)| is_meant(*uuid, summary));
+            let mut hosts: Vec<HostName> = found.map(|((host, _), _)| host.clone()).collect();
+            hosts.dedup();
+            hosts
+        };
+        // All domains are looked at.
+        Ok(self.core.offload.print(view.domains.size() * 32, find).await)
     }
 
     /// Connects to another host of the fleet, with those for whom it is asked.

@@ -21,7 +21,8 @@
 //!
 //! A page of another host of the fleet is asked for by `pass_on` and answered by `peer_requests`
 //! there, which share `peer_call` (for whom) and `peer_body` (bounded bodies). `peer_exchange` is
-//! the connection of the host that asks, and `rebase` changes the links.
+//! the connection of the host that asks, and `rebase` changes the links. `elsewhere` finds the host
+//! of a domain that is not here.
 //!
 //! An operation of POST is a static in `operations/`; its type is in `operation`. Handlers share
 //! [`Http`] from `context`.
@@ -36,6 +37,7 @@ mod confirmation;
 mod console_socket;
 mod context;
 mod domain_list;
+mod elsewhere;
 mod encoded_pairs;
 mod engine_request;
 mod errors;

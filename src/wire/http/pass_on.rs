@@ -19,7 +19,8 @@ use super::peer_call::{PeerCall, REQUEST_HEADER};
 use super::peer_exchange::{PeerAnswer, Unanswered, described};
 use super::request::RequestInfo;
 use crate::core::caller::Caller;
-use crate::core::fleet::HostName;
+use crate::core::error::Error;
+use crate::core::fleet::{HostName, Member};
 use crate::core::rights::OpKind;
 use crate::core::view::{FleetHost, NotAsked, View};
 use crate::long_body::is_too_slow;
@@ -54,11 +55,19 @@ const OP: &str = "host";
 pub(super) async fn own_pages(State(http): State<Http>, request: Request, next: Next) -> Response {
     let own = own_path(request.uri().path(), || http.view(&Caller::internal()).own_host());
     next.run(match own {
-        Some(path) => with_path(request, path),
+        Some(path) => {
+            let mut request = with_path(request, path);
+            request.extensions_mut().insert(OfThisHost);
+            request
+        }
         None => request,
     })
     .await
 }
+
+/// A request that names this host: it is about what is here.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OfThisHost;
 
 /// `/xend/node` for `/xend/host/xen1/node` on xen1; `None` for a path that is no such one.
 fn own_path(path: &str, own: impl FnOnce() -> Option<HostName>) -> Option<String> {
@@ -87,56 +96,69 @@ pub(super) async fn pass(
         return Err(method_not_supported(request.method(), request.headers(), methods));
     }
     let view = http.view(&info.caller);
-    let name = info.name();
-    let host = view.fleet_host(name).await.map_err(|error| unknown(&info, &error))?;
+    let host = view.fleet_host(info.name()).await.map_err(|error| unknown(&info, &error))?;
     let Some(FleetHost::Other(host)) = host else {
         return Err(no_such_host(&view, &info).await);
     };
-    let (host, member) = *host;
+    // `/xend/host/NAME/domain/web1`
+    let page = info.path.splitn(5, '/').nth(4).unwrap_or_default();
+    let path = format!("/xend/{page}");
+    ask(&http, &info, *host, &path, request).await
+}
+
+/// What another host answers for its page at this path.
+pub(super) async fn ask(
+    http: &Http,
+    info: &RequestInfo,
+    (host, member): (HostName, Member),
+    path: &str,
+    request: Request,
+) -> Result<Response, Response> {
     if request.headers().contains_key(UPGRADE) {
         let text = format!("Consoles and screens are at the host that has the domain: ask {host}");
-        return Err(failure(&info, ProblemKind::NOT_PASSED_ON, text));
+        return Err(failure(info, ProblemKind::NOT_PASSED_ON, text));
     }
-    let (stream, on_behalf) = view.ask_host(&host, &member).await.map_err(|error| match error {
-        NotAsked::PassedOnBefore { .. } => failure(&info, ProblemKind::LOOP, error.to_string()),
-        NotAsked::Failed(error) if info.format == Format::Json => {
-            operation_failed(&info, OP, &error)
+    let asked = http.view(&info.caller).ask_host(&host, &member).await;
+    let (stream, on_behalf) = asked.map_err(|error| match error {
+        NotAsked::PassedOnBefore { .. } => failure(info, ProblemKind::LOOP, error.to_string()),
+        NotAsked::Failed(error) if info.format == Format::Json || is_for_old_client(info) => {
+            operation_failed(info, OP, &error)
         }
-        NotAsked::Failed(error) => truly_refused(&info, &Problem::of(&error), HINT),
+        NotAsked::Failed(error) => truly_refused(info, &Problem::of(&error), HINT),
     })?;
     let call = PeerCall::new(&on_behalf, &info.origin, host_path(host.as_str()));
     let header = call.encode().and_then(|call| HeaderValue::try_from(call).ok());
     let header = header.ok_or_else(|| {
         let text =
             format!("{host} cannot be asked: the account has too many domains, use patterns");
-        failure(&info, ProblemKind::REMOTE, text)
+        failure(info, ProblemKind::REMOTE, text)
     })?;
     let is_change = *request.method() == Method::POST;
     let limit = if is_change { CHANGE_LIMIT } else { QUESTION_LIMIT };
     let max_body = http.max_body();
-    let answer = PeerAnswer::to(passed(request, header, max_body), stream, limit).await;
+    let answer = PeerAnswer::to(passed(request, path, header, max_body), stream, limit).await;
     let answer = answer.map_err(|unanswered| match unanswered {
-        Unanswered::OwnBody(error) => body_failed(&info, &error, max_body),
+        Unanswered::OwnBody(error) => body_failed(info, &error, max_body),
         Unanswered::Refused(reason) => {
             let text = format!("{host} refuses the request: {reason}");
-            failure(&info, ProblemKind::REMOTE, text)
+            failure(info, ProblemKind::REMOTE, text)
         }
         Unanswered::Lost(reason) if is_change => {
             let text = format!(
                 "{host} was asked, and its answer is lost: {reason}. The change may have happened: \
                  look there before you ask again"
             );
-            failure(&info, ProblemKind::REMOTE, text)
+            failure(info, ProblemKind::REMOTE, text)
         }
         Unanswered::NotSent(reason) | Unanswered::Lost(reason) => {
-            failure(&info, ProblemKind::REMOTE, format!("{host} does not answer: {reason}"))
+            failure(info, ProblemKind::REMOTE, format!("{host} does not answer: {reason}"))
         }
     })?;
     if answer.least_length() > u64::try_from(MAX_ANSWER).unwrap_or(u64::MAX) {
         let done = if is_change { "has done it, but its" } else { "answers, but the" };
         let most = MAX_ANSWER >> 20;
         let text = format!("{host} {done} answer is longer than {most} MiB: ask {host} itself");
-        return Err(failure(&info, ProblemKind::REMOTE, text));
+        return Err(failure(info, ProblemKind::REMOTE, text));
     }
     Ok(answer.shown(MAX_ANSWER))
 }
@@ -160,18 +182,16 @@ const HINT: &str = "Its domains may still be running. The page of hosts says whe
 /// that its answer is seen.
 fn passed(
     request: Request,
+    path: &str,
     header: HeaderValue,
     max_body: usize,
 ) -> hyper::Request<PeerBody<Body>> {
     let (head, body) = request.into_parts();
-    let path = head.uri.path();
-    // `/xend/host/NAME/domain/web1`
-    let page = path.splitn(5, '/').nth(4).unwrap_or_default();
     let query = head.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let mut request =
         hyper::Request::new(PeerBody::new(body, max_body.saturating_add(DRAIN_LIMIT)));
     *request.method_mut() = head.method;
-    if let Ok(target) = format!("/xend/{page}{query}").parse() {
+    if let Ok(target) = format!("{path}{query}").parse() {
         *request.uri_mut() = target;
     }
     let headers = request.headers_mut();
@@ -199,8 +219,19 @@ async fn no_such_host(view: &View, info: &RequestInfo) -> Response {
     failure(info, ProblemKind::NO_SUCH_OBJECT, text)
 }
 
-fn failure(info: &RequestInfo, kind: &'static ProblemKind, text: String) -> Response {
+/// The answer to a request that cannot be passed on.
+pub(super) fn failure(info: &RequestInfo, kind: &'static ProblemKind, text: String) -> Response {
+    if is_for_old_client(info) {
+        let error = Error::Unreachable { message: text, source: None };
+        return operation_failed(info, OP, &error);
+    }
     truly_refused(info, &Problem::new(kind, text), HINT)
+}
+
+/// Whether the answer is for a client of xend on a page of xend's: it shows the bodies of 500 and
+/// 404 alone.
+fn is_for_old_client(info: &RequestInfo) -> bool {
+    info.format == Format::Sxp && info.is_of_xend()
 }
 
 /// Whether a page is one of another host.

@@ -12,7 +12,9 @@ use super::path::{as_utf8, canonicalize, escape_slashes, unknown_segment};
 use super::request::{HostTraits, ListenerLogin, RequestInfo};
 use super::request_log;
 use super::response::{Content, respond};
-use super::{get, login, new_domain, pages, pass_on, post, query_by_get, response, selection};
+use super::{
+    elsewhere, get, login, new_domain, pages, pass_on, post, query_by_get, response, selection,
+};
 use crate::core::caller::Caller;
 use crate::core::model::DomName;
 use crate::core::ports::Logins;
@@ -29,6 +31,9 @@ use tower::{ServiceBuilder, ServiceExt};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use xend_templates::ASSETS_PATH;
+
+/// The path of a domain's page. Its other pages are below.
+const DOMAIN_PATH: &str = "/xend/domain/{domain}";
 
 impl Http {
     /// The router of all pages. Every request must have a [`Caller`]
@@ -57,12 +62,15 @@ impl Http {
         let login = logins.map(|logins| login::routes(self.clone(), logins)).unwrap_or_default();
         // One layer of several parts: each layer of a router copies all that is below it for each
         // request.
-        let pages = routes(&host_pages).with_state(self.clone()).merge(login).layer(
-            ServiceBuilder::new()
-                .layer(CatchPanicLayer::custom(handle_panic))
-                .layer(CompressionLayer::new().compress_when(is_browser_media))
-                .layer(from_fn_with_state(self, reserve)),
-        );
+        let pages = routes(&host_pages, host.has_fleet.then_some(&local))
+            .with_state(self.clone())
+            .merge(login)
+            .layer(
+                ServiceBuilder::new()
+                    .layer(CatchPanicLayer::custom(handle_panic))
+                    .layer(CompressionLayer::new().compress_when(is_browser_media))
+                    .layer(from_fn_with_state(self, reserve)),
+            );
         // A path that old clients write in another way (`//xend/domain/`) has no route: it is made
         // canonical and routed again. The usual request is routed once.
         let canonical = made_once(pages.clone().fallback(unknown));
@@ -100,7 +108,8 @@ fn made_once(router: Router) -> Router {
     router.with_state(())
 }
 
-fn routes(pages: &HostPages) -> Router<Http> {
+/// The routes of all pages. `of_fleet` is for a host in a fleet.
+fn routes(pages: &HostPages, of_fleet: Option<&Http>) -> Router<Http> {
     let assets = format!("{ASSETS_PATH}/{{version}}/{{*name}}");
     let unsupported = |method: Method, headers: HeaderMap| async move {
         method_not_supported(&method, &headers, Page::READ_ONLY)
@@ -112,7 +121,11 @@ fn routes(pages: &HostPages) -> Router<Http> {
         });
     let router = router.route(UPLOAD_PATH, upload);
     pages.0.iter().fold(router, |router, page| {
-        let router = router.route(page.path, methods(page));
+        let methods = match of_fleet.filter(|_| page.path.starts_with(DOMAIN_PATH)) {
+            Some(http) => methods(page).layer(from_fn_with_state(http.clone(), elsewhere::route)),
+            None => methods(page),
+        };
+        let router = router.route(page.path, methods);
         match page.path {
             "/xend/host/{host}/domain/{domain}" => {
                 router.route(&format!("{}/{{*below}}", page.path), routing::any(pass_on::pass))
