@@ -12,7 +12,7 @@ use super::arrivals::Arrivals;
 use super::caller::Caller;
 use super::consoles::Consoles;
 use super::device_io::DeviceIo;
-use super::error::Error;
+use super::error::{Error, Place};
 use super::guest::Turns;
 use super::health::Health;
 use super::image_claims::ImageClaims;
@@ -227,6 +227,11 @@ impl Core {
 
     pub(super) fn domid_of(&self, uuid: &Uuid) -> Option<DomId> {
         self.snapshot().by_uuid(uuid).and_then(|view| view.domid())
+    }
+
+    /// Where a domain of this host is.
+    pub(super) fn place_of(&self, uuid: &Uuid) -> Place {
+        Place::Here(self.domid_of(uuid))
     }
 
     /// The file for a domain's memory: xend's `YYYY-MMDD-HHMM.SS-NAME.DOMID.core`, in UTC.

@@ -7,6 +7,7 @@
 
 mod arrive;
 mod build;
+mod copy;
 mod cpu;
 mod destination;
 mod devices;
@@ -59,13 +60,18 @@ impl Driver {
                 () = stopping.cancelled() => {}
                 message = self.inbox.next() => match message {
                     Some(Message::Changed) => Box::pin(self.observe()).await,
-                    Some(Message::Request(request)) => {
-                        let Request { op, answer } = *request;
-                        let _operation = self.operation(op.name());
-                        let outcome = Box::pin(self.perform(op)).await;
-                        // The caller may have gone. The operation counts all the same.
-                        let _ = answer.send(outcome);
-                    }
+                    Some(Message::Request(request)) => match *request {
+                        Request::Operation { op, answer } => {
+                            let _operation = self.operation(op.name());
+                            let outcome = Box::pin(self.perform(op)).await;
+                            // The caller may have gone. The operation counts all the same.
+                            let _ = answer.send(outcome);
+                        }
+                        Request::Copy { change, answer } => {
+                            let _operation = self.operation("fleet");
+                            let _ = answer.send(Box::pin(self.change_copy(change)).await);
+                        }
+                    },
                     None => return,
                 },
                 () = tokio::time::sleep(migrate::RETRY_INTERVAL), if self.in_doubt.is_some() => {

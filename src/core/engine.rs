@@ -3,6 +3,7 @@
 mod adopt;
 mod authorize;
 mod autostart;
+mod copies;
 mod cpu_pools;
 mod create;
 mod device_io;

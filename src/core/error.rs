@@ -1,10 +1,11 @@
 //! Failures of operations, as the caller may see them.
 
 pub use super::error_kind::ErrorKind;
+pub use super::place::Place;
 
 use super::error_text::{
     after_colon, agent_failed, and_free, describe_agent_failure, describe_refusal, in_brackets,
-    of_place, with_domid, with_name,
+    of_place, with_name, with_place,
 };
 use super::model::{DomId, Invalid, PciAddress, Uuid};
 use super::rights::{Need, Right};
@@ -93,33 +94,30 @@ pub enum Error {
     #[error("Whether {what} is this host's is not decided yet: the fleet's etcd must answer first")]
     Undecided { what: String },
     /// Another domain has the name of a new domain.
-    #[error("Domain {name:?} already exists{}", with_domid(" with ID ", *domid))]
+    #[error("Domain {name:?} already exists{}", with_place(" with ID ", at))]
     Exists {
         /// The requested name.
         name: String,
-        /// The domid of the other domain; `None` if it is not on the host.
-        domid: Option<DomId>,
+        /// Where the other domain is.
+        at: Place,
     },
     /// A domain with another name has the UUID of a new domain.
-    #[error(
-        "A domain with UUID {uuid} already exists: {owner:?}{}",
-        with_domid(" with ID ", *domid)
-    )]
+    #[error("A domain with UUID {uuid} already exists: {owner:?}{}", with_place(" with ID ", at))]
     UuidTaken {
         /// The requested UUID.
         uuid: Uuid,
         /// The name of the other domain.
         owner: String,
-        /// The domid of the other domain; `None` if it is not on the host.
-        domid: Option<DomId>,
+        /// Where the other domain is.
+        at: Place,
     },
     /// Another domain has the new name of a domain.
-    #[error("VM name {name:?} already exists{}", with_domid(" as domain ", *domid))]
+    #[error("VM name {name:?} already exists{}", with_place(" as domain ", at))]
     NameTaken {
         /// The requested name.
         name: String,
-        /// The domid of the other domain; `None` if it is not on the host.
-        domid: Option<DomId>,
+        /// Where the other domain is.
+        at: Place,
     },
     /// The name is the domid or UUID of another domain, or Domain-0's first name, by which clients
     /// reach that domain.

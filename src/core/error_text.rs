@@ -1,6 +1,7 @@
 //! The parts of an error's text that depend on what is known.
 
-use super::model::{BlockClass, DomId, VirtualDevice};
+use super::model::{BlockClass, VirtualDevice};
+use super::place::Place;
 use super::rights::Right;
 use std::path::Path;
 
@@ -49,7 +50,13 @@ pub(super) fn and_free(free_kib: Option<u64>) -> String {
     free_kib.map_or_else(String::new, |free| format!(" and {free} KiB are free"))
 }
 
-/// The end of a message about a domain; empty without a domid.
-pub(super) fn with_domid(prefix: &str, domid: Option<DomId>) -> String {
-    domid.map_or_else(String::new, |domid| format!("{prefix}{domid}"))
+/// The end of a message about a domain; empty for one that is defined on this host. `prefix` is
+/// before a domid.
+pub(super) fn with_place(prefix: &str, at: &Place) -> String {
+    match at {
+        Place::Here(None) => String::new(),
+        Place::Here(Some(domid)) => format!("{prefix}{domid}"),
+        Place::Host(host) => format!(" on {host}"),
+        Place::NoHost => " in the fleet, without a host".to_owned(),
+    }
 }

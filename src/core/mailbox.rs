@@ -1,6 +1,7 @@
 //! The mailbox of a driver: requests that wait for one domain, in order.
 
 use super::error::Error;
+use super::model::CompleteConfig;
 use super::op::{DomainOp, Outcome};
 use super::transfer::Transfer;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,10 +20,27 @@ pub(super) fn mailbox() -> (Handle, Inbox) {
     (Handle { requests: sender, shared: shared.clone() }, Inbox { requests, shared })
 }
 
-/// An operation and the way back for its result.
-pub(super) struct Request {
-    pub(super) op: DomainOp,
-    pub(super) answer: oneshot::Sender<Result<Outcome, Error>>,
+/// Something to do, and the way back for its result.
+pub(super) enum Request {
+    Operation { op: DomainOp, answer: oneshot::Sender<Result<Outcome, Error>> },
+    Copy { change: CopyChange, answer: oneshot::Sender<Result<bool, Error>> },
+}
+
+/// What a fleet makes of a definition that is here. Nothing is done, and the answer is no, if
+/// another one is here by then.
+pub(super) enum CopyChange {
+    Replace { definition: Arc<CompleteConfig>, instead_of: Option<Arc<CompleteConfig>> },
+    SetAside { definition: Arc<CompleteConfig> },
+}
+
+impl Request {
+    /// Answers with an error. Whoever asked may have gone.
+    fn refuse(self, error: Error) {
+        let _ = match self {
+            Self::Operation { answer, .. } => answer.send(Err(error)).is_ok(),
+            Self::Copy { answer, .. } => answer.send(Err(error)).is_ok(),
+        };
+    }
 }
 
 /// A message for the driver.
@@ -56,13 +74,23 @@ impl Handle {
     /// carried out even if this future is dropped.
     pub(super) async fn request(&self, name: &str, op: DomainOp) -> Result<Outcome, Error> {
         let (answer, answered) = oneshot::channel();
-        let request = Box::new(Request { op, answer });
-        self.requests.try_send(request).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => Error::Busy(name.to_owned()),
-            mpsc::error::TrySendError::Closed(_) => self.closed(name),
-        })?;
+        self.send(name, Request::Operation { op, answer })?;
         // An earlier request can take the domain away.
         answered.await.unwrap_or_else(|_| Err(self.closed(name)))
+    }
+
+    /// The same for a change that a fleet asks for.
+    pub(super) async fn change_copy(&self, name: &str, change: CopyChange) -> Result<bool, Error> {
+        let (answer, answered) = oneshot::channel();
+        self.send(name, Request::Copy { change, answer })?;
+        answered.await.unwrap_or_else(|_| Err(self.closed(name)))
+    }
+
+    fn send(&self, name: &str, request: Request) -> Result<(), Error> {
+        self.requests.try_send(Box::new(request)).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => Error::Busy(name.to_owned()),
+            mpsc::error::TrySendError::Closed(_) => self.closed(name),
+        })
     }
 
     /// The error of a request that no driver will answer.
@@ -128,7 +156,7 @@ impl Inbox {
         self.shared.stopped.store(true, Ordering::Release);
         self.requests.close();
         while let Some(request) = self.requests.recv().await {
-            let _ = request.answer.send(Err(Error::Stopping));
+            request.refuse(Error::Stopping);
         }
     }
 }

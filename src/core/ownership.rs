@@ -15,7 +15,7 @@
 //! The sender tells which of the two: what has run since must not be followed by an old memory.
 
 use super::fleet::HostName;
-use super::model::Uuid;
+use super::model::{DomName, Uuid};
 
 /// One boot of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct Boot {
 pub struct Own {
     pub by: Boot,
     pub phase: Phase,
+    /// The domain's name in the fleet; `None` if another domain has that.
+    pub name: Option<DomName>,
     /// Which change wrote this: whoever did not hear the answer to a change finds it here.
     pub op: Uuid,
 }
@@ -105,16 +107,28 @@ pub struct NotOurs {
 }
 
 impl Step {
-    /// What this step of `by` makes of `own`. `op` is the change.
-    pub fn after(&self, own: Option<&Own>, by: &Boot, op: Uuid) -> Result<Next, NotOurs> {
-        let write = |phase| Ok(Next::Write(Own { by: by.clone(), phase, op }));
+    /// What this step of `by` makes of `own`. `op` is the change, `name` what the domain is called
+    /// then.
+    pub fn after(
+        &self,
+        own: Option<&Own>,
+        by: &Boot,
+        op: Uuid,
+        name: Option<&DomName>,
+    ) -> Result<Next, NotOurs> {
+        let own_name = own.is_some_and(|own| own.name.as_ref() == name);
+        let owned = |phase, op| Own { by: by.clone(), phase, name: name.cloned(), op };
+        let write = |phase| Ok(Next::Write(owned(phase, op)));
         let not_ours = || Err(NotOurs { owner: own.map(|own| own.by.host.clone()) });
         let is_own = own.is_some_and(|own| own.by.host == by.host);
         let is_free = own.is_none();
         match self {
             // What is left of an earlier run, too: the domain is not here.
             Self::Claim if is_free || is_own => write(Phase::Starting),
-            Self::Hold if own.is_some_and(|own| own.by == *by && own.phase == Phase::Running) => {
+            Self::Hold
+                if own_name
+                    && own.is_some_and(|own| own.by == *by && own.phase == Phase::Running) =>
+            {
                 Ok(Next::Same)
             }
             // If it is nobody's, it came before the host joined.
@@ -127,7 +141,7 @@ impl Step {
             Self::TakeBack { after: Answer::Refused } if is_free => write(Phase::Running),
             Self::Receive { id, from } => {
                 // The migration is the change: a host that asks again finds that it has the domain.
-                let taken = Own { by: by.clone(), phase: Phase::Running, op: *id };
+                let taken = owned(Phase::Running, *id);
                 match own {
                     Some(own) if own.by.host == by.host && own.op == *id => Ok(Next::Same),
                     Some(Own { phase: Phase::Moving { id: sent, .. }, .. }) if sent == id => {
@@ -157,8 +171,12 @@ mod tests {
         Boot { host: format!("xen{host}").parse().unwrap(), epoch: 1 }
     }
 
+    fn web() -> DomName {
+        DomName::adopted("web")
+    }
+
     fn owned(host: usize, phase: Phase) -> Own {
-        Own { by: boot(host), phase, op: Uuid::nil() }
+        Own { by: boot(host), phase, name: Some(web()), op: Uuid::nil() }
     }
 
     fn moving() -> Phase {
@@ -182,34 +200,40 @@ mod tests {
             (&receive(Uuid::from_u128(8), Sender::Stranger), true, false, false, false),
             (&Step::Halt, true, true, true, true),
         ] {
-            let is_allowed = |own: Option<&Own>| step.after(own, &boot(1), ID).is_ok();
+            let is_allowed =
+                |own: Option<&Own>| step.after(own, &boot(1), ID, Some(&web())).is_ok();
             assert_eq!(is_allowed(None), free, "{step:?}");
             assert_eq!(is_allowed(Some(&owned(1, Phase::Running))), own, "{step:?}");
             assert_eq!(is_allowed(Some(&owned(2, Phase::Running))), foreign, "{step:?}");
             assert_eq!(is_allowed(Some(&owned(2, moving()))), sent_here, "{step:?}");
         }
         let foreign = owned(2, Phase::Starting);
-        let refused = Step::Claim.after(Some(&foreign), &boot(1), ID).unwrap_err();
+        let after = |step: Step, own: &Own, by: &Boot| step.after(Some(own), by, ID, Some(&web()));
+        let refused = after(Step::Claim, &foreign, &boot(1)).unwrap_err();
         assert_eq!(refused.owner, Some(boot(2).host));
-        assert_eq!(Step::Halt.after(Some(&foreign), &boot(1), ID), Ok(Next::Same));
+        assert_eq!(after(Step::Halt, &foreign, &boot(1)), Ok(Next::Same));
         let before = owned(1, Phase::Running);
         let next_boot = Boot { epoch: 2, ..boot(1) };
-        assert!(matches!(Step::Hold.after(Some(&before), &next_boot, ID), Ok(Next::Write(_))));
-        assert_eq!(Step::Hold.after(Some(&before), &boot(1), ID), Ok(Next::Same));
+        assert!(matches!(after(Step::Hold, &before, &next_boot), Ok(Next::Write(_))));
+        assert_eq!(after(Step::Hold, &before, &boot(1)), Ok(Next::Same));
+        let unnamed = Own { name: None, ..before };
+        assert!(matches!(after(Step::Hold, &unnamed, &boot(1)), Ok(Next::Write(_))));
     }
 
     #[test]
     fn a_host_that_asks_again_finds_what_it_has_received() {
         let receive = Step::Receive { id: ID, from: Sender::Member };
         let sent = owned(1, moving());
-        let Ok(Next::Write(taken)) = receive.after(Some(&sent), &boot(2), Uuid::nil()) else {
-            panic!("it was sent");
+        let after = |own: &Own, host: usize| {
+            receive.after(Some(own), &boot(host), Uuid::nil(), Some(&web()))
         };
-        assert_eq!(receive.after(Some(&taken), &boot(2), Uuid::nil()), Ok(Next::Same));
-        receive.after(Some(&taken), &boot(3), Uuid::nil()).unwrap_err();
+        let Ok(Next::Write(taken)) = after(&sent, 2) else { panic!("it was sent") };
+        assert_eq!(taken.name, Some(web()));
+        assert_eq!(after(&taken, 2), Ok(Next::Same));
+        after(&taken, 3).unwrap_err();
         // What has begun anew since is another run of the domain.
         let anew = owned(2, Phase::Running);
-        receive.after(Some(&anew), &boot(2), Uuid::nil()).unwrap_err();
+        after(&anew, 2).unwrap_err();
     }
 
     /// The domain on one host.
@@ -235,7 +259,7 @@ mod tests {
             let mut hosts = [Here::Absent; 3];
             for (host, to, fails) in acts {
                 let by = boot(host);
-                let mut step = |step: Step| match step.after(own.as_ref(), &by, ID) {
+                let mut step = |step: Step| match step.after(own.as_ref(), &by, ID, None) {
                     Ok(Next::Write(next)) => { own = Some(next); true }
                     Ok(Next::Remove) => { own = None; true }
                     Ok(Next::Same) => true,

@@ -33,7 +33,7 @@ pub use migration::{
     MigrationTransport, OutgoingMigration, Verdict,
 };
 pub use objects::{DiskFacts, DiskKind, DiskUsage, Objects, StorageFacts};
-pub use ownership::{Alone, Disputes, Leave, Ownership};
+pub use ownership::{Alone, Arrived, Copies, Disputes, Leave, Ownership, PendingCopy};
 pub use peer::{HostStream, PeerRefusal, PeerRequests, Peers};
 pub use request_refusal::{RefusalReason, RequestRefusal};
 pub use store::{

@@ -15,8 +15,8 @@ use xend::core::fleet::HostName;
 use xend::core::model::Uuid;
 use xend::core::ports;
 use xend::fleet::{
-    self, FleetReader, FleetSettings, HostFacts, Keys, Kv, MemberMark, OwnHost, Owner, SCHEMAS,
-    take_part,
+    self, FleetReader, FleetSettings, HostFacts, Keys, Kv, MemberMark, Notes, OwnHost, Owner,
+    SCHEMAS, take_part,
 };
 use xend::os::OsEntropy;
 use xend::store::FleetMark;
@@ -42,7 +42,8 @@ impl Fleet {
         let kv = fleet::connect(settings.etcd.clone())?;
         let keys = Keys::new(settings.cluster.clone());
         let host = settings.host.clone();
-        let owner = Owner::new(Arc::clone(&kv), keys.clone(), host, Arc::new(OsEntropy));
+        let notes = Notes::open(&config.state_dir.join("fleet"));
+        let owner = Owner::new(Arc::clone(&kv), keys.clone(), host, Arc::new(OsEntropy), notes);
         let mark = FleetMark::new(&config.state_dir, settings.cluster.as_str());
         Some(Self { settings, mark, keys, kv, owner })
     }

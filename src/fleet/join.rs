@@ -9,9 +9,9 @@ mod forget;
 
 pub use forget::SilentHost;
 
+use super::domain::OwnRecord;
 use super::keys::{HostKey, Keys, TokenDigest};
 use super::kv::{Committed, Compare, Entry, Kv, KvError, Op, Revision, Txn};
-use super::owner::OwnRecord;
 use super::records::{HostRecord, SCHEMAS, SchemaRecord};
 use crate::core::fingerprint::Fingerprint;
 use crate::core::fleet::HostName;

@@ -6,6 +6,10 @@
 //! /xend/1/CLUSTER/alive/H       its lease
 //! /xend/1/CLUSTER/view/H/U      a summary of its domain U
 //! /xend/1/CLUSTER/own/U         the host to which the domain U belongs
+//! /xend/1/CLUSTER/def/U         its definition
+//! /xend/1/CLUSTER/home/H/U      that H shows the definition of U
+//! /xend/1/CLUSTER/orphan/U      that no host does
+//! /xend/1/CLUSTER/name/NAME     the domain U that has the name
 //! /xend/1/CLUSTER/fence/H/EPOCH this boot of a host must not get any domain
 //! /xend/1/CLUSTER/token/DIGEST  a token by which one host may join
 //! /xend/1/CLUSTER/forgotten/H   a host that was taken out of the fleet, until it joins again
@@ -14,11 +18,16 @@
 pub use crate::core::fleet::ClusterName;
 
 use crate::core::fleet::HostName;
-use crate::core::model::Uuid;
+use crate::core::model::{DomName, Uuid};
 use blake2::{Blake2b256, Digest};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Under which all fleets have their keys: another layout of keys has another number.
 const ROOT: &str = "/xend/1/";
+
+/// What is encoded of a name: all but what a caller may choose.
+const ENCODED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'_').remove(b'-').remove(b'.').remove(b':').remove(b'+');
 
 /// What etcd knows of a token: it cannot be used by who reads it there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,9 +36,7 @@ pub struct TokenDigest(String);
 impl TokenDigest {
     /// The digest of a token, which is random and long: no salt is needed.
     pub fn of(token: &str) -> Self {
-        let digest = Blake2b256::digest(token.as_bytes());
-        let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
-        Self(digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect())
+        Self(digest(token.as_bytes()))
     }
 }
 
@@ -121,8 +128,62 @@ impl Keys {
 
     /// The domain whose owner has this key; `None` for any other key.
     pub fn parse_own(&self, key: &str) -> Option<Uuid> {
-        let domain = key.strip_prefix(&self.root)?.strip_prefix("own/")?;
-        Uuid::try_parse(domain).ok().filter(|uuid| uuid.hyphenated().to_string() == domain)
+        domain_in(key.strip_prefix(&self.root)?.strip_prefix("own/")?)
+    }
+
+    /// The definition of a domain.
+    pub fn definition(&self, domain: Uuid) -> String {
+        format!("{}def/{domain}", self.root)
+    }
+
+    /// What all definitions begin with.
+    pub fn definitions(&self) -> String {
+        format!("{}def/", self.root)
+    }
+
+    /// What the signs of all homes begin with.
+    pub fn homes(&self) -> String {
+        format!("{}home/", self.root)
+    }
+
+    /// What the signs of all definitions of a host begin with.
+    pub fn homes_of(&self, host: &HostName) -> String {
+        format!("{}home/{host}/", self.root)
+    }
+
+    /// The sign that a host has the definition of a domain.
+    pub fn home(&self, host: &HostName, domain: Uuid) -> String {
+        format!("{}home/{host}/{domain}", self.root)
+    }
+
+    /// The domain of a sign that this host has its definition; `None` for any other key.
+    pub fn parse_home(&self, host: &HostName, key: &str) -> Option<Uuid> {
+        domain_in(key.strip_prefix(&self.homes_of(host))?)
+    }
+
+    /// What the signs of all definitions without a host begin with.
+    pub fn orphans(&self) -> String {
+        format!("{}orphan/", self.root)
+    }
+
+    /// The sign that no host has the definition of a domain.
+    pub fn orphan(&self, domain: Uuid) -> String {
+        format!("{}orphan/{domain}", self.root)
+    }
+
+    /// The domain of such a sign; `None` for any other key.
+    pub fn parse_orphan(&self, key: &str) -> Option<Uuid> {
+        domain_in(key.strip_prefix(&self.root)?.strip_prefix("orphan/")?)
+    }
+
+    /// What all names begin with.
+    pub fn names(&self) -> String {
+        format!("{}name/", self.root)
+    }
+
+    /// The domain that has a name. Another toolstack may have given it any characters.
+    pub fn name(&self, name: &DomName) -> String {
+        format!("{}name/{}", self.root, utf8_percent_encode(name.as_str(), ENCODED))
     }
 
     /// What keeps a boot of a host from getting domains.
@@ -158,14 +219,23 @@ impl Keys {
             "alive" => name.parse().ok().map(HostKey::Alive),
             "view" => {
                 let (host, domain) = name.split_once('/')?;
-                let uuid = Uuid::try_parse(domain).ok()?;
-                // A domain has one key: another way to write its UUID is strange.
-                let is_ours = uuid.hyphenated().to_string() == domain;
-                is_ours.then_some(HostKey::View(host.parse().ok()?, uuid))
+                Some(HostKey::View(host.parse().ok()?, domain_in(domain)?))
             }
             _ => None,
         }
     }
+}
+
+/// The domain in a key. It has one key: another way to write its UUID is strange.
+fn domain_in(segment: &str) -> Option<Uuid> {
+    Uuid::try_parse(segment).ok().filter(|uuid| uuid.hyphenated().to_string() == segment)
+}
+
+/// The digits of a digest.
+pub(super) fn digest(bytes: &[u8]) -> String {
+    let digest = Blake2b256::digest(bytes);
+    let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
 #[cfg(test)]
@@ -200,6 +270,12 @@ mod tests {
         assert_eq!(keys.parse(&keys.alive(&host)), Some(HostKey::Alive(host.clone())));
         assert_eq!(keys.parse_own(&keys.own(uuid)), Some(uuid));
         assert_eq!(keys.parse_own(&keys.own(uuid).to_uppercase()), None);
+        assert_eq!(keys.parse_home(&host, &keys.home(&host, uuid)), Some(uuid));
+        assert_eq!(keys.parse_home(&"xen".parse().unwrap(), &keys.home(&host, uuid)), None);
+        assert_eq!(keys.parse_orphan(&keys.orphan(uuid)), Some(uuid));
+        let name = |name: &str| keys.name(&DomName::adopted(name));
+        assert_eq!(name("web_1.a:b+c-d"), "/xend/1/lab/name/web_1.a:b+c-d");
+        assert_eq!(name("a/b é"), "/xend/1/lab/name/a%2Fb%20%C3%A9");
         assert_eq!(keys.fence(&host, 3), "/xend/1/lab/fence/xen1.example.org/3");
     }
 

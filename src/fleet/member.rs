@@ -53,7 +53,7 @@ pub async fn take_part(
     let kv = Noted::new(kv, keys.cluster().clone());
     let seat = Seat { kv, keys, own, certificate, owner };
     let mut presence = Presence::default();
-    let part = stay(&seat, &mut presence, &engine);
+    let part = Box::pin(stay(&seat, &mut presence, &engine));
     stopping.run_until_cancelled(part).await;
     presence.end(&seat).await;
 }
@@ -71,7 +71,7 @@ async fn stay(seat: &Seat, presence: &mut Presence, engine: &Engine) -> Infallib
             ended = presence.keep(seat, membership) => ended,
             ended = publish(seat, engine, membership) => ended,
             ended = seat.certificate_changed(membership) => ended,
-            ended = seat.owner.keep(membership) => ended,
+            ended = seat.owner.keep(membership, engine) => ended,
         };
         seat.owner.end(membership, ended);
         if entered.elapsed() >= STABLE {

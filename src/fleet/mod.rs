@@ -8,11 +8,13 @@
 //! join, status           making, joining and leaving a fleet, and what an operator is told of it
 //! mark                   what a host remembers of its membership
 //! member                 a host's part: its record, its lease, the summaries of its domains
-//! owner                  the domains that belong to this host
+//! domain                 what etcd has of a domain, and one change of it
+//! owner                  the domains that belong to this host, and its definitions
 //! reader, gathered       all hosts and domains, followed while somebody reads them
 //! ```
 
 mod backoff;
+mod domain;
 #[cfg(feature = "fleet")]
 mod etcd;
 mod gathered;
@@ -46,11 +48,11 @@ pub use mark::MemberMark;
 pub use member::take_part;
 pub use memory::{Backup, Link, Lost, MemoryKv};
 pub use own_host::OwnHost;
-pub use owner::Owner;
+pub use owner::{Notes, Owner};
 pub use reader::FleetReader;
 pub use records::{
-    AliveRecord, ForgottenRecord, HOST_FORMAT, HostFacts, HostRecord, SCHEMAS, SchemaRecord,
-    Schemas, Unreadable, ViewRecord,
+    AliveRecord, ForgottenRecord, HOST_FORMAT, HostFacts, HostRecord, OrphanRecord, SCHEMAS,
+    SchemaRecord, Schemas, Unreadable, ViewRecord,
 };
 pub use settings::{ClientCertificate, EtcdEndpoint, EtcdLogin, EtcdSettings, FleetSettings};
 pub use status::{EtcdStatus, FleetStatus, MemberStatus, Problem};

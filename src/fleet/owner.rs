@@ -1,37 +1,49 @@
-//! Which domains belong to this host: the port [`Ownership`] on etcd.
+//! Which domains belong to this host, and their definitions: the port [`Ownership`] on etcd.
 //!
 //! ```text
-//! state     what there is, and what it is told of the host
-//! step      one change of own/U
-//! locals    the domains that are here, and what the fleet has not been told of them
-//! writer    tells it as soon as etcd answers
-//! place     whether the host is a member
+//! state         what there is, and what it is told of the host
+//! step          one change of what etcd has of a domain
+//! locals        the domains that are here, and what the fleet has not been told of them
+//! writer        tells it as soon as etcd answers
+//! definitions   what clients define, rename and delete
+//! compare       definitions here and in the fleet, made the same; judge: which one is right
+//! note          of which version a definition here is; news: which are to be compared
+//! text          definitions as text
+//! place         whether the host is a member
 //! ```
 //!
 //! A domain that is halted has no key. That the key may go, and come again, takes nothing from what
 //! a comparison of its revision says: a transaction compares the host's own record as well, which
 //! is written anew before a change in doubt is given up.
 
+mod compare;
+mod definitions;
+mod judge;
 mod locals;
+mod news;
+mod note;
 mod place;
-mod record;
 mod state;
 mod step;
+mod text;
 mod writer;
 
-pub(super) use record::OwnRecord;
+pub use note::Notes;
 pub use state::Owner;
 
-use crate::core::error::Error;
+use crate::core::error::{Error, Place};
 use crate::core::fleet::ClusterName;
-use crate::core::model::Uuid;
+use crate::core::fleet_domain::{Act, DefinitionStep, Refusal};
+use crate::core::model::{CompleteConfig, DomName, Uuid};
 use crate::core::ownership::{Answer, NotOurs, Sender, Step};
-use crate::core::ports::{Disputes, Handover, Leave, Ownership};
-use crate::fleet::membership::Membership;
+use crate::core::ports::{Arrived, Disputes, Handover, Leave, Ownership, PendingCopy};
 use async_trait::async_trait;
+use definitions::Change;
 use locals::Stage;
+use news::News;
+use std::sync::Arc;
 use std::time::Duration;
-use step::{Failed, STEP_LIMIT, Scope};
+use step::{Done, Failed, STEP_LIMIT, Scope};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
@@ -39,16 +51,25 @@ use tokio::time::{Instant, timeout};
 const TELLING_LIMIT: Duration = Duration::from_secs(2);
 
 impl Owner {
-    /// The error for the caller. A change in doubt is made right later.
-    fn failure(&self, domain: Uuid, failed: Failed) -> Error {
+    /// The error for the caller, as on a host alone. A change in doubt is made right later.
+    fn failure(&self, domain: Uuid, failed: Failed, is_rename: bool) -> Error {
         match failed {
-            Failed::NotOurs(NotOurs { owner: Some(host) }) => {
+            Failed::Refused(Refusal::NotOurs(NotOurs { owner: Some(host) })) => {
                 Error::OwnedElsewhere { domain, host: host.to_string() }
             }
-            Failed::NotOurs(NotOurs { owner: None }) => {
+            Failed::Refused(Refusal::NotOurs(NotOurs { owner: None })) => {
                 let reason = "The fleet says that it is nobody's".to_owned();
                 Error::OwnerUnknown { domain, reason }
             }
+            Failed::Refused(Refusal::DefinedAt { home, name }) => {
+                Error::UuidTaken { uuid: domain, owner: name.to_string(), at: home.into() }
+            }
+            Failed::Refused(Refusal::NameTaken { name, host, .. }) => {
+                let (name, at) = (name.to_string(), Place::from(host));
+                if is_rename { Error::NameTaken { name, at } } else { Error::Exists { name, at } }
+            }
+            Failed::Refused(Refusal::Undefined) => Error::NoSuchDomain(domain.to_string()),
+            Failed::TooLong(invalid) => invalid.into(),
             Failed::Unavailable { reason, in_doubt, scope } => {
                 if in_doubt {
                     self.tell(domain);
@@ -63,14 +84,17 @@ impl Owner {
 
     /// Makes a change. The domain is at `stage` from before that on, so that a host that joins
     /// meanwhile tells the fleet, and at its earlier one after a failure.
-    async fn advance(
-        &self,
-        domain: Uuid,
-        step: &Step,
-        stage: Stage,
-    ) -> Result<Option<Membership>, Failed> {
-        let before = self.locals().set(domain, Some(stage));
-        let done = self.step(domain, step).await;
+    async fn advance(&self, change: Change<'_>, stage: Stage) -> Result<Done, Failed> {
+        let domain = change.domain;
+        let before = {
+            let mut locals = self.locals();
+            let before = locals.set(domain, Some(stage));
+            if let Some(name) = &change.act.name {
+                locals.call(domain, name);
+            }
+            before
+        };
+        let done = self.change_definition(change).await;
         if done.is_err() {
             self.locals().set(domain, before);
         }
@@ -101,6 +125,22 @@ impl Owner {
             self.locals().note_answer(false);
         }
     }
+
+    fn sender(&self, arrived: &Arrived<'_>) -> Sender {
+        let is_member = arrived.fleet == Some(self.keys.cluster());
+        if is_member { Sender::Member } else { Sender::Stranger }
+    }
+
+    /// Undoes what may have come of the question for a domain that another host has handed over.
+    async fn give_back(&self, arrived: &Arrived<'_>) -> Result<Done, Failed> {
+        let definition = match self.sender(arrived) {
+            Sender::Member => DefinitionStep::GiveBack,
+            Sender::Stranger => DefinitionStep::Remove,
+        };
+        let definition = arrived.brings_definition.then_some(definition);
+        let act = Act { own: Some(Step::Halt), definition, name: None };
+        self.act(arrived.domain, &act, None).await
+    }
 }
 
 #[async_trait]
@@ -119,13 +159,14 @@ impl Ownership for Owner {
         Ok(())
     }
 
-    async fn claim(&self, domain: Uuid) -> Result<(), Error> {
+    async fn claim(&self, domain: Uuid, name: &DomName) -> Result<(), Error> {
         let _turn = self.turn(domain).await;
         if self.has(domain) {
             return Ok(());
         }
-        let claimed = self.advance(domain, &Step::Claim, Stage::Starting).await;
-        claimed.map(drop).map_err(|failed| self.failure(domain, failed))
+        let claim = Change::own(domain, Step::Claim, Some(name.clone()));
+        let claimed = self.advance(claim, Stage::Starting).await;
+        claimed.map(drop).map_err(|failed| self.failure(domain, failed, false))
     }
 
     async fn run(&self, domain: Uuid) -> Result<(), Error> {
@@ -133,13 +174,25 @@ impl Ownership for Owner {
         if self.has(domain) {
             return Ok(());
         }
-        let runs = self.advance(domain, &Step::Run, Stage::Running).await;
-        runs.map(drop).map_err(|failed| self.failure(domain, failed))
+        let run = Change::own(domain, Step::Run, self.locals().name(domain));
+        let runs = self.advance(run, Stage::Running).await;
+        runs.map(drop).map_err(|failed| self.failure(domain, failed, false))
     }
 
-    fn hold(&self, domain: Uuid) {
-        let before = self.locals().set(domain, Some(Stage::Running));
-        if before != Some(Stage::Running) {
+    fn hold(&self, domain: Uuid, name: &DomName) {
+        let is_news = {
+            let mut locals = self.locals();
+            let before = locals.set(domain, Some(Stage::Running));
+            locals.call(domain, name) || before != Some(Stage::Running)
+        };
+        if is_news {
+            self.tell(domain);
+        }
+    }
+
+    fn renamed(&self, domain: Uuid, name: &DomName) {
+        let is_news = self.locals().call(domain, name);
+        if is_news {
             self.tell(domain);
         }
     }
@@ -149,6 +202,9 @@ impl Ownership for Owner {
         self.note_dispute(domain, None);
         if before.is_some() {
             self.tell(domain);
+        }
+        if before == Some(Stage::Moving) && self.place.is_member() {
+            self.announce(domain, News::Compare(None));
         }
     }
 
@@ -181,12 +237,14 @@ impl Ownership for Owner {
         let step = Step::Move { to, id: handover.id };
         // Whatever comes of it, only the driver says where the domain is.
         self.locals().set(domain, Some(Stage::Moving));
-        match self.step(domain, &step).await {
-            Ok(membership) => Ok(membership.map(|_| self.keys.cluster().clone())),
+        match self.step(domain, step).await {
+            Ok(Done::Outside) => Ok(None),
+            Ok(Done::Same | Done::Written(_)) => Ok(Some(self.keys.cluster().clone())),
             Err(failed) => {
-                let error = self.failure(domain, failed);
+                let error = self.failure(domain, failed, false);
                 // Nobody was told to take it: it is here.
-                self.hold(domain);
+                self.locals().set(domain, Some(Stage::Running));
+                self.tell(domain);
                 Err(error)
             }
         }
@@ -199,57 +257,105 @@ impl Ownership for Owner {
     async fn take_back(&self, domain: Uuid, is_refused: bool) -> Result<bool, Error> {
         let _turn = self.turn(domain).await;
         let after = if is_refused { Answer::Refused } else { Answer::Unknown };
-        match self.advance(domain, &Step::TakeBack { after }, Stage::Running).await {
-            Ok(_) => Ok(true),
-            Err(Failed::NotOurs(not_ours)) if not_ours.owner.is_some() => Ok(false),
-            Err(Failed::NotOurs(_)) => {
+        let name = self.locals().name(domain);
+        let back = Change::own(domain, Step::TakeBack { after }, name);
+        match self.advance(back, Stage::Running).await {
+            Ok(done) => {
+                if !matches!(done, Done::Outside) {
+                    // Its definition may have no home, since it was given back.
+                    self.announce(domain, News::Compare(None));
+                }
+                Ok(true)
+            }
+            Err(Failed::Refused(Refusal::NotOurs(NotOurs { owner: Some(_) }))) => Ok(false),
+            Err(Failed::Refused(Refusal::NotOurs(NotOurs { owner: None }))) => {
                 let reason =
                     "The fleet says that it is nobody's, and the other host knows nothing \
                               of the migration, so that it may have run there"
                         .to_owned();
                 Err(Error::OwnerUnknown { domain, reason })
             }
-            Err(failed) => Err(self.failure(domain, failed)),
+            Err(failed) => Err(self.failure(domain, failed, false)),
         }
     }
 
     async fn receive(
         &self,
-        domain: Uuid,
-        id: Uuid,
-        fleet: Option<&ClusterName>,
+        arrived: Arrived<'_>,
+        name: &DomName,
+        definition: Option<&Arc<CompleteConfig>>,
     ) -> Result<Leave, Error> {
+        let Arrived { domain, id, .. } = arrived;
         let _turn = self.turn(domain).await;
-        let is_member = fleet == Some(self.keys.cluster());
-        let from = if is_member { Sender::Member } else { Sender::Stranger };
+        let act = Act {
+            own: Some(Step::Receive { id, from: self.sender(&arrived) }),
+            definition: definition.map(|definition| DefinitionStep::Bring(definition.name.clone())),
+            name: Some(name.clone()),
+        };
         let before = self.locals().stage(domain);
-        let received = self.advance(domain, &Step::Receive { id, from }, Stage::Running).await;
+        let received = self.advance(Change { domain, act, definition }, Stage::Running).await;
         let (in_doubt, scope, failed) = match received {
             Ok(_) => return Ok(Leave::Granted),
-            Err(failed @ Failed::NotOurs(_)) => {
-                return Ok(Leave::Refused(self.failure(domain, failed)));
+            Err(failed @ Failed::Refused(_)) => {
+                return Ok(Leave::Refused(self.failure(domain, failed, false)));
             }
             Err(Failed::Unavailable { reason, in_doubt, scope }) => {
                 // What was asked for before can have happened as well.
                 let in_doubt = in_doubt || before == Some(Stage::Moving);
                 (in_doubt, scope, Failed::Unavailable { reason, in_doubt: false, scope })
             }
+            Err(failed @ Failed::TooLong(_)) => {
+                (before == Some(Stage::Moving), Scope::Domain, failed)
+            }
         };
-        let error = self.failure(domain, failed);
+        let error = self.failure(domain, failed, false);
         if !in_doubt {
             return Ok(Leave::Refused(error));
         }
         self.locals().set(domain, Some(Stage::Moving));
-        if scope != Scope::Silence && self.step(domain, &Step::Halt).await.is_ok() {
+        if scope != Scope::Silence && self.give_back(&arrived).await.is_ok() {
             return Ok(Leave::Refused(error));
         }
         Err(error)
     }
 
-    async fn renounce(&self, domain: Uuid) -> Result<(), Error> {
-        let _turn = self.turn(domain).await;
-        let renounced = self.step(domain, &Step::Halt).await;
-        renounced.map(drop).map_err(|failed| self.failure(domain, failed))
+    async fn renounce(&self, arrived: Arrived<'_>) -> Result<(), Error> {
+        let _turn = self.turn(arrived.domain).await;
+        let renounced = self.give_back(&arrived).await;
+        renounced.map(drop).map_err(|failed| self.failure(arrived.domain, failed, false))
+    }
+
+    async fn define(
+        &self,
+        definition: &Arc<CompleteConfig>,
+    ) -> Result<Box<dyn PendingCopy>, Error> {
+        let domain = definition.uuid();
+        let act = Act::definition(DefinitionStep::Put(definition.name.clone()));
+        self.begin_copy(Change { domain, act, definition: Some(definition) }, None).await
+    }
+
+    async fn rename(
+        &self,
+        domain: Uuid,
+        name: &DomName,
+        definition: Option<&Arc<CompleteConfig>>,
+    ) -> Result<Box<dyn PendingCopy>, Error> {
+        let is_here = self.locals().stage(domain).is_some();
+        let act = Act {
+            own: is_here.then_some(Step::Hold),
+            definition: definition.map(|_| DefinitionStep::Put(name.clone())),
+            name: Some(name.clone()),
+        };
+        self.begin_copy(Change { domain, act, definition }, Some(name)).await
+    }
+
+    async fn delete(&self, domain: Uuid) -> Result<Box<dyn PendingCopy>, Error> {
+        let act = Act::definition(DefinitionStep::Remove);
+        self.begin_copy(Change { domain, act, definition: None }, None).await
+    }
+
+    fn changed(&self, domain: Uuid, definition: Option<&Arc<CompleteConfig>>) {
+        self.announce(domain, News::Changed(definition.cloned()));
     }
 }
 

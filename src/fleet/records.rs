@@ -124,6 +124,15 @@ pub struct ForgottenRecord {
     pub at: u64,
 }
 
+/// The value of `orphan/U`: a definition without a home.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrphanRecord {
+    /// The domain's name.
+    pub name: String,
+    /// The host that had it.
+    pub host: Option<String>,
+}
+
 /// The value of `view/H/U`: a domain, without figures. About 150 bytes, 2 KiB at most.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ViewRecord {
@@ -260,6 +269,23 @@ impl ForgottenRecord {
     }
 }
 
+impl OrphanRecord {
+    /// A definition that `host` has no more.
+    pub(super) fn new(name: &DomName, host: Option<&HostName>) -> Self {
+        Self { name: name.to_string(), host: host.map(ToString::to_string) }
+    }
+
+    /// The value for etcd.
+    pub fn encode(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// Reads a value.
+    pub fn decode(value: &[u8]) -> Result<Self, Unreadable> {
+        decode(value)
+    }
+}
+
 impl ViewRecord {
     /// What the fleet sees of a domain.
     pub fn of(domain: &DomainView) -> Self {
@@ -308,7 +334,12 @@ pub(super) fn encode(record: &impl Serialize) -> Vec<u8> {
 
 /// Reads the JSON of a record.
 pub(super) fn decode<T: DeserializeOwned>(value: &[u8]) -> Result<T, Unreadable> {
-    if value.len() > MAX_RECORD {
+    decode_long(value, MAX_RECORD)
+}
+
+/// Reads the JSON of a record of `most` bytes at most.
+pub(super) fn decode_long<T: DeserializeOwned>(value: &[u8], most: usize) -> Result<T, Unreadable> {
+    if value.len() > most {
         return Err(Unreadable::TooLong(value.len()));
     }
     let malformed = |error: serde_json::Error| {

@@ -20,6 +20,9 @@ pub(super) const CONFIG: &str = "config.sxp";
 /// xend's name for the file with the memory of a suspended domain.
 const CHECKPOINT: &str = "checkpoint.chk";
 
+/// The directories of one domain that are set aside.
+const MAX_SET_ASIDE: u32 = 10;
+
 /// How many definitions a thread reads at least.
 const SMALLEST_PART: usize = 64;
 
@@ -128,6 +131,20 @@ pub(super) fn save(domains: &Path, uuid: Uuid, tree: &Sxp) -> io::Result<()> {
     let dir = domain_dir(domains, uuid);
     durable::create_last_dir(&dir)?;
     files::write(&dir.join(CONFIG), tree)
+}
+
+/// Renames the directory of a domain to one that is not read. Of the few names that there are for
+/// each domain, the last one is used again.
+pub(super) fn set_aside(domains: &Path, uuid: Uuid) -> io::Result<PathBuf> {
+    let mut names = (1..=MAX_SET_ASIDE).map(|n| domains.join(format!("{uuid}.elsewhere-{n}")));
+    let last = domains.join(format!("{uuid}.elsewhere-{MAX_SET_ASIDE}"));
+    let is_free = |path: &PathBuf| fs::symlink_metadata(path).is_err();
+    let aside = names.find(is_free).unwrap_or(last);
+    if !is_free(&aside) {
+        fs::remove_dir_all(&aside)?;
+    }
+    durable::rename(&domain_dir(domains, uuid), &aside)?;
+    Ok(aside)
 }
 
 /// Removes a definition and the memory that is stored with it.

@@ -146,6 +146,16 @@ impl Store for DirStore {
         blocking_write("The definition could not be deleted", &self.paths.domains, remove).await
     }
 
+    async fn set_aside(&self, uuid: Uuid) -> Result<PathBuf, Error> {
+        let paths = self.paths.clone();
+        let set_aside = move || {
+            paths.check()?;
+            definitions::set_aside(&paths.domains, uuid)
+        };
+        let message = "The definition could not be set aside";
+        blocking_write(message, &self.paths.domains, set_aside).await
+    }
+
     fn checkpoint(&self, uuid: Uuid) -> PathBuf {
         definitions::checkpoint(&self.paths.domains, uuid)
     }

@@ -3,6 +3,8 @@
 //! ```text
 //! domains/UUID/config.sxp        the definition of a managed domain
 //! domains/UUID/checkpoint.chk    the memory of a suspended domain
+//! domains/UUID.elsewhere-1/      what another host of the fleet has now
+//! fleet/UUID.copy                of which version of the fleet a definition is, see `fleet`
 //! moves/UUID.sxp                 a domain that is being saved or sent
 //! moves/ID.arrival               a domain that another host sent
 //! vnets.sxp                      virtual networks

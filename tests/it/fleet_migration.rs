@@ -4,7 +4,7 @@
 
 use crate::fleet_noted_support::{NotedFleet, Says};
 use crate::http_support::GENEROUS;
-use crate::sim_support::{TestClock, config, open, ports_on};
+use crate::sim_support::{TestClock, completed, config, name, open, ports_on};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use xend::core::error::Error;
 use xend::core::lifecycle::State;
 use xend::core::model::{DomainRef, ShutdownReason, Uuid};
 use xend::core::op::{Change, DomainOp, Outcome};
-use xend::core::ports::{Destination, Hypervisor};
+use xend::core::ports::{Copies as _, Destination, Hypervisor};
 use xend::os::OsEntropy;
 use xend::peers::AllowedHosts;
 use xend::server::Identities;
@@ -223,6 +223,10 @@ async fn a_domain_stays_paused_until_the_fleet_has_answered() {
     for op in [DomainOp::Unpause, DomainOp::Reset, DomainOp::Pause] {
         assert!(is_undecided(&target.change(op).await));
     }
+    // The definition that came along may not be this host's.
+    let copy = Arc::new(completed(&config("web", 64)));
+    let replaced = target.spawn(|engine| async move { engine.replace(copy, None).await });
+    assert!(is_undecided(&replaced.await.unwrap()));
     target.fleet.say(Says::Granted);
     target.until(Some(State::Running)).await;
     source.until(None).await;
@@ -235,6 +239,9 @@ async fn an_undecided_domain_that_is_destroyed_goes_on_where_it_was() {
     target.until(None).await;
     let create = || Change::Create(Box::new(config("web", 64)));
     assert!(is_undecided(&target.execute(create()).await), "the fleet may say that it is here");
+    let copy = Arc::new(completed(&config("web", 64)));
+    let added = target.spawn(|engine| async move { engine.add(copy).await });
+    assert!(is_undecided(&added.await.unwrap()));
     target.fleet.say(Says::Refused);
     source.until(Some(State::Running)).await;
     target.execute(create()).await.unwrap();
@@ -297,7 +304,7 @@ async fn a_sender_that_loses_its_power_does_not_start_what_it_has_sent() {
         source.fleet.asked();
         source.restart().await;
         assert_eq!(source.state().await, Some(State::Halted));
-        for op in [START, DomainOp::Delete] {
+        for op in [START, DomainOp::Delete, DomainOp::Rename(name("db"))] {
             let refused = source.change(op).await.unwrap_err();
             assert!(matches!(refused, Error::InDoubt { .. }), "{refused:?}");
         }

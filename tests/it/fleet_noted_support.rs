@@ -2,15 +2,15 @@
 
 use async_trait::async_trait;
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 use xend::core::error::Error;
 use xend::core::fleet::{ClusterName, HostName};
-use xend::core::model::Uuid;
-use xend::core::ports::{Disputes, Handover, Leave, Ownership};
+use xend::core::model::{CompleteConfig, DomName, Uuid};
+use xend::core::ports::{Alone, Arrived, Disputes, Handover, Leave, Ownership, PendingCopy};
 
 /// What is said of a domain that another host has handed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -83,14 +83,17 @@ impl Ownership for NotedFleet {
     async fn check(&self) -> Result<(), Error> {
         Ok(())
     }
-    async fn claim(&self, _domain: Uuid) -> Result<(), Error> {
+    async fn claim(&self, _domain: Uuid, _name: &DomName) -> Result<(), Error> {
         self.answer("claim", &self.refuses_claims)
     }
     async fn run(&self, _domain: Uuid) -> Result<(), Error> {
         self.answer("run", &self.refuses_runs)
     }
-    fn hold(&self, _domain: Uuid) {
+    fn hold(&self, _domain: Uuid, _name: &DomName) {
         self.note("hold");
+    }
+    fn renamed(&self, _domain: Uuid, _name: &DomName) {
+        self.note("renamed");
     }
     fn release(&self, _domain: Uuid) {
         self.note("release");
@@ -122,10 +125,11 @@ impl Ownership for NotedFleet {
     }
     async fn receive(
         &self,
-        domain: Uuid,
-        _id: Uuid,
-        fleet: Option<&ClusterName>,
+        arrived: Arrived<'_>,
+        _name: &DomName,
+        _definition: Option<&Arc<CompleteConfig>>,
     ) -> Result<Leave, Error> {
+        let Arrived { domain, fleet, .. } = arrived;
         self.note("receive");
         *self.named.lock().unwrap() = fleet.cloned();
         let mut stuck = self.stuck.subscribe();
@@ -136,8 +140,31 @@ impl Ownership for NotedFleet {
             Says::Nothing => Err(away()),
         }
     }
-    async fn renounce(&self, _domain: Uuid) -> Result<(), Error> {
+    async fn renounce(&self, _arrived: Arrived<'_>) -> Result<(), Error> {
         self.note("renounce");
         if *self.says.lock().unwrap() == Says::Nothing { Err(away()) } else { Ok(()) }
+    }
+    async fn define(
+        &self,
+        definition: &Arc<CompleteConfig>,
+    ) -> Result<Box<dyn PendingCopy>, Error> {
+        self.note("define");
+        Alone.define(definition).await
+    }
+    async fn rename(
+        &self,
+        domain: Uuid,
+        name: &DomName,
+        definition: Option<&Arc<CompleteConfig>>,
+    ) -> Result<Box<dyn PendingCopy>, Error> {
+        self.note("rename");
+        Alone.rename(domain, name, definition).await
+    }
+    async fn delete(&self, domain: Uuid) -> Result<Box<dyn PendingCopy>, Error> {
+        self.note("delete");
+        Alone.delete(domain).await
+    }
+    fn changed(&self, _domain: Uuid, definition: Option<&Arc<CompleteConfig>>) {
+        self.note(if definition.is_some() { "changed" } else { "gone" });
     }
 }

@@ -46,22 +46,21 @@ fn is_unavailable<T: std::fmt::Debug>(result: &Result<T, Error>) -> bool {
 async fn a_domain_that_two_hosts_start_runs_on_one() {
     let lab = Lab::new().await;
     let (first, second) = (lab.owner("xen1", 1).await, lab.owner("xen2", 2).await);
-    for host in [&first, &second] {
-        define(host, "web", 7).await;
-    }
-    let (one, two) = tokio::join!(first.try_change("web", START), second.try_change("web", START));
+    let create = || Change::Create(numbered("web", 7));
+    let (one, two) = tokio::join!(first.try_execute(create()), second.try_execute(create()));
     assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
     let (winner, loser) = if one.is_ok() { (first, second) } else { (second, first) };
     let error = one.and(two).unwrap_err();
     assert!(matches!(error, Error::OwnedElsewhere { .. }), "{error:?}");
     assert_eq!(lab.owned(7).await, format!("{} running", winner.own.name));
-    assert_eq!(state(&winner, "web").await, Some(State::Running));
-    assert_eq!(state(&loser, "web").await, Some(State::Halted));
-    // A domain that is not managed is asked for, too.
-    let created = loser.try_execute(Change::Create(numbered("web", 7))).await;
-    assert!(matches!(created, Err(Error::OwnedElsewhere { .. })), "{created:?}");
+    assert_eq!(state(&winner, "web").await, Some(State::Paused));
+    assert_eq!(state(&loser, "web").await, None);
+    // What runs elsewhere is not defined here.
+    let defined = loser.try_execute(Change::Define(numbered("web", 7))).await;
+    assert!(matches!(defined, Err(Error::OwnedElsewhere { .. })), "{defined:?}");
     winner.change("web", DomainOp::Destroy).await;
     assert_eq!(lab.owned(7).await, "nobody");
+    define(&loser, "web", 7).await;
     loser.change("web", START).await;
     assert_eq!(lab.owned(7).await, format!("{} running", loser.own.name));
 }

@@ -181,3 +181,20 @@ async fn a_domain_that_is_left_out_is_on_the_host_until_it_has_gone() {
     assert_eq!(asked.last(), Some(&"release"), "{asked:?}");
     assert_eq!(asked.iter().filter(|asked| **asked == "release").count(), 1, "{asked:?}");
 }
+
+/// Clients' definitions are the fleet's first; what else changes them is told afterwards.
+#[tokio::test(start_paused = true)]
+async fn the_fleet_is_asked_to_define_rename_and_delete_and_told_of_changes() {
+    let host = Host::new().await;
+    host.execute(Change::Define(Box::new(config("web", 64)))).await.unwrap();
+    assert_eq!(host.fleet.asked(), ["define"]);
+    host.change(DomainOp::SetMaxMemory(128)).await.unwrap();
+    assert_eq!(host.fleet.asked(), ["changed"]);
+    host.change(DomainOp::Rename(name("db"))).await.unwrap();
+    assert_eq!(host.fleet.asked(), ["rename"]);
+    let back = Change::Domain(DomainRef::new("db"), DomainOp::Rename(name("web")));
+    host.execute(back).await.unwrap();
+    host.fleet.asked();
+    host.change(DomainOp::Delete).await.unwrap();
+    assert_eq!(host.fleet.asked(), ["delete", "release"]);
+}

@@ -2,6 +2,7 @@
 
 use crate::sim_support::{TestClock, config, engine_ports};
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
@@ -15,11 +16,11 @@ use xend::core::engine::{Engine, Settings};
 use xend::core::error::Error;
 use xend::core::fingerprint::Fingerprint;
 use xend::core::fleet::HostName;
-use xend::core::model::{DomainRef, Uuid};
+use xend::core::model::{DomName, DomainRef, Uuid};
 use xend::core::op::{Change, DomainOp, Outcome};
 use xend::core::ports::{Alone, Ownership};
 use xend::fleet::{
-    FleetReader, HostFacts, HostRecord, Keys, Kv, MemberMark, MemoryKv, Op, OwnHost, Owner,
+    FleetReader, HostFacts, HostRecord, Keys, Kv, MemberMark, MemoryKv, Notes, Op, OwnHost, Owner,
     SCHEMAS, SchemaRecord, Txn, ViewRecord, take_part,
 };
 use xend::os::OsEntropy;
@@ -46,7 +47,26 @@ pub(crate) struct FleetHost {
     owner: Arc<Owner>,
     keys: Keys,
     part: Option<(CancellationToken, JoinHandle<()>)>,
-    _dir: TempDir,
+    dir: TempDir,
+}
+
+/// Starts a host's engine on the files in a directory.
+async fn start(
+    dir: &Path,
+    kv: &Arc<MemoryKv>,
+    keys: &Keys,
+    name: &HostName,
+    ownership: impl FnOnce(Arc<Owner>) -> Arc<dyn Ownership>,
+) -> (Engine, Arc<Owner>) {
+    let ports = engine_ports(dir, TestClock::new(), Arc::new(OsEntropy));
+    let fleet = FleetReader::new(kv.clone(), keys.clone(), name.clone());
+    let notes = Notes::open(&dir.join("fleet"));
+    let entropy = Arc::new(OsEntropy);
+    let owner = Owner::new(kv.clone(), keys.clone(), name.clone(), entropy, notes);
+    let ownership = ownership(owner.clone());
+    let dump_dir = dir.to_owned();
+    let settings = Settings { dump_dir, fleet: Some(fleet), ownership, ..Settings::default() };
+    (Engine::start(ports, settings).await.unwrap(), owner)
 }
 
 /// A mark that stays as long as the host.
@@ -120,15 +140,9 @@ impl Lab {
         ownership: impl FnOnce(Arc<Owner>) -> Arc<dyn Ownership>,
     ) -> FleetHost {
         let dir = tempfile::tempdir().unwrap();
-        let ports = engine_ports(dir.path(), TestClock::new(), Arc::new(OsEntropy));
         let kv = Arc::new(self.kv.another_client());
         let name: HostName = name.parse().unwrap();
-        let fleet = FleetReader::new(kv.clone(), self.keys.clone(), name.clone());
-        let dump_dir = dir.path().to_owned();
-        let owner = Owner::new(kv.clone(), self.keys.clone(), name.clone(), Arc::new(OsEntropy));
-        let ownership = ownership(owner.clone());
-        let settings = Settings { dump_dir, fleet: Some(fleet), ownership, ..Settings::default() };
-        let engine = Engine::start(ports, settings).await.unwrap();
+        let (engine, owner) = start(dir.path(), &kv, &self.keys, &name, ownership).await;
         let mark = Arc::<Mark>::default();
         let own = OwnHost {
             name,
@@ -148,7 +162,7 @@ impl Lab {
         };
         let certificate = watch::Sender::new(None);
         let keys = self.keys.clone();
-        FleetHost { engine, kv, own, certificate, mark, owner, keys, part: None, _dir: dir }
+        FleetHost { engine, kv, own, certificate, mark, owner, keys, part: None, dir }
     }
 
     /// To whom a domain belongs, in short: `xen1 running`.
@@ -161,6 +175,54 @@ impl Lab {
             _ => "moving".to_owned(),
         };
         format!("{} {phase}", value["host"].as_str().unwrap())
+    }
+
+    /// The definition of a domain in the fleet, in short: `xen1 web`.
+    pub(crate) async fn defined(&self, domain: u128) -> String {
+        let key = self.keys.definition(Uuid::from_u128(domain));
+        let Some(entry) = self.kv.get(&key).await.unwrap() else { return "nowhere".to_owned() };
+        let value: serde_json::Value = serde_json::from_slice(&entry.value).unwrap();
+        let word = |key: &str| value[key].as_str().unwrap_or("-").to_owned();
+        format!("{} {}", word("host"), word("name"))
+    }
+
+    /// The text of a definition in the fleet.
+    pub(crate) async fn definition(&self, domain: u128) -> String {
+        let key = self.keys.definition(Uuid::from_u128(domain));
+        let entry = self.kv.get(&key).await.unwrap().unwrap();
+        let value: serde_json::Value = serde_json::from_slice(&entry.value).unwrap();
+        value["config"].as_str().unwrap().to_owned()
+    }
+
+    /// Changes a definition in the fleet, as another daemon of its home would.
+    pub(crate) async fn rewrite(&self, domain: u128, change: impl FnOnce(&mut serde_json::Value)) {
+        let uuid = Uuid::from_u128(domain);
+        let key = self.keys.definition(uuid);
+        let entry = self.kv.get(&key).await.unwrap().unwrap();
+        let mut record: serde_json::Value = serde_json::from_slice(&entry.value).unwrap();
+        let op = Uuid::from_u128(0x0b + domain).to_string();
+        record["op"] = op.clone().into();
+        change(&mut record);
+        let put = |key, value| Op::Put { key, value, lease: None };
+        let mut ops = vec![put(key, record.to_string().into_bytes())];
+        if let Some(host) = record["host"].as_str() {
+            ops.push(put(self.keys.home(&host.parse().unwrap(), uuid), op.into_bytes()));
+        }
+        self.commit(ops).await;
+    }
+
+    /// Gives a definition another home.
+    pub(crate) async fn rehome(&self, domain: u128, from: &str, to: &str) {
+        let old = self.keys.home(&from.parse().unwrap(), Uuid::from_u128(domain));
+        self.commit(vec![Op::Delete { key: old }]).await;
+        self.rewrite(domain, |record| record["host"] = to.into()).await;
+    }
+
+    /// The domain that has a name, if one has.
+    pub(crate) async fn named(&self, name: &str) -> Option<Uuid> {
+        let key = self.keys.name(&DomName::new(name).unwrap());
+        let entry = self.kv.get(&key).await.unwrap()?;
+        Some(Uuid::try_parse_ascii(&entry.value).unwrap())
     }
 
     /// Writes what a daemon of the host left that was killed while it started a domain.
@@ -241,6 +303,27 @@ impl FleetHost {
         let (stopping, part) = self.part.take().unwrap();
         stopping.cancel();
         part.await.unwrap();
+    }
+
+    /// The daemon ends, and begins again with its files.
+    pub(crate) async fn restarted(mut self) -> Self {
+        if self.part.is_some() {
+            self.stop().await;
+        }
+        let Self { engine, owner, kv, own, certificate, mark, keys, dir, .. } = self;
+        engine.stop().await;
+        // It holds the simulated host.
+        drop((engine, owner));
+        let (engine, owner) = start(dir.path(), &kv, &keys, &own.name, |owner| owner).await;
+        let mut host = Self { engine, kv, own, certificate, mark, owner, keys, part: None, dir };
+        host.begin();
+        sleep(SOON).await;
+        host
+    }
+
+    /// Whether there is a file in the state directory.
+    pub(crate) fn has_file(&self, file: &str) -> bool {
+        self.dir.path().join(file).exists()
     }
 
     /// Creates a paused domain.

@@ -15,7 +15,7 @@ use std::process::Command;
 const RULES: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("shape", &["core", "sxp"]),
-    ("fleet", &["bounded_file", "core", "pem"]),
+    ("fleet", &["bounded_file", "core", "durable", "pem", "shape", "state_file", "sxp"]),
     ("xm_file", &["core", "shape", "xmconfig"]),
     ("store", &["core", "durable", "held_dir", "host_file", "shape", "state_file", "sxp"]),
     (

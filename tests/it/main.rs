@@ -29,6 +29,7 @@ mod engine_storage;
 mod engine_support;
 #[path = "../contract/failing_sender.rs"]
 mod failing_sender;
+mod fleet_definitions;
 mod fleet_members;
 mod fleet_migrate_by_name;
 mod fleet_migration;

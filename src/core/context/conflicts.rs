@@ -17,13 +17,11 @@ impl Core {
     ) -> Result<(), Error> {
         self.registry.reserve(uuid, name, handle).map_err(|conflict| match conflict {
             Conflict::Uuid(owner) if owner != *name => {
-                Error::UuidTaken { uuid, owner: owner.to_string(), domid: self.domid_of(&uuid) }
+                Error::UuidTaken { uuid, owner: owner.to_string(), at: self.place_of(&uuid) }
             }
-            Conflict::Uuid(_) => {
-                Error::Exists { name: name.to_string(), domid: self.domid_of(&uuid) }
-            }
+            Conflict::Uuid(_) => Error::Exists { name: name.to_string(), at: self.place_of(&uuid) },
             Conflict::Name(owner) => {
-                Error::Exists { name: name.to_string(), domid: self.domid_of(&owner) }
+                Error::Exists { name: name.to_string(), at: self.place_of(&owner) }
             }
         })
     }

@@ -84,7 +84,7 @@ impl Driver {
     /// The same for a domain that is defined here.
     pub(super) async fn receive_defined(&mut self, arrival: Arrival) -> Result<Outcome, Error> {
         if self.domid.is_some() {
-            return Err(Error::Exists { name: self.config.name.to_string(), domid: self.domid });
+            return Err(self.exists(&self.config.name));
         }
         self.check("receive", Transition::Start)?;
         self.receive(arrival).await
@@ -107,8 +107,10 @@ impl Driver {
             self.refuse_arrival().await;
             return Ok(Ok(()));
         }
+        let definition = incoming.definition.as_ref().or(self.definition.as_ref());
         let ownership = &self.core.settings.ownership;
-        match ownership.receive(self.uuid, incoming.id, incoming.fleet.as_ref()).await {
+        let arrived = incoming.arrived(self.uuid);
+        match ownership.receive(arrived, &self.config.name, definition).await {
             Ok(Leave::Granted) => self.take_arrival(incoming).await.map(Ok),
             Ok(Leave::Refused(error)) => {
                 self.refuse_arrival().await;
@@ -164,8 +166,7 @@ impl Driver {
     /// What is left to do when a domain has gone that was handed over and not taken.
     pub(super) fn arrival_left_host(&mut self) {
         let Some(incoming) = self.incoming.take() else { return };
-        let record = incoming.record(self.uuid, ArrivalStage::Arriving);
-        self.core.spawn_background(self.core.clone().give_up_arrival(incoming.id, record));
+        self.core.spawn_background(self.core.clone().give_up_arrival(self.uuid, incoming));
     }
 
     async fn begin_arrival(&self, id: Uuid, record: ArrivalRecord) -> Result<(), Error> {
@@ -241,19 +242,24 @@ impl Driver {
 
 impl Core {
     /// Gives up a domain that was handed over and is not here: asks until the fleet knows that this
-    /// host does not have it, then refuses it. The definition in `record` goes, too.
-    pub(in crate::core) async fn give_up_arrival(self: Arc<Self>, id: Uuid, record: ArrivalRecord) {
+    /// host does not have it, then refuses it. The definition that came along goes, too.
+    pub(in crate::core) async fn give_up_arrival(
+        self: Arc<Self>,
+        domain: Uuid,
+        incoming: Incoming,
+    ) {
+        let record = incoming.record(domain, ArrivalStage::Arriving);
         let mut is_told = false;
         loop {
             let given_up = async {
-                self.settings.ownership.renounce(record.domain).await?;
-                self.forget_arrival(id, &record).await
+                self.settings.ownership.renounce(incoming.arrived(domain)).await?;
+                self.forget_arrival(incoming.id, &record).await
             };
             match given_up.await {
                 Ok(()) => return,
-                Err(error) if is_told => debug!(uuid = %record.domain, %error, "Not yet"),
+                Err(error) if is_told => debug!(uuid = %domain, %error, "Not yet"),
                 Err(error) => warn!(
-                    uuid = %record.domain, %error,
+                    uuid = %domain, %error,
                     "The host that sent a domain cannot have it back yet"
                 ),
             }

@@ -1,9 +1,9 @@
 //! Building and destroying a domain, and its stored definition.
 
 use super::state::Driver;
-use crate::core::error::Error;
+use crate::core::error::{Error, Place};
 use crate::core::lifecycle::{State, Transition};
-use crate::core::model::{CompleteConfig, DomainConfig, DomainFacts, Invalid, Setting};
+use crate::core::model::{CompleteConfig, DomName, DomainConfig, DomainFacts, Invalid, Setting};
 use crate::core::op::Outcome;
 use crate::core::snapshot::DomainView;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ impl Driver {
         &mut self,
         config: Arc<CompleteConfig>,
     ) -> Result<Arc<DomainView>, Error> {
-        self.claim().await?;
+        self.claim(&config.name).await?;
         self.state = State::Building;
         let _memory = self.core.reserve_memory(&config).await;
         let created = match self.core.check_pci_functions(self.uuid, &config.devices) {
@@ -31,9 +31,9 @@ impl Driver {
     }
 
     /// Asks for the domain before it is built. Without it, the domain stays off the host.
-    pub(super) async fn claim(&mut self) -> Result<(), Error> {
+    pub(super) async fn claim(&mut self, name: &DomName) -> Result<(), Error> {
         let claimed = match self.core.arrivals.check_decided(self.uuid) {
-            Ok(()) => self.core.settings.ownership.claim(self.uuid).await,
+            Ok(()) => self.core.settings.ownership.claim(self.uuid, name).await,
             Err(undecided) => Err(undecided),
         };
         claimed.inspect_err(|_| self.left_host())
@@ -44,7 +44,7 @@ impl Driver {
         let Err(error) = self.core.settings.ownership.run(self.uuid).await else { return Ok(()) };
         if let Err(error) = self.destroy().await {
             error!(domain = %self.config.name, %error, "A domain without leave to run is still here");
-            self.core.settings.ownership.hold(self.uuid);
+            self.core.settings.ownership.hold(self.uuid, &self.config.name);
         }
         Err(error)
     }
@@ -153,7 +153,7 @@ impl Driver {
                     domain = %self.config.name, domid = %facts.domid,
                     "Domain was started by another toolstack"
                 );
-                self.core.settings.ownership.hold(self.uuid);
+                self.core.settings.ownership.hold(self.uuid, &facts.name);
                 self.config = Arc::new(config);
                 self.domid = Some(facts.domid);
                 self.state = State::from_flags(&facts.flags);
@@ -176,8 +176,11 @@ impl Driver {
         self.build(Arc::new(config)).await?;
         self.wait_and_unpause(paused).await?;
         if self.config.is_transient() {
+            let pending = self.core.settings.ownership.delete(self.uuid).await?;
             self.delete_definition().await?;
-            return self.refresh().await;
+            let refreshed = self.refresh().await;
+            pending.done();
+            return refreshed;
         }
         Ok(Outcome::Done)
     }
@@ -188,7 +191,7 @@ impl Driver {
         config: Arc<CompleteConfig>,
     ) -> Result<Outcome, Error> {
         if self.domid.is_some() {
-            return Err(Error::Exists { name: config.name.to_string(), domid: self.domid });
+            return Err(self.exists(&config.name));
         }
         if config.name != self.config.name {
             let reason = format!("name: the domain is defined as {}", self.config.name);
@@ -203,15 +206,19 @@ impl Driver {
         &mut self,
         config: Arc<CompleteConfig>,
     ) -> Result<Outcome, Error> {
-        let stored = match self.core.arrivals.check_decided(self.uuid) {
-            Ok(()) => self.store_definition(config).await,
+        let defined = async {
             // The definition that came with it is still to be removed.
-            Err(undecided) => Err(undecided),
+            self.core.arrivals.check_decided(self.uuid)?;
+            let pending = self.core.settings.ownership.define(&config).await?;
+            self.store_definition(config).await?;
+            Ok(pending)
         };
-        match stored {
-            Ok(()) => {
+        match defined.await {
+            Ok(pending) => {
                 self.state = State::Halted;
-                self.refresh().await
+                let refreshed = self.refresh().await;
+                pending.done();
+                refreshed
             }
             Err(error) => {
                 self.left_host();
@@ -227,7 +234,7 @@ impl Driver {
             return Err(Error::UuidTaken {
                 uuid: self.uuid,
                 owner: self.config.name.to_string(),
-                domid: self.domid,
+                at: Place::Here(self.domid),
             });
         }
         if self.state == State::Suspended {
@@ -237,16 +244,21 @@ impl Driver {
         let mut new = DomainConfig::clone(config);
         new.uuid = Some(self.uuid);
         new.inherit_missing(earlier)?;
-        self.store_definition(Arc::new(CompleteConfig::try_from(new)?)).await?;
-        self.refresh().await
+        let new = Arc::new(CompleteConfig::try_from(new)?);
+        let pending = self.core.settings.ownership.define(&new).await?;
+        self.store_definition(new).await?;
+        let refreshed = self.refresh().await;
+        pending.done();
+        refreshed
     }
 
     pub(super) async fn delete(&mut self) -> Result<Outcome, Error> {
         self.check("delete", Transition::Delete)?;
-        self.core.settings.ownership.check().await?;
+        let pending = self.core.settings.ownership.delete(self.uuid).await?;
         self.delete_definition().await?;
         self.core.remove_history(self.uuid).await;
         self.left_host();
+        pending.done();
         Ok(Outcome::Done)
     }
 

@@ -7,7 +7,6 @@ use crate::core::model::{
     BlockClass, BlockKind, CompleteConfig, Device, DomainConfig, Invalid, Uuid, VirtualDevice,
 };
 use crate::core::op::{DeviceRef, Outcome};
-use std::sync::Arc;
 
 /// The most devices that an error about another one names.
 const MAX_PRESENT: usize = 8;
@@ -34,7 +33,7 @@ impl Driver {
         }
         if let Some(definition) = &self.definition {
             let definition = definition.with(|config| config.devices.push(device.clone()))?;
-            self.store_definition(Arc::new(definition)).await?;
+            self.change_definition(definition).await?;
         }
         self.refresh().await?;
         Ok(Outcome::Attached { class, id: device.id().unwrap_or(id), domid: self.domid })

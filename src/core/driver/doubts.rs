@@ -12,9 +12,7 @@ impl Driver {
             return Err(Error::Undecided { what: format!("domain {}", self.config.name) });
         }
         match &self.in_doubt {
-            Some(handover) if runs(op) || matches!(op, DomainOp::Delete) => {
-                Err(self.handover_in_doubt(handover))
-            }
+            Some(handover) if runs(op) || defines(op) => Err(self.handover_in_doubt(handover)),
             // What is not on the host is claimed.
             _ if self.domid.is_some() && runs(op) => {
                 self.core.settings.ownership.check_dispute(self.uuid).await
@@ -22,6 +20,11 @@ impl Driver {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether the operation changes a definition that the other host may have.
+fn defines(op: &DomainOp) -> bool {
+    matches!(op, DomainOp::Define(_) | DomainOp::Rename(_) | DomainOp::Delete)
 }
 
 /// Whether a domain may run after the operation that did not run before, or runs anew.

@@ -2,7 +2,7 @@
 
 use crate::core::fleet::ClusterName;
 use crate::core::model::{CompleteConfig, Uuid};
-use crate::core::ports::{ArrivalRecord, ArrivalStage};
+use crate::core::ports::{ArrivalRecord, ArrivalStage, Arrived};
 use std::sync::Arc;
 
 /// A domain that another host has handed over, and that this host has not taken.
@@ -22,5 +22,15 @@ impl Incoming {
     /// What is stored of it.
     pub(in crate::core) fn record(&self, domain: Uuid, stage: ArrivalStage) -> ArrivalRecord {
         ArrivalRecord { domain, stage, defined: self.definition.is_some() }
+    }
+
+    /// What the fleet is asked about it.
+    pub(super) fn arrived(&self, domain: Uuid) -> Arrived<'_> {
+        Arrived {
+            domain,
+            id: self.id,
+            fleet: self.fleet.as_ref(),
+            brings_definition: self.definition.is_some(),
+        }
     }
 }

@@ -149,6 +149,8 @@ impl Driver {
                     // Before the domain goes: afterwards another domain can have its name and UUID
                     // here.
                     self.delete_definition().await?;
+                    // It went along, or is in no fleet any more.
+                    self.core.settings.ownership.changed(self.uuid, None);
                 }
                 if self.domid.is_some() {
                     self.destroy().await?;

@@ -120,7 +120,7 @@ impl Driver {
         config: Arc<CompleteConfig>,
         stream: OwnedFd,
     ) -> Result<Arc<DomainView>, Error> {
-        self.claim().await?;
+        self.claim(&config.name).await?;
         let view = self.restore_from(config, stream, Arc::default()).await?;
         self.confirm_build().await?;
         Ok(view)
@@ -134,7 +134,7 @@ impl Driver {
         paused: bool,
     ) -> Result<Outcome, Error> {
         if self.domid.is_some() {
-            return Err(Error::Exists { name: config.name.to_string(), domid: self.domid });
+            return Err(self.exists(&config.name));
         }
         self.check("restore", Transition::Start)?;
         let stream = stream.take().ok_or(Error::Stopping)?;

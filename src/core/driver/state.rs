@@ -2,10 +2,10 @@
 
 use super::incoming::Incoming;
 use crate::core::context::Core;
-use crate::core::error::Error;
+use crate::core::error::{Error, Place};
 use crate::core::lifecycle::{State, Transition};
 use crate::core::mailbox::{Inbox, OperationGuard};
-use crate::core::model::{CompleteConfig, DomId, DomainConfig, DomainFacts, Uuid};
+use crate::core::model::{CompleteConfig, DomId, DomName, DomainConfig, DomainFacts, Uuid};
 use crate::core::op::Outcome;
 use crate::core::ports::{Definition, Handover};
 use crate::core::publisher::DomainUpdate;
@@ -116,6 +116,11 @@ impl Driver {
         Error::BadState { verb, name: self.config.name.to_string(), state: self.state.name() }
     }
 
+    /// The error of an operation that is for a domain which is not on the host.
+    pub(super) fn exists(&self, name: &DomName) -> Error {
+        Error::Exists { name: name.to_string(), at: Place::Here(self.domid) }
+    }
+
     pub(super) fn advance(&mut self, transition: Transition) {
         if let Some(next) = self.state.after(transition) {
             self.state = next;
@@ -193,8 +198,19 @@ impl Driver {
         self.reconfigure_running(&change).await?;
         if let Some(definition) = &self.definition {
             let definition = definition.with(change)?;
-            self.store_definition(Arc::new(definition)).await?;
+            self.change_definition(definition).await?;
         }
+        Ok(())
+    }
+
+    /// Changes the definition here. A fleet is told, and does not have to answer.
+    pub(super) async fn change_definition(
+        &mut self,
+        definition: CompleteConfig,
+    ) -> Result<(), Error> {
+        let definition = Arc::new(definition);
+        self.store_definition(definition.clone()).await?;
+        self.core.settings.ownership.changed(self.uuid, Some(&definition));
         Ok(())
     }
 

@@ -95,7 +95,7 @@ impl Driver {
             domain = %self.config.name, %domid, kept = %kept_name,
             "Stopped domain is kept under another name"
         );
-        self.core.settings.ownership.hold(kept_uuid);
+        self.core.settings.ownership.hold(kept_uuid, &kept_name);
         self.core.publisher.remove(&self.uuid);
         Self::running(self.core.clone(), inbox, Arc::new(kept), facts, None).start();
         self.build_again(restarted).await

@@ -50,8 +50,7 @@ impl Core {
             self.adopt_running(facts, stored).await;
         }
         for (domain, incoming) in incoming {
-            let record = incoming.record(domain, ArrivalStage::Arriving);
-            self.spawn_background(self.clone().give_up_arrival(incoming.id, record));
+            self.spawn_background(self.clone().give_up_arrival(domain, incoming));
         }
         let stored = definitions.into_values().filter_map(|definition| {
             let uuid = definition.config.uuid();
@@ -125,7 +124,7 @@ impl Core {
             self.settings.ownership.doubt(facts.uuid);
         } else if domid != DomId::ZERO {
             // Whether or not it can be adopted: it is here.
-            self.settings.ownership.hold(facts.uuid);
+            self.settings.ownership.hold(facts.uuid, &facts.name);
         }
         let mut config = match self.running_config(&facts).await {
             Ok(config) => config,

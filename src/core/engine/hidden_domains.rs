@@ -2,7 +2,7 @@
 
 use crate::core::caller::Caller;
 use crate::core::context::Core;
-use crate::core::error::Error;
+use crate::core::error::{Error, Place};
 use crate::core::model::{DomName, Invalid, Uuid};
 use crate::core::rights::Right;
 use tracing::{info, warn};
@@ -34,9 +34,11 @@ impl Core {
                 Invalid::new(format!("Invalid VM Name: {name:?} cannot be used, use another name"))
                     .into()
             }
-            Error::Exists { name, .. } if is_hidden(&name) => Error::Exists { name, domid: None },
+            Error::Exists { name, .. } if is_hidden(&name) => {
+                Error::Exists { name, at: Place::Here(None) }
+            }
             Error::NameTaken { name, .. } if is_hidden(&name) => {
-                Error::NameTaken { name, domid: None }
+                Error::NameTaken { name, at: Place::Here(None) }
             }
             Error::UuidTaken { owner, .. } if is_hidden(&owner) => {
                 Error::BeyondLimits("uuid: xend chooses the UUIDs of new domains".to_owned())

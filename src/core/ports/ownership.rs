@@ -1,14 +1,26 @@
-//! Which domains belong to this host.
+//! Which domains belong to this host, and their definitions in the fleet.
 
 use super::migration::Handover;
 use crate::core::error::Error;
 use crate::core::fleet::{ClusterName, HostName};
-use crate::core::model::Uuid;
+use crate::core::model::{CompleteConfig, DomName, Uuid};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 use tokio::sync::watch;
+
+/// A domain that another host has handed over to this one.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrived<'a> {
+    pub domain: Uuid,
+    /// The migration.
+    pub id: Uuid,
+    /// The fleet in which the sender says that the domain is moving.
+    pub fleet: Option<&'a ClusterName>,
+    /// Whether a definition came along, which this host had not.
+    pub brings_definition: bool,
+}
 
 /// What the fleet says of a domain that was handed over to this host.
 #[derive(Debug)]
@@ -22,7 +34,8 @@ pub enum Leave {
 /// Domains of which the fleet says that they belong to other hosts, with these.
 pub type Disputes = Arc<BTreeMap<Uuid, HostName>>;
 
-/// The fleet's leave to run domains here: a domain belongs to one host at most.
+/// The fleet's leave to run domains here, and to define them: a domain belongs to one host at most,
+/// and so does a name.
 ///
 /// What a domain does that is on this host already needs no leave: it is paused, shut down,
 /// destroyed and restarted in place without an answer of the fleet.
@@ -34,14 +47,20 @@ pub trait Ownership: Debug + Send + Sync + 'static {
     /// Fails if the fleet cannot be asked now: what needs its leave is not even begun.
     async fn check(&self) -> Result<(), Error>;
 
-    /// Asks for a domain before it is built. One that is here already is granted at once.
-    async fn claim(&self, domain: Uuid) -> Result<(), Error>;
+    /// Asks for a domain and its name before it is built. One that is here already is granted at
+    /// once.
+    async fn claim(&self, domain: Uuid, name: &DomName) -> Result<(), Error>;
 
     /// Asks to let a domain run that was claimed and built. Without leave it is to be destroyed.
     async fn run(&self, domain: Uuid) -> Result<(), Error>;
 
-    /// A domain is on this host, whatever led to that. The fleet learns it as soon as it can.
-    fn hold(&self, domain: Uuid);
+    /// A domain is on this host under this name, whatever led to that. The fleet learns it as soon
+    /// as it can.
+    fn hold(&self, domain: Uuid, name: &DomName);
+
+    /// A domain on this host was given another name by another toolstack. The fleet learns it as
+    /// soon as it can.
+    fn renamed(&self, domain: Uuid, name: &DomName);
 
     /// A domain is not on this host any more, or did not get here. The fleet learns it as soon as
     /// it can.
@@ -74,24 +93,84 @@ pub trait Ownership: Debug + Send + Sync + 'static {
     /// host again: otherwise another host has it, and it must not go on here.
     async fn take_back(&self, domain: Uuid, is_refused: bool) -> Result<bool, Error>;
 
-    /// Asks for a domain that another host has handed over, before it runs here. `id` is the
-    /// migration, and `fleet` the one in which the sender says that the domain is moving. After an
-    /// error the domain may be this host's: the question is to be repeated.
+    /// Asks for a domain that another host has handed over, before it runs here, and for the
+    /// definition that this host then has of it. After an error the domain may be this host's: the
+    /// question is to be repeated.
     async fn receive(
         &self,
-        domain: Uuid,
-        id: Uuid,
-        fleet: Option<&ClusterName>,
+        arrived: Arrived<'_>,
+        name: &DomName,
+        definition: Option<&Arc<CompleteConfig>>,
     ) -> Result<Leave, Error>;
 
     /// A domain that another host has handed over is not here: after this, the fleet does not say
-    /// that it is.
-    async fn renounce(&self, domain: Uuid) -> Result<(), Error>;
+    /// that it is. A definition that came along is the other host's again.
+    async fn renounce(&self, arrived: Arrived<'_>) -> Result<(), Error>;
+
+    /// Defines a domain, or changes its definition, before this host does.
+    async fn define(&self, definition: &Arc<CompleteConfig>)
+    -> Result<Box<dyn PendingCopy>, Error>;
+
+    /// Gives a domain another name, before this host does. `definition` is what it is then; `None`
+    /// of a domain that is not managed.
+    async fn rename(
+        &self,
+        domain: Uuid,
+        name: &DomName,
+        definition: Option<&Arc<CompleteConfig>>,
+    ) -> Result<Box<dyn PendingCopy>, Error>;
+
+    /// Deletes a definition, before this host does.
+    async fn delete(&self, domain: Uuid) -> Result<Box<dyn PendingCopy>, Error>;
+
+    /// This host has changed the definition of a domain, or has it no more. The fleet learns it as
+    /// soon as it can.
+    fn changed(&self, domain: Uuid, definition: Option<&Arc<CompleteConfig>>);
+}
+
+/// A change of a definition that the fleet has, and this host is about to make. Dropped before it
+/// is [`done`](Self::done), what this host has counts, and the fleet learns it as soon as it can.
+pub trait PendingCopy: Send + Sync {
+    /// This host has made and published it.
+    fn done(self: Box<Self>);
+}
+
+/// The definitions of this host, for its part in a fleet: they are copies of what the fleet has.
+#[async_trait]
+pub trait Copies: Send + Sync {
+    /// The domains that are defined here.
+    fn defined(&self) -> Vec<Uuid>;
+
+    /// The definition of a domain, if it is defined here.
+    fn definition(&self, domain: Uuid) -> Option<Arc<CompleteConfig>>;
+
+    /// Whether the domain is here, defined or not.
+    fn is_here(&self, domain: Uuid) -> bool;
+
+    /// Defines a domain that is not here. Tells whether it has done so: the name may be taken.
+    async fn add(&self, definition: Arc<CompleteConfig>) -> Result<bool, Error>;
+
+    /// Replaces a definition. Tells whether it has done so: it does not if another one is here than
+    /// `instead_of`.
+    async fn replace(
+        &self,
+        definition: Arc<CompleteConfig>,
+        instead_of: Option<Arc<CompleteConfig>>,
+    ) -> Result<bool, Error>;
+
+    /// Sets a definition aside that another host has now: its file stays, and the domain is not
+    /// defined here any more. Tells whether it has done so: it does not if another one is here, or
+    /// if the domain is on the host.
+    async fn set_aside(&self, definition: Arc<CompleteConfig>) -> Result<bool, Error>;
 }
 
 /// A host in no fleet: all domains on it are its own.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Alone;
+
+impl PendingCopy for Alone {
+    fn done(self: Box<Self>) {}
+}
 
 #[async_trait]
 impl Ownership for Alone {
@@ -101,7 +180,7 @@ impl Ownership for Alone {
         Ok(())
     }
 
-    async fn claim(&self, _domain: Uuid) -> Result<(), Error> {
+    async fn claim(&self, _domain: Uuid, _name: &DomName) -> Result<(), Error> {
         Ok(())
     }
 
@@ -109,7 +188,9 @@ impl Ownership for Alone {
         Ok(())
     }
 
-    fn hold(&self, _domain: Uuid) {}
+    fn hold(&self, _domain: Uuid, _name: &DomName) {}
+
+    fn renamed(&self, _domain: Uuid, _name: &DomName) {}
 
     fn release(&self, _domain: Uuid) {}
 
@@ -139,14 +220,36 @@ impl Ownership for Alone {
 
     async fn receive(
         &self,
-        _domain: Uuid,
-        _id: Uuid,
-        _fleet: Option<&ClusterName>,
+        _arrived: Arrived<'_>,
+        _name: &DomName,
+        _definition: Option<&Arc<CompleteConfig>>,
     ) -> Result<Leave, Error> {
         Ok(Leave::Granted)
     }
 
-    async fn renounce(&self, _domain: Uuid) -> Result<(), Error> {
+    async fn renounce(&self, _arrived: Arrived<'_>) -> Result<(), Error> {
         Ok(())
     }
+
+    async fn define(
+        &self,
+        _definition: &Arc<CompleteConfig>,
+    ) -> Result<Box<dyn PendingCopy>, Error> {
+        Ok(Box::new(Self))
+    }
+
+    async fn rename(
+        &self,
+        _domain: Uuid,
+        _name: &DomName,
+        _definition: Option<&Arc<CompleteConfig>>,
+    ) -> Result<Box<dyn PendingCopy>, Error> {
+        Ok(Box::new(Self))
+    }
+
+    async fn delete(&self, _domain: Uuid) -> Result<Box<dyn PendingCopy>, Error> {
+        Ok(Box::new(Self))
+    }
+
+    fn changed(&self, _domain: Uuid, _definition: Option<&Arc<CompleteConfig>>) {}
 }

@@ -93,6 +93,10 @@ pub trait Store: Objects + Histories {
     /// Removes a definition together with the stored memory.
     async fn remove(&self, uuid: Uuid) -> Result<(), Error>;
 
+    /// Keeps the files of a domain that another host has now under another name, which it returns.
+    /// The domain is not stored any more.
+    async fn set_aside(&self, uuid: Uuid) -> Result<PathBuf, Error>;
+
     /// The file with the memory of a suspended managed domain.
     fn checkpoint(&self, uuid: Uuid) -> PathBuf;
 

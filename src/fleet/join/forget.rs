@@ -3,6 +3,7 @@
 use super::{Attempts, Candidate, JoinError, Left, TRIES, belongs_to, put};
 use crate::core::fleet::HostName;
 use crate::core::model::Uuid;
+use crate::fleet::domain::OwnRecord;
 use crate::fleet::kv::{Committed, Compare, Entry, Op, Revision, Txn};
 use crate::fleet::records::{ForgottenRecord, HostRecord};
 use std::time::SystemTime;

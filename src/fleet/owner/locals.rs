@@ -1,7 +1,7 @@
 //! The domains on this host, and what the fleet has not been told of them.
 
 use crate::core::fleet::HostName;
-use crate::core::model::Uuid;
+use crate::core::model::{DomName, Uuid};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -24,34 +24,64 @@ pub(super) enum Stage {
     Moving,
 }
 
+/// A domain on this host.
+#[derive(Debug)]
+struct Here {
+    stage: Stage,
+    /// `None` while it is not known.
+    name: Option<DomName>,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Locals {
-    here: BTreeMap<Uuid, Stage>,
+    here: BTreeMap<Uuid, Here>,
     unwritten: BTreeSet<Uuid>,
     /// The epoch in which all domains were compared with the fleet; `None` before that.
     pub(super) compared_in: Option<u64>,
     /// Domains here that belong to other hosts.
     disputed: BTreeMap<Uuid, HostName>,
+    /// Domains that have the name of another one in the fleet.
+    nameless: BTreeSet<Uuid>,
     /// When etcd did not answer.
     silent: Option<Instant>,
 }
 
 impl Locals {
     pub(super) fn stage(&self, domain: Uuid) -> Option<Stage> {
-        self.here.get(&domain).copied()
+        self.here.get(&domain).map(|here| here.stage)
     }
 
     /// Notes what a domain does from now on, `None` if it is not here. Returns what it did.
     pub(super) fn set(&mut self, domain: Uuid, stage: Option<Stage>) -> Option<Stage> {
-        match stage {
-            Some(stage) => self.here.insert(domain, stage),
-            None => self.here.remove(&domain),
+        let before = self.stage(domain);
+        if let Some(stage) = stage {
+            self.here.entry(domain).or_insert(Here { stage, name: None }).stage = stage;
+        } else {
+            self.nameless.remove(&domain);
+            self.here.remove(&domain);
         }
+        before
+    }
+
+    /// What a domain is called, which is here or about to be.
+    pub(super) fn name(&self, domain: Uuid) -> Option<DomName> {
+        self.here.get(&domain)?.name.clone()
+    }
+
+    /// A domain that is here has this name. Tells whether that is news.
+    pub(super) fn call(&mut self, domain: Uuid, name: &DomName) -> bool {
+        let Some(here) = self.here.get_mut(&domain) else { return false };
+        let is_news = here.name.as_ref() != Some(name);
+        if is_news {
+            here.name = Some(name.clone());
+            self.nameless.remove(&domain);
+        }
+        is_news
     }
 
     /// All domains that are here, and not on their way.
     pub(super) fn running(&self) -> impl Iterator<Item = Uuid> {
-        let running = self.here.iter().filter(|(_, stage)| **stage == Stage::Running);
+        let running = self.here.iter().filter(|(_, here)| here.stage == Stage::Running);
         running.map(|(domain, _)| *domain)
     }
 
@@ -95,6 +125,11 @@ impl Locals {
 
     pub(super) fn is_unwritten(&self, domain: Uuid) -> bool {
         self.unwritten.contains(&domain)
+    }
+
+    /// Notes that a domain here has another one's name, and tells whether that is news.
+    pub(super) fn share_name(&mut self, domain: Uuid) -> bool {
+        self.nameless.insert(domain)
     }
 
     /// Notes that a domain here belongs to another host, or no more. Tells whether that is news.

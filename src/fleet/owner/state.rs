@@ -1,6 +1,8 @@
 //! What an [`Owner`] has, and what it is told of the host.
 
 use super::locals::Locals;
+use super::news::{News, NewsTable};
+use super::note::Notes;
 use super::place::PlaceWatch;
 use crate::core::fleet::HostName;
 use crate::core::model::Uuid;
@@ -11,7 +13,7 @@ use crate::fleet::membership::{Ended, Membership};
 use crate::fleet::told::Told;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::{self, Notify, watch};
 use tracing::error;
 
@@ -27,7 +29,7 @@ pub struct Owner {
     pub(super) place: PlaceWatch,
     locals: Mutex<Locals>,
     /// A domain has one, so that its changes are made one after the other.
-    turns: Vec<sync::Mutex<()>>,
+    turns: Vec<Arc<sync::Mutex<()>>>,
     /// There is something to tell the fleet.
     pub(super) news: Notify,
     /// The revisions that etcd has told.
@@ -35,6 +37,12 @@ pub struct Owner {
     /// Whether etcd was restored from a backup while this daemon ran.
     is_restored: AtomicBool,
     pub(super) disputes: watch::Sender<Disputes>,
+    /// The versions of the definitions that are here.
+    pub(super) notes: Notes,
+    news_table: Mutex<NewsTable>,
+    /// A definition is to be compared.
+    pub(super) definition_news: Notify,
+    pub(super) this: Weak<Self>,
 }
 
 impl fmt::Debug for Owner {
@@ -50,19 +58,24 @@ impl Owner {
         keys: Keys,
         host: HostName,
         entropy: Arc<dyn Entropy>,
+        notes: Notes,
     ) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new_cyclic(|this| Self {
             kv,
             keys,
             host,
             entropy,
             place: PlaceWatch::default(),
             locals: Mutex::default(),
-            turns: (0..TURNS).map(|_| sync::Mutex::default()).collect(),
+            turns: (0..TURNS).map(|_| Arc::default()).collect(),
             news: Notify::new(),
             told: Told::default(),
             is_restored: AtomicBool::new(false),
             disputes: watch::Sender::default(),
+            notes,
+            news_table: Mutex::default(),
+            definition_news: Notify::new(),
+            this: this.clone(),
         })
     }
 
@@ -116,15 +129,34 @@ impl Owner {
         self.locals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn news_table(&self) -> MutexGuard<'_, NewsTable> {
+        self.news_table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The right to change a domain.
     pub(super) async fn turn(&self, domain: Uuid) -> sync::MutexGuard<'_, ()> {
+        self.turn_of(domain).lock().await
+    }
+
+    /// The same for longer than a call.
+    pub(super) async fn owned_turn(&self, domain: Uuid) -> sync::OwnedMutexGuard<()> {
+        self.turn_of(domain).clone().lock_owned().await
+    }
+
+    fn turn_of(&self, domain: Uuid) -> &Arc<sync::Mutex<()>> {
         let [.., last] = domain.into_bytes();
-        self.turns[usize::from(last) % TURNS].lock().await
+        &self.turns[usize::from(last) % TURNS]
     }
 
     /// The fleet is to be told what a domain does now.
     pub(super) fn tell(&self, domain: Uuid) {
         self.locals().mark(domain);
         self.news.notify_one();
+    }
+
+    /// A definition is to be compared with what the fleet has.
+    pub(super) fn announce(&self, domain: Uuid, news: News) {
+        self.news_table().add(domain, news);
+        self.definition_news.notify_one();
     }
 }

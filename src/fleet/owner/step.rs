@@ -1,14 +1,15 @@
-//! One change of `own/U`, from its first try to the knowledge of what came of it.
+//! One change of what etcd has of a domain, from its first try to the knowledge of what came of it.
 //!
-//! A transaction compares the key's revision, that of the host's own record, and that there is no
-//! fence of this boot of the host. After one in doubt the membership ends: the host's record is
-//! written anew, so that what comes late fails, and then the key says what happened.
+//! A transaction compares the keys that it was made from, the host's own record, and that there is
+//! no fence of this boot of the host. After one in doubt the membership ends: the host's record is
+//! written anew, so that what comes late fails, and then the keys say what happened.
 
-use super::record::OwnRecord;
 use super::state::Owner;
-use crate::core::model::Uuid;
-use crate::core::ownership::{Boot, Next, NotOurs, Own, Step};
-use crate::fleet::kv::{Committed, Compare, Entry, KvError, Op, Txn};
+use crate::core::fleet_domain::{Act, DefinitionStep, Refusal};
+use crate::core::model::{Invalid, Uuid};
+use crate::core::ownership::{Boot, Own, Step};
+use crate::fleet::domain::{FoundDomain, Trouble};
+use crate::fleet::kv::{Committed, Compare, KvError, Revision};
 use crate::fleet::membership::{Ended, Membership};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -19,11 +20,30 @@ pub(super) const STEP_LIMIT: Duration = Duration::from_secs(10);
 /// How often a change is tried that others get in the way of.
 const TRIES: usize = 16;
 
+/// What came of a change.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Done {
+    /// Nothing: a host that has not joined has nothing to write.
+    Outside,
+    /// Nothing: it was so already.
+    Same,
+    Written(Written),
+}
+
+/// A change that was made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Written {
+    pub(super) op: Uuid,
+    pub(super) revision: Revision,
+}
+
 /// Why a change was not made.
 #[derive(Debug)]
 pub(super) enum Failed {
     /// It is not this host's to make.
-    NotOurs(NotOurs),
+    Refused(Refusal),
+    /// The definition is too long for a fleet.
+    TooLong(Invalid),
     /// The fleet cannot be asked, or does not permit it.
     Unavailable {
         reason: String,
@@ -45,8 +65,8 @@ pub(super) enum Scope {
 }
 
 /// Why one try did not make the change.
-pub(super) enum Obstacle {
-    NotOurs(NotOurs),
+enum Obstacle {
+    NotOurs(Refusal),
     /// Something has changed meanwhile.
     Changed,
     InDoubt,
@@ -68,14 +88,24 @@ impl From<KvError> for Obstacle {
     }
 }
 
+impl From<Trouble> for Obstacle {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Kv(error) => error.into(),
+            Trouble::Strange(reason) => Self::Strange(reason),
+            Trouble::Refused(refusal) => Self::NotOurs(refusal),
+        }
+    }
+}
+
 impl Owner {
-    /// Makes a change, and tells in which membership: a host that has not joined has nothing to
-    /// write. The caller has the domain's turn.
-    pub(super) async fn step(
+    /// Makes a change. The caller has the domain's turn. `text` is the definition that is put.
+    pub(super) async fn act(
         &self,
         domain: Uuid,
-        step: &Step,
-    ) -> Result<Option<Membership>, Failed> {
+        act: &Act,
+        text: Option<&str>,
+    ) -> Result<Done, Failed> {
         let op = self.entropy.uuid();
         let deadline = Instant::now() + STEP_LIMIT;
         let mut in_doubt = false;
@@ -84,13 +114,13 @@ impl Owner {
         for _ in 0..TRIES {
             let membership = match self.place.membership(deadline).await {
                 Ok(Some(membership)) => membership,
-                Ok(None) => return Ok(None),
+                Ok(None) => return Ok(Done::Outside),
                 Err(reason) => return unavailable(reason, in_doubt, Scope::Silence),
             };
-            let attempt = Attempt { membership, domain, op, deadline };
-            match self.try_step(&attempt, step).await {
-                Ok(()) => return Ok(Some(membership)),
-                Err(Obstacle::NotOurs(not_ours)) => return Err(Failed::NotOurs(not_ours)),
+            let attempt = Attempt { membership, domain, op, text, deadline };
+            match self.try_act(&attempt, act).await {
+                Ok(done) => return Ok(done),
+                Err(Obstacle::NotOurs(refusal)) => return Err(Failed::Refused(refusal)),
                 Err(Obstacle::Changed) => {}
                 Err(Obstacle::InDoubt) => {
                     in_doubt = true;
@@ -107,63 +137,59 @@ impl Owner {
                 }
             }
         }
-        let reason = "Other hosts change in the fleet to whom it belongs".to_owned();
+        let reason = "Other hosts change what the fleet has of it".to_owned();
         unavailable(reason, in_doubt, Scope::Domain)
     }
 
-    async fn try_step(&self, attempt: &Attempt, step: &Step) -> Result<(), Obstacle> {
-        let Attempt { membership, domain, op, deadline } = *attempt;
-        let key = self.keys.own(domain);
-        let found = self.get(&key, deadline).await?;
-        let own = found.as_ref().map(read).transpose()?;
-        self.check_restored(step, own.as_ref())?;
-        if own.as_ref().is_some_and(|own| own.op == op) {
-            return Ok(());
+    /// A step of ownership alone.
+    pub(super) async fn step(&self, domain: Uuid, step: Step) -> Result<Done, Failed> {
+        let name = self.locals().name(domain);
+        self.act(domain, &Act::own(step, name), None).await
+    }
+
+    async fn try_act(&self, attempt: &Attempt<'_>, act: &Act) -> Result<Done, Obstacle> {
+        let Attempt { membership, domain, op, text, deadline } = *attempt;
+        let found = within(deadline, FoundDomain::read(&*self.kv, &self.keys, domain)).await?;
+        if let Some(step) = &act.own {
+            self.check_restored(step, found.domain.own.as_ref())?;
+        }
+        if found.domain.is_of(op) {
+            let revision = found.definition.map_or(Revision(0), |entry| entry.modified);
+            return Ok(Done::Written(Written { op, revision }));
         }
         let by = Boot { host: self.host.clone(), epoch: membership.epoch };
-        let next = step.after(own.as_ref(), &by, op).map_err(Obstacle::NotOurs)?;
-        let revision = found.map(|entry| entry.modified);
-        let mut compares = vec![
-            Compare::Modified(self.keys.host(&self.host), membership.revision),
-            match revision {
-                Some(revision) => Compare::Modified(key.clone(), revision),
-                None => Compare::Absent(key.clone()),
-            },
-        ];
+        let after = found.domain.after(act, &by, op).map_err(Obstacle::NotOurs)?;
+        if after == found.domain {
+            return Ok(Done::Same);
+        }
+        let txn = found.txn(&*self.kv, &self.keys, &after, text);
+        let mut txn = within(deadline, txn).await?;
+        let host = self.keys.host(&self.host);
+        txn.compares.push(Compare::Modified(host.clone(), membership.revision));
         let fence = self.keys.fence(&self.host, membership.epoch);
-        let op = match next {
-            Next::Same => return Ok(()),
-            Next::Remove => Op::Delete { key: key.clone() },
-            Next::Write(own) => {
-                compares.push(Compare::Absent(fence.clone()));
-                Op::Put { key: key.clone(), value: OwnRecord::encode(&own), lease: None }
-            }
-        };
+        let gives_up =
+            act.own == Some(Step::Halt) || act.definition == Some(DefinitionStep::Remove);
+        if !gives_up {
+            txn.compares.push(Compare::Absent(fence.clone()));
+        }
         let before = self.told.highest();
-        if let Committed::Yes(now) = self.kv.commit(Txn { compares, ops: vec![op] }).await? {
-            if self.told.has_gone_back(before, now) {
-                // Who has the domain was read from the backup.
+        if let Committed::Yes(revision) = self.kv.commit(txn).await? {
+            if self.told.has_gone_back(before, revision) {
+                // What the fleet has of the domain was read from the backup.
                 self.etcd_was_restored();
                 return Err(Obstacle::InDoubt);
             }
-            return Ok(());
+            return Ok(Done::Written(Written { op, revision }));
         }
-        if *step != Step::Halt && self.get(&fence, deadline).await?.is_some() {
+        let get = async |key: &str| within(deadline, async { Ok(self.kv.get(key).await?) }).await;
+        if !gives_up && get(&fence).await?.is_some() {
             return Err(Obstacle::Refused(format!("This host is fenced ({fence} in etcd)")));
         }
-        let now = self.get(&key, deadline).await?.map(|entry| entry.modified);
-        if now == revision {
-            // What is left is the host's own record.
+        let record = get(&host).await?;
+        if record.is_none_or(|record| record.modified != membership.revision) {
             self.place.end(membership, Ended::Changed);
         }
         Err(Obstacle::Changed)
-    }
-
-    async fn get(&self, key: &str, deadline: Instant) -> Result<Option<Entry>, Obstacle> {
-        match timeout_at(deadline, self.kv.get(key)).await {
-            Ok(found) => Ok(found?),
-            Err(_) => Err(Obstacle::Silent("The fleet's etcd is too slow".to_owned())),
-        }
     }
 
     /// Fails if the step takes a domain, and etcd can have forgotten that another host has it.
@@ -184,16 +210,24 @@ impl Owner {
 }
 
 /// One try of a change.
-struct Attempt {
+#[derive(Clone, Copy)]
+struct Attempt<'a> {
     membership: Membership,
     domain: Uuid,
     /// The change.
     op: Uuid,
+    /// The definition that is put.
+    text: Option<&'a str>,
     deadline: Instant,
 }
 
-/// Reads a value of `own/U`.
-pub(super) fn read(entry: &Entry) -> Result<Own, Obstacle> {
-    let strange = |reason| format!("The value of {} in etcd is strange: {reason}", entry.key);
-    OwnRecord::decode(&entry.value).map_err(|reason| Obstacle::Strange(strange(reason)))
+/// What etcd answers until the deadline.
+async fn within<T>(
+    deadline: Instant,
+    asked: impl Future<Output = Result<T, Trouble>>,
+) -> Result<T, Obstacle> {
+    match timeout_at(deadline, asked).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(Obstacle::Silent("The fleet's etcd is too slow".to_owned())),
+    }
 }

@@ -7,13 +7,14 @@ use super::*;
 use crate::core::fingerprint::Fingerprint;
 use crate::core::fleet::HostName;
 use crate::core::ownership::{Own, Phase};
-use crate::core::ports::{Destination, DestinationMember};
+use crate::core::ports::{Copies, Destination, DestinationMember};
+use crate::fleet::domain::OwnRecord;
 use crate::fleet::keys::Keys;
 use crate::fleet::kv::{Committed, Kv, Op, Txn};
 use crate::fleet::membership::Membership;
 use crate::fleet::memory::{Link, Lost, MemoryKv};
 use crate::os::OsEntropy;
-use std::sync::Arc;
+use std::path::Path;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -27,6 +28,44 @@ fn keys() -> Keys {
 
 fn name(host: usize) -> HostName {
     format!("xen{host}").parse().unwrap()
+}
+
+/// The name of a domain, which is unique in the fleet.
+fn name_of(domain: Uuid) -> DomName {
+    DomName::adopted(&format!("d{}", domain.as_u128()))
+}
+
+fn arrived(domain: Uuid, id: Uuid, fleet: Option<&ClusterName>) -> Arrived<'_> {
+    Arrived { domain, id, fleet, brings_definition: false }
+}
+
+/// A host without definitions.
+struct NoCopies;
+
+#[async_trait]
+impl Copies for NoCopies {
+    fn defined(&self) -> Vec<Uuid> {
+        Vec::new()
+    }
+    fn definition(&self, _domain: Uuid) -> Option<Arc<CompleteConfig>> {
+        None
+    }
+    fn is_here(&self, _domain: Uuid) -> bool {
+        false
+    }
+    async fn add(&self, _definition: Arc<CompleteConfig>) -> Result<bool, Error> {
+        Ok(false)
+    }
+    async fn replace(
+        &self,
+        _definition: Arc<CompleteConfig>,
+        _instead_of: Option<Arc<CompleteConfig>>,
+    ) -> Result<bool, Error> {
+        Ok(false)
+    }
+    async fn set_aside(&self, _definition: Arc<CompleteConfig>) -> Result<bool, Error> {
+        Ok(false)
+    }
 }
 
 fn handover(id: Uuid) -> Handover {
@@ -49,7 +88,8 @@ impl Host {
     }
 
     fn with_client(kv: Arc<MemoryKv>, number: usize) -> Self {
-        let owner = Owner::new(kv.clone(), keys(), name(number), Arc::new(OsEntropy));
+        let notes = Notes::open(Path::new("/nonexistent"));
+        let owner = Owner::new(kv.clone(), keys(), name(number), Arc::new(OsEntropy), notes);
         Self { number, kv, owner, part: tokio::spawn(async {}) }
     }
 
@@ -70,13 +110,15 @@ impl Host {
     }
 
     async fn start(&self, domain: Uuid) -> Result<(), Error> {
-        self.owner.claim(domain).await?;
+        self.owner.claim(domain, &name_of(domain)).await?;
         self.owner.run(domain).await
     }
 
     /// Whether it gets a domain that another host of the fleet has handed over.
     async fn receives(&self, domain: Uuid, id: Uuid) -> bool {
-        let received = self.owner.receive(domain, id, Some(keys().cluster())).await.unwrap();
+        let keys = keys();
+        let arrived = arrived(domain, id, Some(keys.cluster()));
+        let received = self.owner.receive(arrived, &name_of(domain), None).await.unwrap();
         matches!(received, Leave::Granted)
     }
 
@@ -99,7 +141,7 @@ async fn take_part(kv: Arc<MemoryKv>, number: usize, owner: Arc<Owner>) {
         if let Ok(Committed::Yes(revision)) = kv.commit(Txn { compares: vec![], ops }).await {
             let membership = Membership { epoch: 1, revision, certificate: None };
             owner.enter(membership);
-            owner.keep(membership).await;
+            owner.keep(membership, &NoCopies).await;
         }
         sleep(Duration::from_millis(500)).await;
     }
@@ -155,7 +197,7 @@ async fn an_answer_that_is_lost_is_no_failure() {
         let kv = MemoryKv::default();
         let (host, other) = (Host::member(&kv, 1).await, Host::member(&kv, 2).await);
         host.kv.lose_answer(lost);
-        host.owner.claim(DOMAIN).await.unwrap();
+        host.owner.claim(DOMAIN, &name_of(DOMAIN)).await.unwrap();
         assert_eq!(shown(&kv, DOMAIN).await, "xen1 Starting", "{lost:?}");
         host.kv.lose_answer(lost);
         host.owner.run(DOMAIN).await.unwrap();
@@ -176,7 +218,8 @@ async fn a_claim_that_was_given_up_fails_or_is_taken_back() {
     let kv = MemoryKv::default();
     let host = Host::member(&kv, 1).await;
     host.kv.lose_answer(Lost::Later);
-    let claim = host.owner.claim(DOMAIN);
+    let called = name_of(DOMAIN);
+    let claim = host.owner.claim(DOMAIN, &called);
     let cut_off = async {
         sleep(Duration::from_millis(1)).await;
         host.kv.set_link(Link::Refused);
@@ -194,12 +237,12 @@ async fn a_claim_that_was_given_up_fails_or_is_taken_back() {
 async fn a_daemon_that_was_killed_looks_at_what_is_here() {
     let kv = MemoryKv::default();
     let host = Host::member(&kv, 1).await;
-    host.owner.claim(DOMAIN).await.unwrap();
+    host.owner.claim(DOMAIN, &name_of(DOMAIN)).await.unwrap();
     host.start(OTHER).await.unwrap();
     let host = host.restarted();
     // The one was built, the other has gone meanwhile.
     let mut host = host;
-    host.owner.hold(DOMAIN);
+    host.owner.hold(DOMAIN, &name_of(DOMAIN));
     host.begin();
     sleep(SOON).await;
     assert_eq!(shown(&kv, DOMAIN).await, "xen1 Running");
@@ -208,7 +251,7 @@ async fn a_daemon_that_was_killed_looks_at_what_is_here() {
     host.kv.lose_answer(Lost::Later);
     let claim = tokio::spawn({
         let owner = host.owner.clone();
-        async move { owner.claim(OTHER).await }
+        async move { owner.claim(OTHER, &name_of(OTHER)).await }
     });
     sleep(Duration::from_millis(1)).await;
     claim.abort();
@@ -246,10 +289,13 @@ async fn a_host_that_is_fenced_gets_nothing_and_gives_up_what_it_had() {
     let kv = MemoryKv::default();
     let host = Host::member(&kv, 1).await;
     host.start(DOMAIN).await.unwrap();
-    host.owner.claim(OTHER).await.unwrap();
+    host.owner.claim(OTHER, &name_of(OTHER)).await.unwrap();
     let fence = keys().fence(&name(1), 1);
     write(&kv, put(fence.clone(), b"declared")).await;
-    for refused in [host.owner.run(OTHER).await, host.owner.claim(Uuid::from_u128(3)).await] {
+    for refused in [
+        host.owner.run(OTHER).await,
+        host.owner.claim(Uuid::from_u128(3), &name_of(Uuid::from_u128(3))).await,
+    ] {
         let error = refused.unwrap_err().to_string();
         assert!(error.contains("fenced") && error.contains(&fence), "{error}");
     }
@@ -266,11 +312,11 @@ async fn a_host_that_has_not_joined_has_all_that_it_wants() {
     let kv = MemoryKv::default();
     let mut host = Host::new(&kv, 1);
     let revision = kv.revision();
-    let waits = host.owner.claim(DOMAIN).await.unwrap_err();
+    let waits = host.owner.claim(DOMAIN, &name_of(DOMAIN)).await.unwrap_err();
     assert!(matches!(waits, Error::FleetUnavailable { .. }), "it may be a member: {waits:?}");
     host.owner.stay_outside();
     host.start(DOMAIN).await.unwrap();
-    host.owner.claim(OTHER).await.unwrap();
+    host.owner.claim(OTHER, &name_of(OTHER)).await.unwrap();
     host.owner.check().await.unwrap();
     assert_eq!(kv.revision(), revision);
     // It joins: what is here is its own, and what is being built.
@@ -280,7 +326,12 @@ async fn a_host_that_has_not_joined_has_all_that_it_wants() {
     host.owner.run(OTHER).await.unwrap();
     assert_eq!(shown(&kv, OTHER).await, "xen1 Running");
     host.owner.bar("It is too old".to_owned());
-    let error = host.owner.claim(Uuid::from_u128(3)).await.unwrap_err().to_string();
+    let error = host
+        .owner
+        .claim(Uuid::from_u128(3), &name_of(Uuid::from_u128(3)))
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(error.starts_with("It is too old:"), "{error}");
 }
 
@@ -290,7 +341,7 @@ async fn a_domain_of_another_host_is_not_taken_from_it() {
     let (host, other) = (Host::member(&kv, 1).await, Host::member(&kv, 2).await);
     host.start(DOMAIN).await.unwrap();
     // Somebody has started it there by another toolstack.
-    other.owner.hold(DOMAIN);
+    other.owner.hold(DOMAIN, &name_of(DOMAIN));
     other.start(OTHER).await.unwrap();
     sleep(SOON).await;
     assert_eq!(shown(&kv, DOMAIN).await, "xen1 Running");
@@ -351,7 +402,7 @@ async fn a_domain_that_moves_is_taken_once() {
     // One in doubt is not taken back by itself.
     target.owner.hand_over(DOMAIN, &handover(id)).await.unwrap();
     let mut target = target.restarted();
-    target.owner.hold(DOMAIN);
+    target.owner.hold(DOMAIN, &name_of(DOMAIN));
     target.owner.doubt(DOMAIN);
     target.begin();
     sleep(SOON).await;
@@ -359,7 +410,8 @@ async fn a_domain_that_moves_is_taken_once() {
     assert!(target.owner.take_back(DOMAIN, false).await.unwrap());
     // From a host that is in no fleet, or in another one.
     for fleet in [None, Some("other".parse().unwrap())] {
-        let received = source.owner.receive(OTHER, id, fleet.as_ref()).await.unwrap();
+        let arrived = arrived(OTHER, id, fleet.as_ref());
+        let received = source.owner.receive(arrived, &name_of(OTHER), None).await.unwrap();
         assert!(matches!(received, Leave::Granted));
     }
     assert_eq!(shown(&kv, OTHER).await, "xen1 Running");

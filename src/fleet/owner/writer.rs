@@ -3,11 +3,14 @@
 
 use super::locals::Stage;
 use super::state::Owner;
-use super::step::{Failed, Scope, read};
+use super::step::{Done, Failed, Scope};
 use crate::core::fleet::HostName;
+use crate::core::fleet_domain::{Act, Refusal};
 use crate::core::model::Uuid;
 use crate::core::ownership::{Boot, NotOurs, Phase, Step};
+use crate::core::ports::Copies;
 use crate::fleet::backoff::Backoff;
+use crate::fleet::domain::OwnRecord;
 use crate::fleet::kv::KvError;
 use crate::fleet::membership::{Ended, Membership};
 use std::collections::BTreeMap;
@@ -24,8 +27,13 @@ pub(super) enum Settled {
 
 impl Owner {
     /// Tells the fleet what it does not know yet, as long as the membership lasts.
-    pub(in crate::fleet) async fn keep(&self, membership: Membership) -> Ended {
+    pub(in crate::fleet) async fn keep(
+        &self,
+        membership: Membership,
+        copies: &dyn Copies,
+    ) -> Ended {
         tokio::select! {
+            never = self.follow_definitions(copies) => match never {},
             ended = self.place.ended(membership) => ended,
             never = self.write_for_ever(membership) => match never {},
         }
@@ -67,13 +75,15 @@ impl Owner {
         let listing = listed.inspect_err(|_| self.locals().compared_in = None)?;
         let by = Boot { host: self.host.clone(), epoch: membership.epoch };
         let mut owned = BTreeMap::new();
+        let mut locals = self.locals();
         for entry in listing.entries {
-            let own = read(&entry).ok().filter(|own| own.by.host == self.host);
+            let own = OwnRecord::decode(&entry.value).ok().filter(|own| own.by.host == self.host);
             if let (Some(domain), Some(own)) = (self.keys.parse_own(&entry.key), own) {
-                owned.insert(domain, own.by == by && own.phase == Phase::Running);
+                let is_called = own.name == locals.name(domain);
+                owned.insert(domain, own.by == by && own.phase == Phase::Running && is_called);
             }
         }
-        self.locals().mark_differences(&owned);
+        locals.mark_differences(&owned);
         Ok(())
     }
 
@@ -104,8 +114,10 @@ impl Owner {
             }
             stage
         };
-        let step = if stage.is_some() { Step::Hold } else { Step::Halt };
-        let done = self.step(domain, &step).await;
+        let done = match stage {
+            Some(_) => self.hold_now(domain).await,
+            None => self.step(domain, Step::Halt).await,
+        };
         let is_same = self.locals().stage(domain) == stage;
         match done {
             Ok(_) if is_same => {
@@ -118,8 +130,8 @@ impl Owner {
             }
             // It has come or gone meanwhile.
             Ok(_) => Settled::NotYet,
-            Err(Failed::NotOurs(NotOurs { owner })) => {
-                if is_same {
+            Err(Failed::Refused(refusal)) => {
+                if let (Refusal::NotOurs(NotOurs { owner }), true) = (refusal, is_same) {
                     self.note_dispute(domain, owner);
                 }
                 Settled::NotYet
@@ -133,6 +145,22 @@ impl Owner {
                 Settled::NotYet
             }
         }
+    }
+
+    /// Tells the fleet that a domain is here. If another one has its name, it is here without.
+    async fn hold_now(&self, domain: Uuid) -> Result<Done, Failed> {
+        let name = self.locals().name(domain);
+        let held = self.step(domain, Step::Hold).await;
+        let Err(Failed::Refused(Refusal::NameTaken { host, .. })) = held else { return held };
+        if self.locals().share_name(domain) {
+            let name = name.map(|name| name.to_string());
+            let host = host.map(|host| host.to_string());
+            error!(
+                %domain, name, host,
+                "A domain on this host has the name of a domain on another one: rename one of them"
+            );
+        }
+        self.act(domain, &Act::own(Step::Hold, None), None).await
     }
 
     /// Notes whether a domain here belongs to another host.

@@ -4,9 +4,9 @@ use crate::core::fleet::HostName;
 use crate::core::lifecycle::State;
 use crate::core::model::Uuid;
 use crate::core::ownership::Own;
+use crate::fleet::domain::OwnRecord;
 use crate::fleet::keys::{HostKey, Keys};
 use crate::fleet::kv::Entry;
-use crate::fleet::owner::OwnRecord;
 use crate::fleet::records::ViewRecord;
 use std::collections::BTreeMap;
 

@@ -64,7 +64,9 @@ async fn an_answer_that_is_lost_does_not_refuse_a_domain() {
         source.owner.hand_over(DOMAIN, &handover(id)).await.unwrap();
         target.kv.lose_answer(lost);
         let keys = keys();
-        let receive = target.owner.receive(DOMAIN, id, Some(keys.cluster()));
+        let arrived = arrived(DOMAIN, id, Some(keys.cluster()));
+        let called = name_of(DOMAIN);
+        let receive = target.owner.receive(arrived, &called, None);
         let cut_off = async {
             sleep(Duration::from_millis(1)).await;
             target.kv.set_link(Link::Silent);
@@ -152,7 +154,7 @@ async fn a_domain_is_here_from_before_the_fleet_is_asked() {
     for (step, wanted) in [("claim", Stage::Starting), ("run", Stage::Running)] {
         let asks = async {
             match step {
-                "claim" => host.owner.claim(DOMAIN).await,
+                "claim" => host.owner.claim(DOMAIN, &name_of(DOMAIN)).await,
                 _ => host.owner.run(DOMAIN).await,
             }
         };
@@ -164,7 +166,8 @@ async fn a_domain_is_here_from_before_the_fleet_is_asked() {
         asked.unwrap_err();
         assert_eq!(stage(), None, "{step}: it failed");
     }
-    let receive = host.owner.receive(DOMAIN, Uuid::nil(), None);
+    let called = name_of(DOMAIN);
+    let receive = host.owner.receive(arrived(DOMAIN, Uuid::nil(), None), &called, None);
     let meanwhile = async {
         sleep(Duration::from_secs(1)).await;
         assert_eq!(stage(), Some(Stage::Running));
@@ -180,20 +183,20 @@ async fn what_belongs_to_another_host_is_said_and_does_not_begin_anew() {
     let (host, other) = (Host::member(&kv, 1).await, Host::member(&kv, 2).await);
     host.start(DOMAIN).await.unwrap();
     // Somebody has started it there by another toolstack: it is asked before it is told.
-    other.owner.hold(DOMAIN);
+    other.owner.hold(DOMAIN, &name_of(DOMAIN));
     let disputed = other.owner.check_dispute(DOMAIN).await.unwrap_err();
     assert!(matches!(disputed, Error::OwnedElsewhere { .. }), "{disputed:?}");
     assert_eq!(other.owner.disputes().borrow().get(&DOMAIN), Some(&name(1)));
-    other.owner.claim(DOMAIN).await.unwrap_err();
+    other.owner.claim(DOMAIN, &name_of(DOMAIN)).await.unwrap_err();
     other.owner.run(DOMAIN).await.unwrap_err();
     host.owner.check_dispute(DOMAIN).await.unwrap();
     host.stop(DOMAIN).await;
     sleep(Duration::from_secs(10)).await;
     other.owner.check_dispute(DOMAIN).await.unwrap();
     assert!(other.owner.disputes().borrow().is_empty());
-    other.owner.claim(DOMAIN).await.unwrap();
+    other.owner.claim(DOMAIN, &name_of(DOMAIN)).await.unwrap();
     // Without an answer nothing is known against a domain.
-    other.owner.hold(OTHER);
+    other.owner.hold(OTHER, &name_of(OTHER));
     other.kv.set_link(Link::Silent);
     other.owner.check_dispute(OTHER).await.unwrap();
 }
@@ -202,10 +205,10 @@ async fn what_belongs_to_another_host_is_said_and_does_not_begin_anew() {
 async fn what_is_here_is_told_once() {
     let kv = MemoryKv::default();
     let host = Host::member(&kv, 1).await;
-    host.owner.hold(DOMAIN);
+    host.owner.hold(DOMAIN, &name_of(DOMAIN));
     sleep(SOON).await;
     assert_eq!(shown(&kv, DOMAIN).await, "xen1 Running");
-    host.owner.hold(DOMAIN);
+    host.owner.hold(DOMAIN, &name_of(DOMAIN));
     assert!(!host.owner.locals().is_unwritten(DOMAIN));
 }
 
@@ -234,7 +237,8 @@ async fn of_many_domains_that_stop_one_waits_for_a_silent_etcd() {
 async fn a_change_that_others_get_in_the_way_of_ends_in_time() {
     let memory = Arc::new(MemoryKv::default());
     let kv = Arc::new(Contended(memory.clone()));
-    let owner = Owner::new(kv, keys(), name(1), Arc::new(OsEntropy));
+    let notes = Notes::open(Path::new("/nonexistent"));
+    let owner = Owner::new(kv, keys(), name(1), Arc::new(OsEntropy), notes);
     let membership = Membership { epoch: 1, revision: Revision(1), certificate: None };
     owner.enter(membership);
     let began = Instant::now();
@@ -244,8 +248,9 @@ async fn a_change_that_others_get_in_the_way_of_ends_in_time() {
             sleep(Duration::from_millis(100)).await;
         }
     };
+    let called = name_of(DOMAIN);
     let claimed = tokio::select! {
-        claimed = owner.claim(DOMAIN) => claimed,
+        claimed = owner.claim(DOMAIN, &called) => claimed,
         () = enter_again => unreachable!(),
     };
     claimed.unwrap_err();
@@ -273,15 +278,15 @@ async fn an_etcd_from_a_backup_gives_no_domain_to_anybody() {
     host.start(DOMAIN).await.unwrap();
     other.start(OTHER).await.unwrap();
     kv.restore(backup);
-    let error = other.owner.claim(DOMAIN).await.unwrap_err().to_string();
+    let error = other.owner.claim(DOMAIN, &name_of(DOMAIN)).await.unwrap_err().to_string();
     assert!(error.contains("restored from a backup") && error.contains("restart xend"), "{error}");
     sleep(SOON).await;
     assert_eq!(shown(&kv, DOMAIN).await, "halted", "the claim is taken back");
     assert_eq!(shown(&kv, OTHER).await, "xen2 Running", "what is here is told");
-    other.owner.claim(Uuid::from_u128(3)).await.unwrap_err();
+    other.owner.claim(Uuid::from_u128(3), &name_of(Uuid::from_u128(3))).await.unwrap_err();
     let restarted = other.restarted();
     let mut other = restarted;
-    other.owner.hold(OTHER);
+    other.owner.hold(OTHER, &name_of(OTHER));
     other.begin();
     sleep(SOON).await;
     other.start(Uuid::from_u128(3)).await.unwrap();

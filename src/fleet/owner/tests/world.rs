@@ -132,7 +132,7 @@ impl World {
                     0 => {
                         // The guest reboots.
                         self.set(host, Here::Built);
-                        owner.claim(DOMAIN).await.unwrap();
+                        owner.claim(DOMAIN, &name_of(DOMAIN)).await.unwrap();
                         owner.run(DOMAIN).await.unwrap();
                         self.set(host, Here::Running);
                     }
@@ -145,7 +145,7 @@ impl World {
     }
 
     async fn start(&self, host: usize, owner: &Owner) {
-        if owner.claim(DOMAIN).await.is_ok() {
+        if owner.claim(DOMAIN, &name_of(DOMAIN)).await.is_ok() {
             self.set(host, Here::Built);
             self.pause(2_000).await;
             if owner.run(DOMAIN).await.is_ok() {
@@ -227,7 +227,7 @@ impl World {
                 self.note(id, Arrival::Undecided);
             }
             Arrival::Arriving => {}
-            Arrival::Undecided => match owner.receive(DOMAIN, id, Some(keys().cluster())).await {
+            Arrival::Undecided => match ask_for(owner, id).await {
                 Ok(Leave::Granted) => {
                     self.pause(2_000).await;
                     self.note(id, Arrival::Taken);
@@ -261,22 +261,23 @@ impl World {
             // It was lost with the power.
             Here::Absent => given_up = self.undecided(number),
             Here::Suspended => {
-                host.owner.hold(DOMAIN);
+                host.owner.hold(DOMAIN, &name_of(DOMAIN));
                 host.owner.doubt(DOMAIN);
             }
             Here::Arrived(id) => match self.settle(id) {
                 Arrival::Arriving | Arrival::Refused => self.set(number, Here::Absent),
                 Arrival::Undecided => host.owner.doubt(DOMAIN),
-                Arrival::Taken => host.owner.hold(DOMAIN),
+                Arrival::Taken => host.owner.hold(DOMAIN, &name_of(DOMAIN)),
             },
-            Here::Built | Here::Running => host.owner.hold(DOMAIN),
+            Here::Built | Here::Running => host.owner.hold(DOMAIN, &name_of(DOMAIN)),
         }
         host.begin();
         let world = self.clone();
         let owner = host.owner.clone();
         let driver = tokio::spawn(async move {
             if let Some(id) = given_up {
-                while owner.renounce(DOMAIN).await.is_err() {
+                let keys = keys();
+                while owner.renounce(arrived(DOMAIN, id, Some(keys.cluster()))).await.is_err() {
                     world.pause(2_000).await;
                 }
                 world.note(id, Arrival::Refused);
@@ -285,6 +286,11 @@ impl World {
         });
         (host, driver)
     }
+}
+
+async fn ask_for(owner: &Owner, id: Uuid) -> Result<Leave, Error> {
+    let keys = keys();
+    owner.receive(arrived(DOMAIN, id, Some(keys.cluster())), &name_of(DOMAIN), None).await
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -265,6 +265,7 @@ impl From<BadArgument> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::error::Place;
     use crate::core::model::{DomId, Invalid, PciAddress, Uuid};
     use crate::core::rights::Right;
     use crate::core::transfer::Stage;
@@ -345,10 +346,10 @@ mod tests {
             Error::NoSuchMigration(Uuid::nil()),
             Error::BadState { verb: "pause", name: text(), state: "halted" },
             Error::NotStarted(text()),
-            Error::Exists { name: text(), domid: None },
-            Error::NameTaken { name: text(), domid: None },
+            Error::Exists { name: text(), at: Place::Here(None) },
+            Error::NameTaken { name: text(), at: Place::Here(None) },
             Error::NameIsIdentifier { name: text(), what: "domid", owner: text() },
-            Error::UuidTaken { uuid: Uuid::nil(), owner: text(), domid: None },
+            Error::UuidTaken { uuid: Uuid::nil(), owner: text(), at: Place::Here(None) },
             Error::PoolExists(text()),
             Error::VnetExists(text()),
             Error::PoolState("activated"),

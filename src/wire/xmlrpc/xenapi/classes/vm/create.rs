@@ -2,7 +2,7 @@
 
 use super::fields::FIELDS;
 use super::parameters::{MIB, after_suspend, parse_event, static_min, text_data};
-use crate::core::error::Error;
+use crate::core::error::{Error, Place};
 use crate::core::model::{
     ActionOnShutdown, ClientDataChange, DomName, DomainConfig, OnXendStart, Property, Setting,
     Text, Uuid, parse_uuid,
@@ -70,7 +70,8 @@ fn new_uuid(host: &HostView, record: &NewRecord<'_>) -> Result<Option<Uuid>, Fai
         given => parse_uuid(given).map_err(|invalid| Failure::value("uuid", &invalid))?,
     };
     let Some(vm) = host.vm(uuid) else { return Ok(Some(uuid)) };
-    let taken = Error::UuidTaken { uuid, owner: vm.name().to_string(), domid: vm.domid() };
+    let taken =
+        Error::UuidTaken { uuid, owner: vm.name().to_string(), at: Place::Here(vm.domid()) };
     Err(Failure::from_error(taken, &FailureContext::default()))
 }
 

@@ -1,7 +1,7 @@
 //! The value of `own/U`.
 
 use crate::core::fleet::HostName;
-use crate::core::model::Uuid;
+use crate::core::model::{DomName, Uuid};
 use crate::core::ownership::{Boot, Own, Phase};
 use crate::fleet::records::{Unreadable, decode, encode};
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,9 @@ pub(in crate::fleet) struct OwnRecord {
     host: String,
     epoch: u64,
     phase: PhaseRecord,
+    /// The name that the domain has in the fleet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
     op: Uuid,
 }
 
@@ -28,13 +31,15 @@ enum PhaseRecord {
 
 impl OwnRecord {
     /// The value for etcd.
-    pub(super) fn encode(own: &Own) -> Vec<u8> {
+    pub(in crate::fleet) fn encode(own: &Own) -> Vec<u8> {
         let phase = match &own.phase {
             Phase::Starting => PhaseRecord::Starting,
             Phase::Running => PhaseRecord::Running,
             Phase::Moving { to, id } => PhaseRecord::Moving { to: to.clone(), id: *id },
         };
-        encode(&Self { host: own.by.host.to_string(), epoch: own.by.epoch, phase, op: own.op })
+        let host = own.by.host.to_string();
+        let name = own.name.as_ref().map(ToString::to_string);
+        encode(&Self { host, epoch: own.by.epoch, phase, name, op: own.op })
     }
 
     /// Reads a value.
@@ -49,7 +54,8 @@ impl OwnRecord {
             }
             PhaseRecord::Moving { to, id } => Phase::Moving { to, id },
         };
-        Ok(Own { by: Boot { host, epoch: record.epoch }, phase, op: record.op })
+        let name = record.name.as_deref().map(DomName::adopted);
+        Ok(Own { by: Boot { host, epoch: record.epoch }, phase, name, op: record.op })
     }
 }
 
@@ -62,7 +68,8 @@ mod tests {
         let moving = Phase::Moving { to: "xen2:8002".to_owned(), id: Uuid::from_u128(2) };
         for phase in [Phase::Starting, Phase::Running, moving] {
             let by = Boot { host: "xen1".parse().unwrap(), epoch: 3 };
-            let own = Own { by, phase, op: Uuid::from_u128(1) };
+            let name = Some(DomName::adopted("web"));
+            let own = Own { by, phase, name, op: Uuid::from_u128(1) };
             assert_eq!(OwnRecord::decode(&OwnRecord::encode(&own)), Ok(own));
         }
         let running = r#"{"host":"a","epoch":1,"phase":"running","op":"00000000-0000-0000-0000-000000000001"}"#;
