@@ -93,11 +93,14 @@ pub fn run(
     let uuid = host_uuid(dir, host.state_dir.is_some())
         .map_err(|source| FleetCommandError::StateDir { dir: dir.clone(), source })?;
     let runtime = Builder::new_current_thread().enable_all().build();
+    let key_file = settings.key_file(dir);
     let FleetSettings { cluster, host, etcd, .. } = settings;
     runtime.map_err(FleetCommandError::Runtime)?.block_on(async {
         let kv = fleet::connect(etcd).ok_or(FleetCommandError::NoFeature)?;
         let keys = Keys::new(cluster);
-        let candidate = Candidate { kv: &*kv, keys: &keys, host: &host, uuid, certificate };
+        let (keys, host) = (&keys, &host);
+        let key_file = &key_file;
+        let candidate = Candidate { kv: &*kv, keys, host, uuid, certificate, key_file };
         let output = carry_out(&candidate, command, token.as_deref().unwrap_or_default()).await;
         if let (FleetCommand::Leave, Ok(_)) = (command, &output) {
             let mark = FleetMark::new(dir, keys.cluster().as_str());
@@ -129,7 +132,7 @@ async fn carry_out(
     let mut text = String::new();
     let written = match command {
         FleetCommand::Init => {
-            candidate.init(now).await?;
+            candidate.init(now, &OsEntropy).await?;
             writeln!(
                 text,
                 "The fleet {cluster} has its first host, {host}. For each other one, xend fleet token \

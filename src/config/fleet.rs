@@ -29,7 +29,8 @@ pub(super) fn settings(file: &mut ConfigFile) -> Result<Option<FleetSettings>, C
         );
         file.warn("xend-fleet-etcd", message);
     }
-    Ok(Some(FleetSettings { cluster, host, takes_users, storages, etcd }))
+    let key_file = file.settings.fleet.key_file.clone();
+    Ok(Some(FleetSettings { cluster, host, takes_users, storages, key_file, etcd }))
 }
 
 /// A key, and what is wrong with it.

@@ -115,6 +115,7 @@ pub(super) struct FleetKeys {
     pub(super) takes_users: bool,
     /// Whether requests about domains of other hosts are passed on.
     pub(super) route: bool,
+    pub(super) key_file: Option<PathBuf>,
     pub(super) storages: Vec<String>,
 }
 

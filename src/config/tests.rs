@@ -244,6 +244,7 @@ const CHANGED: &[&str] = &[
     "(xend-fleet-old-etcd yes)",
     "(xend-fleet-route yes)",
     "(xend-fleet-users no)",
+    "(xend-fleet-key-file k)",
     "(xend-fleet-storages nfs)",
     "(xend-hypervisor-limit 10)",
     "(scheduler sedf)",

@@ -43,7 +43,9 @@ impl Fleet {
         let keys = Keys::new(settings.cluster.clone());
         let host = settings.host.clone();
         let notes = Notes::open(&config.state_dir.join("fleet"));
-        let owner = Owner::new(Arc::clone(&kv), keys.clone(), host, Arc::new(OsEntropy), notes);
+        let key = settings.key_file(&config.state_dir);
+        let owner =
+            Owner::new(Arc::clone(&kv), keys.clone(), host, Arc::new(OsEntropy), notes, key);
         let mark = FleetMark::new(&config.state_dir, settings.cluster.as_str());
         Some(Self { settings, mark, keys, kv, owner })
     }

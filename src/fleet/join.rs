@@ -6,10 +6,12 @@
 //! again.
 
 mod forget;
+mod key;
 
 pub use forget::SilentHost;
 
 use super::domain::OwnRecord;
+use super::key_file::KeyFile;
 use super::keys::{HostKey, Keys, TokenDigest};
 use super::kv::{Committed, Compare, Entry, Kv, KvError, Op, Revision, Txn};
 use super::records::{HostRecord, SCHEMAS, SchemaRecord};
@@ -80,6 +82,9 @@ pub enum JoinError {
          left: migrate or destroy them first"
     )]
     HasDomains { domains: usize },
+    /// This host has not the fleet's key, or cannot keep it.
+    #[error("The fleet's key is of no use: {0}")]
+    Key(String),
     /// Others change the fleet all the time.
     #[error("Other hosts join or leave at the same time: try again")]
     Busy,
@@ -117,6 +122,8 @@ pub struct Candidate<'a> {
     pub uuid: Uuid,
     /// The certificate that it shows to other hosts; `None` without one.
     pub certificate: Option<Fingerprint>,
+    /// The file of the fleet's key on this host.
+    pub key_file: &'a KeyFile,
 }
 
 /// What a transaction is made from.
@@ -163,7 +170,7 @@ impl Attempts {
 
 impl Candidate<'_> {
     /// Makes the fleet, with this host as its first member.
-    pub async fn init(&self, now: SystemTime) -> Result<(), JoinError> {
+    pub async fn init(&self, now: SystemTime, entropy: &dyn Entropy) -> Result<(), JoinError> {
         let own = self.joining(now).encode();
         let mut attempts = Attempts::default();
         for _ in 0..TRIES {
@@ -175,10 +182,12 @@ impl Candidate<'_> {
                 let exists = || JoinError::Exists(self.keys.cluster().to_string());
                 return if is_ours { Ok(()) } else { Err(exists()) };
             }
+            let key = self.own_key(entropy).await?;
             let txn = Txn {
                 compares: vec![Compare::Absent(self.keys.schema())],
                 ops: vec![
                     self.put_schema(SchemaRecord { schema: SCHEMAS.max }.encode()),
+                    put(self.keys.key(), key.id().into_bytes()),
                     put(self.keys.host(self.host), own.clone()),
                 ],
             };
@@ -189,7 +198,8 @@ impl Candidate<'_> {
         Err(attempts.exhausted())
     }
 
-    /// A new token, by which one host may join within the time. It is in etcd by its digest alone.
+    /// A new token, by which one host may join within the time. It is in etcd by its digest alone,
+    /// with the fleet's key, which it opens.
     pub async fn token(&self, valid: Duration, entropy: &dyn Entropy) -> Result<String, JoinError> {
         let mut bytes = [0; TOKEN_BYTES];
         entropy.fill(&mut bytes);
@@ -206,11 +216,11 @@ impl Candidate<'_> {
             if attempts.read(self.kv.get(&key).await)?.is_some() {
                 return Ok(token);
             }
-            let value = self.host.as_str().as_bytes().to_vec();
-            let txn = Txn {
-                compares: vec![Compare::Modified(schema.key, schema.modified)],
-                ops: vec![Op::Put { key: key.clone(), value, lease: Some(lease) }],
-            };
+            let mut txn =
+                Txn { compares: vec![Compare::Modified(schema.key, schema.modified)], ops: vec![] };
+            let fleet_key = self.key_for_token(entropy, &attempts, &mut txn).await?;
+            let value = self.token_record(&token, &fleet_key, entropy)?;
+            txn.ops.push(Op::Put { key: key.clone(), value, lease: Some(lease) });
             if attempts.commit(self.kv, txn).await? {
                 return Ok(token);
             }
@@ -220,7 +230,8 @@ impl Candidate<'_> {
 
     /// Joins the fleet, and uses up the token.
     pub async fn join(&self, token: &str, now: SystemTime) -> Result<Joined, JoinError> {
-        let token = self.keys.token(&TokenDigest::of(token.trim()));
+        let text = token.trim();
+        let token = self.keys.token(&TokenDigest::of(text));
         let own = self.joining(now).encode();
         let mut attempts = Attempts::default();
         for _ in 0..TRIES {
@@ -233,6 +244,7 @@ impl Candidate<'_> {
             }
             self.check_uuid(&attempts).await?;
             let token = attempts.read(self.kv.get(&token).await)?.ok_or(JoinError::BadToken)?;
+            self.keep_key(text, &token, &attempts).await?;
             let host = self.keys.host(self.host);
             let txn = Txn {
                 compares: vec![
@@ -349,11 +361,15 @@ impl Candidate<'_> {
     }
 
     /// What goes with the last host.
-    fn end_of_fleet(&self) -> [Op; 4] {
+    fn end_of_fleet(&self) -> [Op; 9] {
         let below = |prefix| Op::DeleteBelow { prefix };
-        let schema = Op::Delete { key: self.keys.schema() };
         [
-            schema,
+            Op::Delete { key: self.keys.schema() },
+            Op::Delete { key: self.keys.key() },
+            below(self.keys.definitions()),
+            below(self.keys.names()),
+            below(self.keys.homes()),
+            below(self.keys.orphans()),
             below(self.keys.tokens()),
             below(self.keys.owns()),
             below(self.keys.all_forgotten()),

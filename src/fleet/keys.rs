@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! /xend/1/CLUSTER/schema        what all members must understand
+//! /xend/1/CLUSTER/key           which key seals the passwords of definitions
 //! /xend/1/CLUSTER/host/H        a host that has joined
 //! /xend/1/CLUSTER/alive/H       its lease
 //! /xend/1/CLUSTER/view/H/U      a summary of its domain U
@@ -189,6 +190,11 @@ impl Keys {
     /// What keeps a boot of a host from getting domains.
     pub fn fence(&self, host: &HostName, epoch: u64) -> String {
         format!("{}fence/{host}/{epoch}", self.root)
+    }
+
+    /// What tells the fleet's key from others.
+    pub fn key(&self) -> String {
+        format!("{}key", self.root)
     }
 
     /// What all tokens begin with.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! keys, records          the keys of a fleet, and their values
+//! seal, key_file         passwords in definitions, and the fleet's key for them
 //! settings               what a host is told of its fleet
 //! kv                     what is needed of etcd; memory: a store with faults, for tests
 //! etcd                   the servers of etcd (feature `fleet`)
@@ -19,6 +20,7 @@ mod domain;
 mod etcd;
 mod gathered;
 mod join;
+mod key_file;
 mod keys;
 mod kv;
 mod mark;
@@ -30,6 +32,7 @@ mod own_host;
 mod owner;
 mod reader;
 mod records;
+mod seal;
 mod settings;
 mod status;
 mod told;
@@ -39,6 +42,7 @@ use std::sync::Arc;
 #[cfg(feature = "fleet")]
 pub use etcd::Etcd;
 pub use join::{Candidate, JoinError, Joined, Left, SilentHost};
+pub use key_file::KeyFile;
 pub use keys::{ClusterName, HostKey, Keys, TokenDigest};
 pub use kv::{
     CALL_LIMIT, Committed, Compare, Entry, Kv, KvError, KvEvent, KvStatus, Lease, Listing, Op,
@@ -54,6 +58,7 @@ pub use records::{
     AliveRecord, ForgottenRecord, HOST_FORMAT, HostFacts, HostRecord, OrphanRecord, SCHEMAS,
     SchemaRecord, Schemas, Unreadable, ViewRecord,
 };
+pub use seal::{FleetKey, SealError};
 pub use settings::{ClientCertificate, EtcdEndpoint, EtcdLogin, EtcdSettings, FleetSettings};
 pub use status::{EtcdStatus, FleetStatus, MemberStatus, Problem};
 

@@ -8,7 +8,7 @@
 //! definitions   what clients define, rename and delete
 //! compare       definitions here and in the fleet, made the same; judge: which one is right
 //! note          of which version a definition here is; news: which are to be compared
-//! text          definitions as text
+//! text          definitions as text; sealed: as etcd has it
 //! place         whether the host is a member
 //! ```
 //!
@@ -23,6 +23,7 @@ mod locals;
 mod news;
 mod note;
 mod place;
+mod sealed;
 mod state;
 mod step;
 mod text;
@@ -68,8 +69,9 @@ impl Owner {
                 let (name, at) = (name.to_string(), Place::from(host));
                 if is_rename { Error::NameTaken { name, at } } else { Error::Exists { name, at } }
             }
-            Failed::Refused(Refusal::Undefined) => Error::NoSuchDomain(domain.to_string()),
             Failed::TooLong(invalid) => invalid.into(),
+            Failed::NoKey(reason) => Error::FleetUnavailable { reason },
+            Failed::Refused(Refusal::Undefined) => Error::NoSuchDomain(domain.to_string()),
             Failed::Unavailable { reason, in_doubt, scope } => {
                 if in_doubt {
                     self.tell(domain);
@@ -304,7 +306,7 @@ impl Ownership for Owner {
                 let in_doubt = in_doubt || before == Some(Stage::Moving);
                 (in_doubt, scope, Failed::Unavailable { reason, in_doubt: false, scope })
             }
-            Err(failed @ Failed::TooLong(_)) => {
+            Err(failed @ (Failed::TooLong(_) | Failed::NoKey(_))) => {
                 (before == Some(Stage::Moving), Scope::Domain, failed)
             }
         };

@@ -124,6 +124,15 @@ pub struct ForgottenRecord {
     pub at: u64,
 }
 
+/// The value of `token/DIGEST`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct TokenRecord {
+    /// The host on which it was made.
+    pub(super) host: String,
+    /// The fleet's key, which the token opens.
+    pub(super) key: String,
+}
+
 /// The value of `orphan/U`: a definition without a home.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrphanRecord {
@@ -266,6 +275,18 @@ impl ForgottenRecord {
         let record: Self = decode(value)?;
         let is_host = record.by.parse::<HostName>().is_ok();
         if is_host { Ok(record) } else { Err(Unreadable::Field("by")) }
+    }
+}
+
+impl TokenRecord {
+    /// The value for etcd.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// Reads a value.
+    pub(super) fn decode(value: &[u8]) -> Result<Self, Unreadable> {
+        decode(value)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a host is told of its fleet.
 
+use super::key_file::KeyFile;
 use super::keys::ClusterName;
 use crate::bounded_file;
 use crate::core::fleet::HostName;
@@ -20,8 +21,18 @@ pub struct FleetSettings {
     pub takes_users: bool,
     /// The names of the storages that it shares with other hosts, sorted.
     pub storages: Vec<String>,
+    /// The file of the fleet's key; `None` for the one in the state directory.
+    pub key_file: Option<PathBuf>,
     /// Where the fleet is kept.
     pub etcd: EtcdSettings,
+}
+
+impl FleetSettings {
+    /// The file of the fleet's key.
+    pub fn key_file(&self, state_dir: &Path) -> KeyFile {
+        let default = || state_dir.join("fleet").join("key");
+        KeyFile::at(self.key_file.clone().unwrap_or_else(default))
+    }
 }
 
 /// How etcd is reached.

@@ -20,8 +20,8 @@ use xend::core::model::{DomName, DomainRef, Uuid};
 use xend::core::op::{Change, DomainOp, Outcome};
 use xend::core::ports::{Alone, Ownership};
 use xend::fleet::{
-    FleetReader, HostFacts, HostRecord, Keys, Kv, MemberMark, MemoryKv, Notes, Op, OwnHost, Owner,
-    SCHEMAS, SchemaRecord, Txn, ViewRecord, take_part,
+    FleetReader, HostFacts, HostRecord, KeyFile, Keys, Kv, MemberMark, MemoryKv, Notes, Op,
+    OwnHost, Owner, SCHEMAS, SchemaRecord, Txn, ViewRecord, take_part,
 };
 use xend::os::OsEntropy;
 
@@ -61,8 +61,9 @@ async fn start(
     let ports = engine_ports(dir, TestClock::new(), Arc::new(OsEntropy));
     let fleet = FleetReader::new(kv.clone(), keys.clone(), name.clone());
     let notes = Notes::open(&dir.join("fleet"));
+    let key = KeyFile::at(dir.join("fleet/key"));
     let entropy = Arc::new(OsEntropy);
-    let owner = Owner::new(kv.clone(), keys.clone(), name.clone(), entropy, notes);
+    let owner = Owner::new(kv.clone(), keys.clone(), name.clone(), entropy, notes, key);
     let ownership = ownership(owner.clone());
     let dump_dir = dir.to_owned();
     let settings = Settings { dump_dir, fleet: Some(fleet), ownership, ..Settings::default() };

@@ -96,6 +96,15 @@ pub(super) const FLEET: Section = Section {
              other hosts are operators here in any case.",
         ),
         key(
+            "xend-fleet-key-file",
+            "",
+            "The file of the fleet's key, which seals the passwords in definitions; without it, \
+             fleet/key in the state directory.",
+            field!(fleet.key_file: |entry| entry.file().map(Some)),
+        )
+        .details("xend fleet init and join write it. Only xend's user may read it.")
+        .examples(&["(xend-fleet-key-file fleet.key)"]),
+        key(
             "xend-fleet-storages",
             "",
             "The names of the storages that this host shares with others: the same storage has the \

@@ -3,11 +3,13 @@
 use super::*;
 use crate::fleet::kv::{KvStatus, Lease, Listing, Watched};
 use crate::fleet::memory::{Link, Lost, MemoryKv};
+use crate::fleet::seal::FleetKey;
 use crate::os::OsEntropy;
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use std::sync::Mutex;
 use std::time::UNIX_EPOCH;
+use tempfile::TempDir;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -17,11 +19,16 @@ struct Host {
     keys: Keys,
     name: HostName,
     uuid: Uuid,
+    dir: TempDir,
+    key_file: KeyFile,
 }
 
 impl Host {
     fn new(kv: &MemoryKv, name: &str, uuid: u128) -> Self {
+        let dir = tempfile::tempdir().unwrap();
         Self {
+            key_file: KeyFile::at(dir.path().join("key")),
+            dir,
             kv: kv.another_client(),
             keys: Keys::new("lab".parse().unwrap()),
             name: name.parse().unwrap(),
@@ -36,11 +43,12 @@ impl Host {
             host: &self.name,
             uuid: self.uuid,
             certificate: None,
+            key_file: &self.key_file,
         }
     }
 
     async fn init(&self) -> Result<(), JoinError> {
-        self.candidate().init(UNIX_EPOCH).await
+        self.candidate().init(UNIX_EPOCH, &OsEntropy).await
     }
 
     async fn token(&self) -> Result<String, JoinError> {
@@ -82,7 +90,7 @@ async fn a_fleet_begins_grows_and_ends() {
     assert_eq!(xen2.join(&format!(" {token}\n")).await, Ok(Joined::Now));
     assert_eq!(xen2.join("x").await, Ok(Joined::Before));
     assert_eq!(xen3.join(&token).await, Err(JoinError::BadToken));
-    assert_eq!(xen1.keys().await, ["host/xen1", "host/xen2", "schema"]);
+    assert_eq!(xen1.keys().await, ["host/xen1", "host/xen2", "key", "schema"]);
     // What a host leaves behind is deleted, and nobody else's.
     let view = |host: &Host, uuid| put(host.keys.view(&host.name, Uuid::from_u128(uuid)), vec![]);
     let views = vec![view(&xen1, 1), view(&xen2, 2), put(xen1.keys.alive(&xen1.name), vec![])];
@@ -92,6 +100,45 @@ async fn a_fleet_begins_grows_and_ends() {
     xen2.token().await.unwrap();
     assert_eq!(xen2.leave().await, Ok(Left::LastOfFleet));
     assert_eq!(xen1.keys().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_key_comes_with_the_token_and_is_never_in_etcd() {
+    let [xen1, xen2, xen3] = hosts();
+    xen1.init().await.unwrap();
+    let key = xen1.key_file.read().await.unwrap().unwrap();
+    let token = xen1.token().await.unwrap();
+    for entry in xen1.kv.list(xen1.keys.root()).await.unwrap().entries {
+        let value = String::from_utf8_lossy(&entry.value).into_owned();
+        let line = key.line();
+        let secret = line.trim_end().rsplit(':').next().unwrap();
+        assert!(!value.contains(secret) && !value.contains(&token), "{}", entry.key);
+    }
+    xen2.join(&token).await.unwrap();
+    assert_eq!(xen2.key_file.read().await, Ok(Some(key.clone())));
+    // It went with the token.
+    assert_eq!(xen1.kv.list(&xen1.keys.tokens()).await.unwrap().entries, []);
+    // A host that has lost it, or has another one, makes no tokens.
+    std::fs::remove_file(xen2.key_file.path()).unwrap();
+    assert!(
+        matches!(xen2.token().await, Err(JoinError::Key(reason)) if reason.contains("missing"))
+    );
+    xen2.key_file.write(&FleetKey::new(&OsEntropy)).await.unwrap();
+    assert!(
+        matches!(xen2.token().await, Err(JoinError::Key(reason)) if reason.contains("another"))
+    );
+    // What somebody has changed in etcd opens nothing.
+    let token = xen1.token().await.unwrap();
+    let digest = xen1.keys.token(&TokenDigest::of(&token));
+    let entry = xen1.kv.get(&digest).await.unwrap().unwrap();
+    let mut record: serde_json::Value = serde_json::from_slice(&entry.value).unwrap();
+    let other = FleetKey::new(&OsEntropy);
+    record["key"] = other.for_token("x", xen1.keys.cluster(), &OsEntropy).unwrap().into();
+    let ops = vec![put(digest, record.to_string().into_bytes())];
+    xen1.kv.commit(Txn { compares: vec![], ops }).await.unwrap();
+    assert!(matches!(xen3.join(&token).await, Err(JoinError::Unreadable { .. })));
+    assert_eq!(xen3.key_file.read().await, Ok(None));
+    assert!(xen3.dir.path().exists());
 }
 
 #[tokio::test(start_paused = true)]
@@ -171,7 +218,7 @@ async fn a_late_change_does_not_undo_a_newer_one() {
     let token = xen1.token().await.unwrap();
     xen2.join(&token).await.unwrap();
     xen2.kv.deliver();
-    assert_eq!(xen1.keys().await, ["host/xen1", "host/xen2", "schema"]);
+    assert_eq!(xen1.keys().await, ["host/xen1", "host/xen2", "key", "schema"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -236,6 +283,26 @@ async fn a_host_with_domains_of_the_fleet_does_not_leave_the_others() {
     // Nobody is left who could start them.
     assert_eq!(first.leave().await, Ok(Left::LastOfFleet));
     assert_eq!(first.keys().await, [""; 0]);
+}
+
+/// An xend that knew no key has made the fleet.
+#[tokio::test(start_paused = true)]
+async fn a_fleet_without_a_key_gets_one_with_a_token() {
+    let [first, second, _] = hosts();
+    first.init().await.unwrap();
+    let ops = vec![Op::Delete { key: first.keys.key() }];
+    first.kv.commit(Txn { compares: vec![], ops }).await.unwrap();
+    std::fs::remove_file(first.key_file.path()).unwrap();
+    let token = first.token().await.unwrap();
+    let key = first.key_file.read().await.unwrap().unwrap();
+    let id = first.kv.get(&first.keys.key()).await.unwrap().unwrap();
+    assert_eq!(id.value, key.id().as_bytes());
+    second.join(&token).await.unwrap();
+    assert_eq!(second.key_file.read().await.unwrap(), Some(key));
+    // Then it is that one.
+    first.key_file.write(&FleetKey::new(&OsEntropy)).await.unwrap();
+    let error = first.token().await.unwrap_err().to_string();
+    assert!(error.contains("is another one"), "{error}");
 }
 
 /// A store in which somebody else commits right after the owners were listed.
@@ -326,5 +393,5 @@ async fn domains_of_a_host_without_a_record_are_forgotten() {
     let silent = first.candidate().silent_host(&name).await.unwrap();
     assert_eq!(silent.domains, 1);
     first.candidate().forget(&silent, UNIX_EPOCH).await.unwrap();
-    assert_eq!(first.keys().await, ["host/xen1", "schema"]);
+    assert_eq!(first.keys().await, ["host/xen1", "key", "schema"]);
 }

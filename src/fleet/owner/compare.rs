@@ -7,7 +7,7 @@ use super::news::{Dispute, Disputed, News};
 use super::note::Note;
 use super::state::Owner;
 use super::step::{Done, Failed, Scope};
-use super::text::{check_length, digest_of, parse, read_text, text_of};
+use super::text::{digest_of, text_of};
 use super::writer::Settled;
 use crate::core::error::Error;
 use crate::core::fleet_domain::{Act, DefinitionStep, Refusal};
@@ -182,7 +182,11 @@ impl Owner {
             }
             Err(Trouble::Refused(_)) => return Ok(Settled::NotYet),
         };
-        let definition = self.definition_in(&found);
+        let is_noted = note.as_ref().zip(digest.as_ref()).is_some_and(|(note, digest)| {
+            note.digest == *digest && found.domain.defined.as_ref().is_some_and(|d| d.op == note.op)
+        });
+        // What the copy became, or was made of, need not be opened.
+        let definition = if is_noted { Ok(copy.clone()) } else { self.definition_in(&found).await };
         let seen = found.domain.defined.as_ref().zip(found.definition.as_ref());
         let seen = seen.map(|(defined, entry)| Seen {
             home: defined.home.clone(),
@@ -199,12 +203,15 @@ impl Owner {
     }
 
     /// The definition that the fleet has.
-    fn definition_in(&self, found: &FoundDomain) -> Result<Option<Arc<CompleteConfig>>, String> {
+    async fn definition_in(
+        &self,
+        found: &FoundDomain,
+    ) -> Result<Option<Arc<CompleteConfig>>, String> {
         let Some(text) = &found.text else { return Ok(None) };
-        let read = parse(text).and_then(|tree| read_text(&tree, found.uuid, &*self.entropy));
-        let key = || self.keys.definition(found.uuid);
-        let strange = |reason| format!("the value of {} in etcd is strange: {reason}", key());
-        read.map(|definition| Some(Arc::new(definition))).map_err(strange)
+        let key = self.keys.definition(found.uuid);
+        let read = self.opened(text, found.uuid).await;
+        read.map(|definition| Some(Arc::new(definition)))
+            .map_err(|reason| format!("{key} in etcd cannot be read: {reason}"))
     }
 
     async fn carry_out(
@@ -259,16 +266,11 @@ impl Owner {
     async fn write_copy(&self, compared: &Compared) -> Settled {
         let domain = compared.found.uuid;
         let Some(copy) = &compared.copy else { return Settled::Yes };
-        let text = text_of(copy);
-        if let Err(reason) = check_length(&text) {
-            self.dispute(domain, Some(copy), &Dispute::Other(reason.to_string()));
-            return Settled::Yes;
-        }
         let act = Act::definition(DefinitionStep::Keep(copy.name.clone()));
-        match self.act(domain, &act, Some(&text)).await {
+        match self.act(domain, &act, Some(copy)).await {
             Ok(Done::Outside) => Settled::NotYet,
             Ok(done) => {
-                self.note(domain, Some(&text), done).await;
+                self.note(domain, Some(&text_of(copy)), done).await;
                 Settled::Yes
             }
             Err(failed) => self.not_written(compared, failed),
@@ -294,6 +296,10 @@ impl Owner {
             Failed::Refused(Refusal::Undefined) => Settled::Yes,
             Failed::TooLong(reason) => {
                 self.dispute(domain, copy, &Dispute::Other(reason.to_string()));
+                Settled::Yes
+            }
+            Failed::NoKey(reason) => {
+                self.dispute(domain, copy, &Dispute::Other(reason));
                 Settled::Yes
             }
             Failed::Unavailable { reason, scope, .. } => {

@@ -4,7 +4,7 @@ use super::news::News;
 use super::note::Note;
 use super::state::Owner;
 use super::step::{Done, Failed, Written};
-use super::text::{check_length, text_of};
+use super::text::text_of;
 use crate::core::error::Error;
 use crate::core::fleet_domain::Act;
 use crate::core::model::{CompleteConfig, DomName, Uuid};
@@ -84,12 +84,9 @@ impl Owner {
     /// Makes a change in etcd, and notes it. The caller has the domain's turn.
     pub(super) async fn change_definition(&self, change: Change<'_>) -> Result<Done, Failed> {
         let Change { domain, act, definition } = change;
-        let text = definition.map(|definition| text_of(definition));
-        if let Some(text) = &text {
-            check_length(text).map_err(Failed::TooLong)?;
-        }
-        let done = self.act(domain, &act, text.as_deref()).await?;
+        let done = self.act(domain, &act, definition.map(|definition| &**definition)).await?;
         if act.definition.is_some() {
+            let text = definition.map(|definition| text_of(definition));
             self.note(domain, text.as_deref(), done).await;
         }
         Ok(done)

@@ -7,6 +7,7 @@ use super::place::PlaceWatch;
 use crate::core::fleet::HostName;
 use crate::core::model::Uuid;
 use crate::core::ports::{Disputes, Entropy};
+use crate::fleet::key_file::KeyFile;
 use crate::fleet::keys::Keys;
 use crate::fleet::kv::Kv;
 use crate::fleet::membership::{Ended, Membership};
@@ -39,6 +40,7 @@ pub struct Owner {
     pub(super) disputes: watch::Sender<Disputes>,
     /// The versions of the definitions that are here.
     pub(super) notes: Notes,
+    pub(super) key_file: KeyFile,
     news_table: Mutex<NewsTable>,
     /// A definition is to be compared.
     pub(super) definition_news: Notify,
@@ -59,6 +61,7 @@ impl Owner {
         host: HostName,
         entropy: Arc<dyn Entropy>,
         notes: Notes,
+        key_file: KeyFile,
     ) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             kv,
@@ -73,6 +76,7 @@ impl Owner {
             is_restored: AtomicBool::new(false),
             disputes: watch::Sender::default(),
             notes,
+            key_file,
             news_table: Mutex::default(),
             definition_news: Notify::new(),
             this: this.clone(),

@@ -4,9 +4,10 @@
 //! no fence of this boot of the host. After one in doubt the membership ends: the host's record is
 //! written anew, so that what comes late fails, and then the keys say what happened.
 
+use super::sealed::Unsealed;
 use super::state::Owner;
 use crate::core::fleet_domain::{Act, DefinitionStep, Refusal};
-use crate::core::model::{Invalid, Uuid};
+use crate::core::model::{CompleteConfig, Invalid, Uuid};
 use crate::core::ownership::{Boot, Own, Step};
 use crate::fleet::domain::{FoundDomain, Trouble};
 use crate::fleet::kv::{Committed, Compare, KvError, Revision};
@@ -19,6 +20,8 @@ pub(super) const STEP_LIMIT: Duration = Duration::from_secs(10);
 
 /// How often a change is tried that others get in the way of.
 const TRIES: usize = 16;
+
+const TOO_SLOW: &str = "The fleet's etcd is too slow";
 
 /// What came of a change.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +47,8 @@ pub(super) enum Failed {
     Refused(Refusal),
     /// The definition is too long for a fleet.
     TooLong(Invalid),
+    /// The passwords in it cannot be sealed, for this reason.
+    NoKey(String),
     /// The fleet cannot be asked, or does not permit it.
     Unavailable {
         reason: String,
@@ -77,6 +82,21 @@ enum Obstacle {
     Strange(String),
 }
 
+impl From<Unsealed> for Failed {
+    fn from(unsealed: Unsealed) -> Self {
+        match unsealed {
+            Unsealed::TooLong(invalid) => Self::TooLong(invalid),
+            Unsealed::NoKey(reason) => Self::NoKey(reason),
+            // It is sealed before the first try.
+            Unsealed::Unknown(error) => Self::Unavailable {
+                reason: format!("The fleet's {error}"),
+                in_doubt: false,
+                scope: Scope::Silence,
+            },
+        }
+    }
+}
+
 impl From<KvError> for Obstacle {
     fn from(error: KvError) -> Self {
         let reason = format!("The fleet's {error}");
@@ -99,16 +119,17 @@ impl From<Trouble> for Obstacle {
 }
 
 impl Owner {
-    /// Makes a change. The caller has the domain's turn. `text` is the definition that is put.
+    /// Makes a change. The caller has the domain's turn. `definition` is what is put.
     pub(super) async fn act(
         &self,
         domain: Uuid,
         act: &Act,
-        text: Option<&str>,
+        definition: Option<&CompleteConfig>,
     ) -> Result<Done, Failed> {
         let op = self.entropy.uuid();
         let deadline = Instant::now() + STEP_LIMIT;
         let mut in_doubt = false;
+        let mut text: Option<String> = None;
         let unavailable =
             |reason, in_doubt, scope| Err(Failed::Unavailable { reason, in_doubt, scope });
         for _ in 0..TRIES {
@@ -117,6 +138,11 @@ impl Owner {
                 Ok(None) => return Ok(Done::Outside),
                 Err(reason) => return unavailable(reason, in_doubt, Scope::Silence),
             };
+            // Not before: a host in no fleet has no key.
+            if let (Some(definition), None) = (definition, &text) {
+                text = Some(self.sealed_until(deadline, definition).await?);
+            }
+            let text = text.as_deref();
             let attempt = Attempt { membership, domain, op, text, deadline };
             match self.try_act(&attempt, act).await {
                 Ok(done) => return Ok(done),
@@ -192,6 +218,21 @@ impl Owner {
         Err(Obstacle::Changed)
     }
 
+    async fn sealed_until(
+        &self,
+        deadline: Instant,
+        definition: &CompleteConfig,
+    ) -> Result<String, Failed> {
+        match timeout_at(deadline, self.sealed(definition)).await {
+            Ok(sealed) => Ok(sealed?),
+            Err(_) => Err(Failed::Unavailable {
+                reason: TOO_SLOW.to_owned(),
+                in_doubt: false,
+                scope: Scope::Silence,
+            }),
+        }
+    }
+
     /// Fails if the step takes a domain, and etcd can have forgotten that another host has it.
     fn check_restored(&self, step: &Step, own: Option<&Own>) -> Result<(), Obstacle> {
         let takes = match step {
@@ -228,6 +269,6 @@ async fn within<T>(
 ) -> Result<T, Obstacle> {
     match timeout_at(deadline, asked).await {
         Ok(answer) => Ok(answer?),
-        Err(_) => Err(Obstacle::Silent("The fleet's etcd is too slow".to_owned())),
+        Err(_) => Err(Obstacle::Silent(TOO_SLOW.to_owned())),
     }
 }

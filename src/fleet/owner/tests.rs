@@ -9,6 +9,7 @@ use crate::core::fleet::HostName;
 use crate::core::ownership::{Own, Phase};
 use crate::core::ports::{Copies, Destination, DestinationMember};
 use crate::fleet::domain::OwnRecord;
+use crate::fleet::key_file::KeyFile;
 use crate::fleet::keys::Keys;
 use crate::fleet::kv::{Committed, Kv, Op, Txn};
 use crate::fleet::membership::Membership;
@@ -89,7 +90,8 @@ impl Host {
 
     fn with_client(kv: Arc<MemoryKv>, number: usize) -> Self {
         let notes = Notes::open(Path::new("/nonexistent"));
-        let owner = Owner::new(kv.clone(), keys(), name(number), Arc::new(OsEntropy), notes);
+        let key = KeyFile::at("/nonexistent/key");
+        let owner = Owner::new(kv.clone(), keys(), name(number), Arc::new(OsEntropy), notes, key);
         Self { number, kv, owner, part: tokio::spawn(async {}) }
     }
 

@@ -128,8 +128,8 @@ impl Owner {
                 self.note_dispute(domain, None);
                 Settled::Yes
             }
-            // It has come or gone meanwhile.
-            Ok(_) => Settled::NotYet,
+            // It has come or gone meanwhile; and no definition is put.
+            Ok(_) | Err(Failed::TooLong(_) | Failed::NoKey(_)) => Settled::NotYet,
             Err(Failed::Refused(refusal)) => {
                 if let (Refusal::NotOurs(NotOurs { owner }), true) = (refusal, is_same) {
                     self.note_dispute(domain, owner);

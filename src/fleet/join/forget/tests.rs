@@ -1,9 +1,13 @@
 use super::*;
+use crate::fleet::key_file::KeyFile;
 use crate::fleet::keys::Keys;
 use crate::fleet::kv::{Kv, KvError};
 use crate::fleet::memory::{Link, Lost, MemoryKv};
 use crate::fleet::records::SchemaRecord;
+use crate::fleet::seal::FleetKey;
+use crate::os::OsEntropy;
 use std::time::UNIX_EPOCH;
+use tempfile::TempDir;
 
 /// A fleet with the hosts xen1, which asks, and xen2, which is gone.
 struct Lab {
@@ -11,13 +15,17 @@ struct Lab {
     keys: Keys,
     xen1: HostName,
     xen2: HostName,
+    key_file: KeyFile,
+    _dir: TempDir,
 }
 
 impl Lab {
     async fn new() -> Self {
         let [xen1, xen2] = ["xen1", "xen2"].map(|name| name.parse().unwrap());
         let keys = Keys::new("lab".parse().unwrap());
-        let lab = Self { kv: MemoryKv::default(), keys, xen1, xen2 };
+        let dir = tempfile::tempdir().unwrap();
+        let key_file = KeyFile::at(dir.path().join("key"));
+        let lab = Self { kv: MemoryKv::default(), keys, xen1, xen2, key_file, _dir: dir };
         lab.put(lab.keys.schema(), SchemaRecord { schema: 1 }.encode()).await;
         lab.record(&lab.xen1, 1).await;
         lab.record(&lab.xen2, 2).await;
@@ -42,7 +50,14 @@ impl Lab {
 
     fn xen1(&self) -> Candidate<'_> {
         let uuid = Uuid::from_u128(1);
-        Candidate { kv: &self.kv, keys: &self.keys, host: &self.xen1, uuid, certificate: None }
+        Candidate {
+            kv: &self.kv,
+            keys: &self.keys,
+            host: &self.xen1,
+            uuid,
+            certificate: None,
+            key_file: &self.key_file,
+        }
     }
 
     async fn find(&self) -> Result<SilentHost, JoinError> {
@@ -127,7 +142,7 @@ async fn the_fleet_goes_with_its_last_host() {
     lab.kv.lose_answer(Lost::Happened);
     assert_eq!(anew.forget(&found, UNIX_EPOCH).await, Ok(Left::LastOfFleet));
     assert_eq!(lab.keys().await, ["host/a/b"]);
-    anew.init(UNIX_EPOCH).await.unwrap();
+    anew.init(UNIX_EPOCH, &OsEntropy).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -155,10 +170,13 @@ async fn domains_that_are_left_over_are_forgotten_later() {
 async fn a_host_that_joins_again_is_not_forgotten_any_more() {
     let lab = Lab::new().await;
     lab.forget(&lab.find().await.unwrap()).await.unwrap();
-    let token = lab.xen1().token(std::time::Duration::from_secs(60), &crate::os::OsEntropy).await;
+    let key = FleetKey::new(&OsEntropy);
+    lab.key_file.write(&key).await.unwrap();
+    lab.put(lab.keys.key(), key.id().into_bytes()).await;
+    let token = lab.xen1().token(std::time::Duration::from_secs(60), &OsEntropy).await;
     let xen2 = Candidate { host: &lab.xen2, uuid: Uuid::from_u128(2), ..lab.xen1() };
     xen2.join(&token.unwrap(), UNIX_EPOCH).await.unwrap();
-    assert_eq!(lab.keys().await, ["host/xen1", "host/xen2", "schema"]);
+    assert_eq!(lab.keys().await, ["host/xen1", "host/xen2", "key", "schema"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,14 +5,16 @@ mod moves;
 use super::*;
 use crate::core::error::Place;
 use crate::core::fleet::HostName;
-use crate::core::model::DomainConfig;
-use crate::core::ports::{Copies, Ownership};
+use crate::core::model::{DomainConfig, Property};
+use crate::core::ports::{Arrived, Copies, Leave, Ownership};
 use crate::fleet::domain::{DefinitionRecord, FoundDomain};
+use crate::fleet::key_file::KeyFile;
 use crate::fleet::keys::Keys;
 use crate::fleet::kv::{Committed, Kv, Op, Txn};
 use crate::fleet::membership::Membership;
 use crate::fleet::memory::{Link, Lost, MemoryKv};
 use crate::fleet::owner::Notes;
+use crate::fleet::seal::FleetKey;
 use crate::os::OsEntropy;
 use async_trait::async_trait;
 use proptest::prelude::*;
@@ -134,7 +136,9 @@ impl Host {
 
     fn on(kv: Arc<MemoryKv>, disk: Arc<Disk>, dir: Arc<TempDir>, number: usize) -> Self {
         let notes = Notes::open(dir.path());
-        let owner = Owner::new(kv.clone(), keys(), host_name(number), Arc::new(OsEntropy), notes);
+        let key = KeyFile::at(dir.path().join("key"));
+        let owner =
+            Owner::new(kv.clone(), keys(), host_name(number), Arc::new(OsEntropy), notes, key);
         Self { number, kv, disk, dir, owner, part: tokio::spawn(async {}) }
     }
 
@@ -447,6 +451,61 @@ async fn an_etcd_from_a_backup_gets_what_it_lacks() {
     assert_eq!(shown(&kv, 2).await, "xen1 db 64");
     assert_eq!((host.memory(1), host.memory(2)), (Some(65), Some(64)));
     check(&kv).await;
+}
+
+const SECRET: &str = "geheim";
+
+fn with_password(domain: u128, name: &str) -> Arc<CompleteConfig> {
+    let mut config = DomainConfig::clone(&config(domain, name, 64));
+    config.rest.push(Property::new("vncpasswd", SECRET));
+    Arc::new(CompleteConfig::try_from(config).unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn passwords_are_in_no_value_of_etcd() {
+    let kv = MemoryKv::default();
+    let (one, two) = (Host::member(&kv, 1).await, Host::member(&kv, 2).await);
+    let web = with_password(1, "web");
+    let refused = one.define(&web).await.unwrap_err();
+    assert!(matches!(refused, Error::FleetUnavailable { .. }), "{refused:?}");
+    assert!(refused.to_string().contains("has no key yet"), "{refused}");
+    let key = FleetKey::new(&OsEntropy);
+    let id = put(keys().key(), key.id().as_bytes());
+    kv.commit(Txn { compares: vec![], ops: vec![id] }).await.unwrap();
+    let refused = one.define(&web).await.unwrap_err().to_string();
+    assert!(refused.contains("key is missing: copy it"), "{refused}");
+    // What has none needs no key.
+    one.define(&config(2, "db", 64)).await.unwrap();
+    // A host without the key does not take what another one sends.
+    let arrived = Arrived { domain: uuid(1), id: uuid(7), fleet: None, brings_definition: true };
+    let leave = two.owner.receive(arrived, &web.name, Some(&web)).await.unwrap();
+    assert!(matches!(leave, Leave::Refused(_)), "{leave:?}");
+    one.owner.key_file.write(&FleetKey::new(&OsEntropy)).await.unwrap();
+    let refused = one.define(&web).await.unwrap_err().to_string();
+    assert!(refused.contains("is another one"), "{refused}");
+    for host in [&one, &two] {
+        host.owner.key_file.write(&key).await.unwrap();
+    }
+    one.define(&web).await.unwrap();
+    one.rename(1, "www").await.unwrap();
+    one.change(&with_password(1, "web"));
+    sleep(SOON).await;
+    assert_eq!(shown(&kv, 1).await, "xen1 web 64");
+    for entry in kv.list(keys().root()).await.unwrap().entries {
+        let value = String::from_utf8_lossy(&entry.value).into_owned();
+        assert!(!value.contains(SECRET), "{}: {value}", entry.key);
+    }
+    // Another host has it with the domain.
+    let found = FoundDomain::read(&kv, &keys(), uuid(1)).await.unwrap();
+    let mut after = found.domain.clone();
+    after.defined.as_mut().unwrap().home = Some(host_name(2));
+    let txn = found.txn(&kv, &keys(), &after, None).await.unwrap();
+    kv.commit(txn).await.unwrap();
+    sleep(SOON).await;
+    assert_eq!(two.disk.definition(web.uuid()), Some(web.clone()));
+    // A value of another domain is of no use.
+    let other = found.text.unwrap().replace(&uuid(1).to_string(), &uuid(3).to_string());
+    assert!(two.owner.opened(&other, uuid(3)).await.unwrap_err().contains("for another domain"));
 }
 
 /// What clients of one host were told about a domain, in the order of what they asked for.

@@ -238,7 +238,8 @@ async fn a_change_that_others_get_in_the_way_of_ends_in_time() {
     let memory = Arc::new(MemoryKv::default());
     let kv = Arc::new(Contended(memory.clone()));
     let notes = Notes::open(Path::new("/nonexistent"));
-    let owner = Owner::new(kv, keys(), name(1), Arc::new(OsEntropy), notes);
+    let key = KeyFile::at("/nonexistent/key");
+    let owner = Owner::new(kv, keys(), name(1), Arc::new(OsEntropy), notes, key);
     let membership = Membership { epoch: 1, revision: Revision(1), certificate: None };
     owner.enter(membership);
     let began = Instant::now();
