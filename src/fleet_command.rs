@@ -5,9 +5,11 @@ mod status_text;
 use crate::cli::{FleetCommand, FleetHost};
 use crate::config::{Config, ConfigError, Environment, Switch};
 use crate::core::fingerprint::Fingerprint;
+use crate::core::model::{DomName, Uuid};
 use crate::core::ports::{Clock as _, Entropy as _};
 use crate::fleet::{
-    self, Candidate, FleetSettings, FleetStatus, JoinError, Joined, Keys, Left, SilentHost,
+    self, Adopted, Candidate, FleetSettings, FleetStatus, JoinError, Joined, Keys, Left, Notes,
+    SilentHost,
 };
 use crate::os::{OsEntropy, SystemClock};
 use crate::parent_dir;
@@ -92,6 +94,10 @@ pub fn run(
     let dir = &config.state_dir;
     let uuid = host_uuid(dir, host.state_dir.is_some())
         .map_err(|source| FleetCommandError::StateDir { dir: dir.clone(), source })?;
+    let defined = match command {
+        FleetCommand::Join { .. } => new_domains(dir),
+        _ => Vec::new(),
+    };
     let runtime = Builder::new_current_thread().enable_all().build();
     let key_file = settings.key_file(dir);
     let FleetSettings { cluster, host, etcd, .. } = settings;
@@ -101,8 +107,11 @@ pub fn run(
         let (keys, host) = (&keys, &host);
         let key_file = &key_file;
         let candidate = Candidate { kv: &*kv, keys, host, uuid, certificate, key_file };
-        let output = carry_out(&candidate, command, token.as_deref().unwrap_or_default()).await;
+        let token = token.as_deref().unwrap_or_default();
+        let output = carry_out(&candidate, command, token, &defined).await;
         if let (FleetCommand::Leave, Ok(_)) = (command, &output) {
+            Notes::forget(&dir.join("fleet"))
+                .map_err(|source| FleetCommandError::StateDir { dir: dir.clone(), source })?;
             let mark = FleetMark::new(dir, keys.cluster().as_str());
             mark.remove().map_err(|source| FleetCommandError::MarkStays {
                 file: mark.file().to_owned(),
@@ -125,8 +134,9 @@ async fn carry_out(
     candidate: &Candidate<'_>,
     command: &FleetCommand,
     token: &str,
+    defined: &[(Uuid, DomName)],
 ) -> Result<FleetOutput, FleetCommandError> {
-    let Candidate { kv, keys, host, uuid, .. } = *candidate;
+    let Candidate { kv, keys, host, uuid, key_file, .. } = *candidate;
     let cluster = keys.cluster();
     let now = SystemClock.now();
     let mut text = String::new();
@@ -144,7 +154,7 @@ async fn carry_out(
             let token = candidate.token(valid, &OsEntropy).await?;
             writeln!(text, "{token}")
         }
-        FleetCommand::Join { .. } => match candidate.join(token, now).await? {
+        FleetCommand::Join { .. } => match candidate.join(token, defined, now).await? {
             Joined::Now => writeln!(text, "{host} has joined the fleet {cluster}."),
             Joined::Before => {
                 writeln!(text, "{host} is in the fleet {cluster} already: the token was not used.")
@@ -154,8 +164,8 @@ async fn carry_out(
             let end = end_of_fleet(candidate.leave().await?);
             writeln!(
                 text,
-                "{host} has left the fleet {cluster}.{end} Remove (xend-fleet {cluster}) from its \
-                 configuration."
+                "{host} has left the fleet {cluster}.{end} Its definitions stay on it. Remove \
+                 (xend-fleet {cluster}) from its configuration."
             )
         }
         FleetCommand::Forget { host: name, yes } => {
@@ -163,15 +173,30 @@ async fn carry_out(
             if !yes {
                 confirm(&silent).await?;
             }
-            let end = end_of_fleet(candidate.forget(&silent, SystemClock.now()).await?);
+            let left = candidate.forget(&silent, SystemClock.now()).await?;
+            let orphans = match (left, silent.definitions) {
+                (Left::LastOfFleet, _) | (Left::Fleet, 0) => String::new(),
+                (Left::Fleet, definitions) => format!(
+                    " Its definitions ({definitions}) wait for a host: xend fleet status lists them."
+                ),
+            };
+            let end = end_of_fleet(left);
             writeln!(
                 text,
-                "{name} is forgotten: the fleet {cluster} has it no more, nor its domains.{end} If \
-                 it was only cut off, they still run there, and it has to join again."
+                "{name} is forgotten: the fleet {cluster} has it no more, nor its domains.{end}\
+                 {orphans} If it was only cut off, they still run there, and it has to join again."
+            )
+        }
+        FleetCommand::Adopt { domain } => {
+            let Adopted { domain, name } = candidate.adopt(domain, &OsEntropy).await?;
+            writeln!(
+                text,
+                "{name} ({domain}) is defined on {host} from now on. Before you start it, see that \
+                 it does not run where it was."
             )
         }
         FleetCommand::Status { json } => {
-            let status = FleetStatus::of(kv, keys, host, uuid).await;
+            let status = FleetStatus::of(kv, keys, host, uuid, key_file).await;
             let text = if *json { status_text::json(&status) } else { status_text::text(&status) };
             return Ok(FleetOutput { text, is_well: status.problems.is_empty() });
         }
@@ -221,9 +246,18 @@ fn read_token() -> Result<String, FleetCommandError> {
     token.map_err(FleetCommandError::Token)
 }
 
+/// The domains that are defined here and were never the fleet's. Of others, the daemon finds out
+/// what became of them when the host is back.
+fn new_domains(dir: &Path) -> Vec<(Uuid, DomName)> {
+    let known = Notes::open(&dir.join("fleet")).domains();
+    let mut defined = store::defined(dir);
+    defined.retain(|(domain, _)| !known.contains(domain));
+    defined
+}
+
 /// The host's own UUID, as its daemon finds or makes it. A directory that somebody names is no more
 /// than one level away from what there is, as for the daemon.
-fn host_uuid(dir: &Path, is_named: bool) -> io::Result<crate::core::model::Uuid> {
+fn host_uuid(dir: &Path, is_named: bool) -> io::Result<Uuid> {
     if is_named {
         parent_dir::check(&dir.join("host-uuid"))?;
     }

@@ -33,6 +33,11 @@ pub enum FleetCommand {
         #[arg(long)]
         yes: bool,
     },
+    /// Take a definition of the fleet that no host has, since its host was forgotten
+    Adopt {
+        /// The name or the UUID of the domain
+        domain: String,
+    },
     /// Tell how the fleet is, what is wrong, and what to do about it; fails if something is wrong
     Status {
         /// Print JSON
@@ -93,6 +98,13 @@ mod tests {
         {
             assert!(parse(line).is_err(), "{line}");
         }
+    }
+
+    #[test]
+    fn a_definition_is_adopted_by_its_name_or_uuid() {
+        let wanted = FleetCommand::Adopt { domain: "web".to_owned() };
+        assert_eq!(parse("adopt web").unwrap().1, wanted);
+        assert!(parse("adopt").is_err());
     }
 
     #[test]

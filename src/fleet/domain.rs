@@ -17,9 +17,9 @@ mod own_record;
 pub(super) use definition_record::{DefinitionRecord, MAX_TEXT};
 pub(super) use own_record::OwnRecord;
 
+use super::definition_records::OrphanRecord;
 use super::keys::Keys;
 use super::kv::{Compare, Entry, Kv, KvError, Op, Txn};
-use super::records::OrphanRecord;
 use crate::core::fleet_domain::{FleetDomain, Refusal};
 use crate::core::model::{DomName, Uuid};
 

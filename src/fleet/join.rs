@@ -5,19 +5,25 @@
 //! Whoever does not know whether a transaction was carried out reads, and finds it done or does it
 //! again.
 
+mod adopt;
+mod clash;
+mod error;
 mod forget;
 mod key;
+mod leave;
 
+pub use adopt::Adopted;
+pub use error::JoinError;
 pub use forget::SilentHost;
 
 use super::domain::OwnRecord;
 use super::key_file::KeyFile;
-use super::keys::{HostKey, Keys, TokenDigest};
-use super::kv::{Committed, Compare, Entry, Kv, KvError, Op, Revision, Txn};
+use super::keys::{Keys, TokenDigest};
+use super::kv::{Committed, Compare, Entry, Kv, KvError, Op, Txn};
 use super::records::{HostRecord, SCHEMAS, SchemaRecord};
 use crate::core::fingerprint::Fingerprint;
 use crate::core::fleet::HostName;
-use crate::core::model::Uuid;
+use crate::core::model::{DomName, Uuid};
 use crate::core::ports::Entropy;
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use std::time::{Duration, SystemTime};
@@ -27,74 +33,6 @@ const TRIES: usize = 5;
 
 /// The random bytes of a token.
 const TOKEN_BYTES: usize = 32;
-
-/// Why a host does not make, join or leave a fleet, or forget another host.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum JoinError {
-    /// There is one already.
-    #[error("The fleet {0} exists: join it by xend fleet join")]
-    Exists(String),
-    /// Nobody has made it.
-    #[error("There is no fleet {0} in this etcd: make it on its first host by xend fleet init")]
-    NoFleet(String),
-    /// This host is no member.
-    #[error("The host {0} is not in the fleet: xend fleet join")]
-    NoMember(HostName),
-    /// Another host has the name.
-    #[error(
-        "The fleet has another host of the name {host}, with the UUID {uuid}: give this one another \
-         name by (xend-fleet-host NAME), or type xend fleet forget {host} if that one is gone for good"
-    )]
-    NameTaken { host: HostName, uuid: Uuid },
-    /// This host is a member by another name, or is a copy of that member.
-    #[error(
-        "The fleet has this host's UUID {uuid} as {host}: let {host} leave, or remove host-uuid and \
-         host-uuid.copy from the state directory of a copy"
-    )]
-    UuidTaken { host: HostName, uuid: Uuid },
-    /// The token is of no use.
-    #[error(
-        "The token is wrong, too old or was used already: xend fleet token on a member prints a \
-         new one"
-    )]
-    BadToken,
-    /// A host to forget is the one that asks.
-    #[error("{0} is this host: xend fleet leave")]
-    ThisHost(HostName),
-    /// A host to forget is alive, or has just changed its record.
-    #[error("{0} is alive: xend fleet leave on {0}, or stop its xend first")]
-    NotSilent(HostName),
-    /// There is no such host to forget.
-    #[error("The fleet has no host {0}: xend fleet status lists its hosts")]
-    NoSuchHost(HostName),
-    /// A host is forgotten, but some of its domains are still in etcd.
-    #[error("{host} is forgotten, but not all of its domains: type the command again ({error})")]
-    LeftOver { host: HostName, error: KvError },
-    /// Another version speaks another protocol.
-    #[error("The fleet needs schema {needs}, and this xend speaks {} to {}: update xend", SCHEMAS.min, SCHEMAS.max)]
-    Schema { needs: u32 },
-    /// A key has a value that this version cannot read.
-    #[error("{key} in etcd makes no sense to this xend: update it, or remove the key")]
-    Unreadable { key: String },
-    /// Domains that belong to it could be started elsewhere while they run here.
-    #[error(
-        "This host has domains of the fleet ({domains}), which other hosts could start when it has \
-         left: migrate or destroy them first"
-    )]
-    HasDomains { domains: usize },
-    /// This host has not the fleet's key, or cannot keep it.
-    #[error("The fleet's key is of no use: {0}")]
-    Key(String),
-    /// Others change the fleet all the time.
-    #[error("Other hosts join or leave at the same time: try again")]
-    Busy,
-    /// etcd did not say what came of it.
-    #[error("It may have happened or not, since etcd did not answer: see xend fleet status ({0})")]
-    InDoubt(String),
-    /// etcd has said no, or nothing.
-    #[error("{0}")]
-    Kv(KvError),
-}
 
 /// What came of joining.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -228,8 +166,13 @@ impl Candidate<'_> {
         Err(attempts.exhausted())
     }
 
-    /// Joins the fleet, and uses up the token.
-    pub async fn join(&self, token: &str, now: SystemTime) -> Result<Joined, JoinError> {
+    /// Joins the fleet, and uses up the token. `defined` are the domains that are defined here.
+    pub async fn join(
+        &self,
+        token: &str,
+        defined: &[(Uuid, DomName)],
+        now: SystemTime,
+    ) -> Result<Joined, JoinError> {
         let text = token.trim();
         let token = self.keys.token(&TokenDigest::of(text));
         let own = self.joining(now).encode();
@@ -244,6 +187,7 @@ impl Candidate<'_> {
             }
             self.check_uuid(&attempts).await?;
             let token = attempts.read(self.kv.get(&token).await)?.ok_or(JoinError::BadToken)?;
+            self.check_clashes(defined, &attempts).await?;
             self.keep_key(text, &token, &attempts).await?;
             let host = self.keys.host(self.host);
             let txn = Txn {
@@ -261,43 +205,6 @@ impl Candidate<'_> {
             };
             if attempts.commit(self.kv, txn).await? {
                 return Ok(Joined::Now);
-            }
-        }
-        Err(attempts.exhausted())
-    }
-
-    /// Leaves the fleet. The last host takes the fleet with it.
-    pub async fn leave(&self) -> Result<Left, JoinError> {
-        let mut attempts = Attempts::default();
-        let mut left = Left::Fleet;
-        for _ in 0..TRIES {
-            let found = self.found(&attempts).await?;
-            if found.own.is_none() && attempts.doubt.is_some() {
-                return Ok(left);
-            }
-            let schema = self.schema(found.schema)?;
-            let own = self.member(found.own)?;
-            let mut compares = vec![
-                Compare::Modified(schema.key, schema.modified),
-                Compare::Modified(own.key.clone(), own.modified),
-            ];
-            let mut ops = vec![
-                Op::Delete { key: own.key.clone() },
-                Op::Delete { key: self.keys.alive(self.host) },
-                Op::DeleteBelow { prefix: self.keys.views_of(self.host) },
-            ];
-            if self.is_last(&own.key, &attempts).await? {
-                left = Left::LastOfFleet;
-                ops.extend(self.end_of_fleet());
-            } else {
-                let looked_at = self.check_domains(&attempts).await?;
-                // A domain that its daemon begins meanwhile.
-                compares.push(Compare::NoneNewerBelow(self.keys.owns(), looked_at));
-                left = Left::Fleet;
-                ops.push(self.put_schema(schema.value));
-            }
-            if attempts.commit(self.kv, Txn { compares, ops }).await? {
-                return Ok(left);
             }
         }
         Err(attempts.exhausted())
@@ -349,39 +256,6 @@ impl Candidate<'_> {
         match namesake {
             Some(host) => Err(JoinError::UuidTaken { host, uuid: self.uuid }),
             None => Ok(()),
-        }
-    }
-
-    /// Whether no host but the one with this record is in the fleet. What is no name of a host is
-    /// none.
-    async fn is_last(&self, record: &str, attempts: &Attempts) -> Result<bool, JoinError> {
-        let hosts = attempts.read(self.kv.list(&self.keys.hosts()).await)?;
-        let is_host = |key: &str| matches!(self.keys.parse(key), Some(HostKey::Host(_)));
-        Ok(!hosts.entries.iter().any(|entry| entry.key != record && is_host(&entry.key)))
-    }
-
-    /// What goes with the last host.
-    fn end_of_fleet(&self) -> [Op; 9] {
-        let below = |prefix| Op::DeleteBelow { prefix };
-        [
-            Op::Delete { key: self.keys.schema() },
-            Op::Delete { key: self.keys.key() },
-            below(self.keys.definitions()),
-            below(self.keys.names()),
-            below(self.keys.homes()),
-            below(self.keys.orphans()),
-            below(self.keys.tokens()),
-            below(self.keys.owns()),
-            below(self.keys.all_forgotten()),
-        ]
-    }
-
-    /// Fails if domains belong to this host. Returns the revision at which none did.
-    async fn check_domains(&self, attempts: &Attempts) -> Result<Revision, JoinError> {
-        let owned = attempts.read(self.kv.list(&self.keys.owns()).await)?;
-        match owned.entries.iter().filter(|entry| belongs_to(entry, self.host)).count() {
-            0 => Ok(owned.revision),
-            domains => Err(JoinError::HasDomains { domains }),
         }
     }
 

@@ -10,6 +10,7 @@
 //! /xend/1/CLUSTER/def/U         its definition
 //! /xend/1/CLUSTER/home/H/U      that H shows the definition of U
 //! /xend/1/CLUSTER/orphan/U      that no host does
+//! /xend/1/CLUSTER/clash/H/U     that H has U otherwise than the fleet
 //! /xend/1/CLUSTER/name/NAME     the domain U that has the name
 //! /xend/1/CLUSTER/fence/H/EPOCH this boot of a host must not get any domain
 //! /xend/1/CLUSTER/token/DIGEST  a token by which one host may join
@@ -175,6 +176,34 @@ impl Keys {
     /// The domain of such a sign; `None` for any other key.
     pub fn parse_orphan(&self, key: &str) -> Option<Uuid> {
         domain_in(key.strip_prefix(&self.root)?.strip_prefix("orphan/")?)
+    }
+
+    /// What all disagreements begin with.
+    pub fn clashes(&self) -> String {
+        format!("{}clash/", self.root)
+    }
+
+    /// What all disagreements of a host begin with.
+    pub fn clashes_of(&self, host: &HostName) -> String {
+        format!("{}clash/{host}/", self.root)
+    }
+
+    /// That a host and the fleet do not agree about a domain.
+    pub fn clash(&self, host: &HostName, domain: Uuid) -> String {
+        format!("{}clash/{host}/{domain}", self.root)
+    }
+
+    /// The host and the domain of such a key; `None` for any other.
+    pub fn parse_clash(&self, key: &str) -> Option<(HostName, Uuid)> {
+        let rest = key.strip_prefix(&self.clashes())?;
+        let (host, domain) = rest.split_once('/')?;
+        Some((host.parse().ok()?, domain_in(domain)?))
+    }
+
+    /// The host and the domain of a sign of a home; `None` for any other key.
+    pub fn parse_any_home(&self, key: &str) -> Option<(HostName, Uuid)> {
+        let (host, domain) = key.strip_prefix(&self.homes())?.split_once('/')?;
+        Some((host.parse().ok()?, domain_in(domain)?))
     }
 
     /// What all names begin with.

@@ -15,6 +15,7 @@
 //! ```
 
 mod backoff;
+mod definition_records;
 mod domain;
 #[cfg(feature = "fleet")]
 mod etcd;
@@ -39,9 +40,10 @@ mod told;
 
 use std::sync::Arc;
 
+pub use definition_records::{ClashKind, ClashRecord, OrphanRecord};
 #[cfg(feature = "fleet")]
 pub use etcd::Etcd;
-pub use join::{Candidate, JoinError, Joined, Left, SilentHost};
+pub use join::{Adopted, Candidate, JoinError, Joined, Left, SilentHost};
 pub use key_file::KeyFile;
 pub use keys::{ClusterName, HostKey, Keys, TokenDigest};
 pub use kv::{
@@ -55,8 +57,8 @@ pub use own_host::OwnHost;
 pub use owner::{Notes, Owner};
 pub use reader::FleetReader;
 pub use records::{
-    AliveRecord, ForgottenRecord, HOST_FORMAT, HostFacts, HostRecord, OrphanRecord, SCHEMAS,
-    SchemaRecord, Schemas, Unreadable, ViewRecord,
+    AliveRecord, ForgottenRecord, HOST_FORMAT, HostFacts, HostRecord, SCHEMAS, SchemaRecord,
+    Schemas, Unreadable, ViewRecord,
 };
 pub use seal::{FleetKey, SealError};
 pub use settings::{ClientCertificate, EtcdEndpoint, EtcdLogin, EtcdSettings, FleetSettings};

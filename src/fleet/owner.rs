@@ -8,6 +8,7 @@
 //! definitions   what clients define, rename and delete
 //! compare       definitions here and in the fleet, made the same; judge: which one is right
 //! note          of which version a definition here is; news: which are to be compared
+//! clashes       what the fleet and this host do not agree about
 //! text          definitions as text; sealed: as etcd has it
 //! place         whether the host is a member
 //! ```
@@ -16,6 +17,7 @@
 //! a comparison of its revision says: a transaction compares the host's own record as well, which
 //! is written anew before a change in doubt is given up.
 
+mod clashes;
 mod compare;
 mod definitions;
 mod judge;

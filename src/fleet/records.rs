@@ -124,24 +124,6 @@ pub struct ForgottenRecord {
     pub at: u64,
 }
 
-/// The value of `token/DIGEST`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct TokenRecord {
-    /// The host on which it was made.
-    pub(super) host: String,
-    /// The fleet's key, which the token opens.
-    pub(super) key: String,
-}
-
-/// The value of `orphan/U`: a definition without a home.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OrphanRecord {
-    /// The domain's name.
-    pub name: String,
-    /// The host that had it.
-    pub host: Option<String>,
-}
-
 /// The value of `view/H/U`: a domain, without figures. About 150 bytes, 2 KiB at most.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ViewRecord {
@@ -278,35 +260,6 @@ impl ForgottenRecord {
     }
 }
 
-impl TokenRecord {
-    /// The value for etcd.
-    pub(super) fn encode(&self) -> Vec<u8> {
-        encode(self)
-    }
-
-    /// Reads a value.
-    pub(super) fn decode(value: &[u8]) -> Result<Self, Unreadable> {
-        decode(value)
-    }
-}
-
-impl OrphanRecord {
-    /// A definition that `host` has no more.
-    pub(super) fn new(name: &DomName, host: Option<&HostName>) -> Self {
-        Self { name: name.to_string(), host: host.map(ToString::to_string) }
-    }
-
-    /// The value for etcd.
-    pub fn encode(&self) -> Vec<u8> {
-        encode(self)
-    }
-
-    /// Reads a value.
-    pub fn decode(value: &[u8]) -> Result<Self, Unreadable> {
-        decode(value)
-    }
-}
-
 impl ViewRecord {
     /// What the fleet sees of a domain.
     pub fn of(domain: &DomainView) -> Self {
@@ -371,7 +324,7 @@ pub(super) fn decode_long<T: DeserializeOwned>(value: &[u8], most: usize) -> Res
 
 /// Whether a text is of the length that it can have, and says nothing to the terminal of whoever
 /// prints it.
-fn is_text(text: &str) -> bool {
+pub(super) fn is_text(text: &str) -> bool {
     text.len() <= MAX_TEXT && !text.contains(char::is_control)
 }
 

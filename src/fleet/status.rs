@@ -1,7 +1,9 @@
 //! What an operator is told of a fleet: what there is, what is wrong, and what to type.
 
+mod definitions;
 mod owners;
 
+use super::key_file::KeyFile;
 use super::keys::{HostKey, Keys};
 use super::kv::{Entry, Kv, KvError};
 use super::records::{ForgottenRecord, HostRecord, SCHEMAS, SchemaRecord};
@@ -85,11 +87,22 @@ struct Contents {
     /// The number of domains of each host.
     domains: BTreeMap<HostName, usize>,
     owners: Owners,
+    /// Which key the fleet has.
+    key: Option<Vec<u8>>,
+    homes: Vec<Entry>,
+    orphans: Vec<Entry>,
+    clashes: Vec<Entry>,
 }
 
 impl FleetStatus {
     /// Asks etcd for all of it.
-    pub async fn of(kv: &dyn Kv, keys: &Keys, host: &HostName, uuid: Uuid) -> Self {
+    pub async fn of(
+        kv: &dyn Kv,
+        keys: &Keys,
+        host: &HostName,
+        uuid: Uuid,
+        key_file: &KeyFile,
+    ) -> Self {
         let mut status = Self {
             fleet: keys.cluster().to_string(),
             host: host.to_string(),
@@ -101,7 +114,17 @@ impl FleetStatus {
         };
         status.ask_servers(kv).await;
         match settled_contents(kv, keys, host).await {
-            Ok(contents) => status.judge(keys, host, contents),
+            Ok(mut contents) => {
+                let homes = std::mem::take(&mut contents.homes);
+                let orphans = std::mem::take(&mut contents.orphans);
+                let clashes = std::mem::take(&mut contents.clashes);
+                let id = contents.key.take();
+                status.judge(keys, host, contents);
+                status.judge_definitions(keys, &homes, &orphans, &clashes);
+                if status.is_member == Some(true) {
+                    status.judge_key(id.as_deref(), key_file).await;
+                }
+            }
             Err(error) => status.problems.push(Problem::new(
                 error.to_string(),
                 "see to etcd; until then, domains of this host are served as before, and those of \
@@ -293,7 +316,12 @@ async fn contents(kv: &dyn Kv, keys: &Keys, host: &HostName) -> Result<Contents,
         }
     }
     let owners = Owners::of(keys, &views, &kv.list(&keys.owns()).await?.entries);
-    Ok(Contents { schema, hosts, forgotten, alive: alive.collect(), domains, owners })
+    let key = kv.get(&keys.key()).await?.map(|entry| entry.value);
+    let homes = kv.list(&keys.homes()).await?.entries;
+    let orphans = kv.list(&keys.orphans()).await?.entries;
+    let clashes = kv.list(&keys.clashes()).await?.entries;
+    let alive = alive.collect();
+    Ok(Contents { schema, hosts, forgotten, alive, domains, owners, key, homes, orphans, clashes })
 }
 
 #[cfg(test)]

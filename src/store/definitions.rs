@@ -1,7 +1,7 @@
 //! Definitions of managed domains.
 
 use super::files;
-use crate::core::model::{CompleteConfig, Uuid, parse_uuid};
+use crate::core::model::{CompleteConfig, DomName, Uuid, parse_uuid};
 use crate::core::ports::{Definition, Entropy};
 use crate::durable;
 use crate::shape;
@@ -13,6 +13,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 use tracing::warn;
+
+/// The directory of all domains, in the state directory.
+pub(super) const DOMAINS: &str = "domains";
 
 /// The name of a definition's file.
 pub(super) const CONFIG: &str = "config.sxp";
@@ -124,6 +127,19 @@ fn read(text: &[u8], uuid: Uuid, entropy: &dyn Entropy) -> Result<CompleteConfig
             CompleteConfig::for_definition(config, entropy).map_err(|reason| reason.to_string())
         }
     }
+}
+
+/// The domains that are defined in a state directory, as far as their files make sense. A daemon
+/// may be running: nothing is changed.
+pub fn defined(state_dir: &Path) -> Vec<(Uuid, DomName)> {
+    let Ok(entries) = fs::read_dir(state_dir.join(DOMAINS)) else { return Vec::new() };
+    let one = |dir: PathBuf| {
+        let uuid = parse_uuid(dir.file_name()?.to_str()?).ok().filter(|uuid| !uuid.is_nil())?;
+        let text = state_file::read(&dir.join(CONFIG)).ok()??;
+        let tree = read_one(&text, &Limits::STORED).ok()?;
+        Some((uuid, shape::read_stored(&tree).ok()?.name))
+    };
+    entries.flatten().filter_map(|entry| one(entry.path())).collect()
 }
 
 /// Stores a definition, replacing an earlier version.

@@ -82,7 +82,7 @@ impl DirStore {
         let [host_uuid, host_uuid_copy] = host_uuid::files(dir);
         let mut paths = Paths {
             dir: dir.to_owned(),
-            domains: dir.join("domains"),
+            domains: dir.join(definitions::DOMAINS),
             moves: dir.join("moves"),
             vnets: dir.join("vnets.sxp"),
             host_uuid,

@@ -40,6 +40,7 @@ mod save_file;
 mod saved_files;
 mod vnets;
 
+pub use definitions::defined;
 pub use dir_store::DirStore;
 pub use fleet_mark::FleetMark;
 pub use host_uuid::host_uuid;

@@ -8,6 +8,8 @@ use serde_json::Value;
 use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
+use tokio::runtime::Builder;
+use xend::fleet::{Entry, Etcd, Kv as _};
 
 /// A daemon of a host.
 pub(crate) struct Daemon<'a> {
@@ -37,6 +39,11 @@ impl<'a> Daemon<'a> {
     pub(crate) fn answer(&self, request: &str) -> Option<(u16, String)> {
         let socket = self.host.dir.path().join("socket");
         ask(&socket, request, GENEROUS).ok()
+    }
+
+    /// Whether a domain is defined or runs there.
+    fn has(&self, domain: &str) -> bool {
+        self.answer(&format!("GET /xend/domain/{domain} HTTP/1.0\r\n\r\n")).unwrap().0 == 200
     }
 
     /// Carries out an operation on the domain web1: status and text.
@@ -193,4 +200,70 @@ fn a_domain_runs_on_one_of_two_daemons() {
     assert!(text.contains("fleet_unavailable") && text.contains("etcd"), "{text}");
     assert_eq!(loser.op("op=pause").0, 200);
     assert_eq!(loser.op("op=destroy").0, 202);
+}
+
+/// All that etcd has of the fleet, as text.
+fn contents(server: &EtcdServer) -> String {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let listing = runtime.block_on(Etcd::new(server.settings()).list("/xend/1/lab/")).unwrap();
+    let one = |entry: &Entry| format!("{}: {}\n", entry.key, String::from_utf8_lossy(&entry.value));
+    listing.entries.iter().map(one).collect()
+}
+
+#[test]
+fn a_definition_outlives_its_host() {
+    let Some(server) = EtcdServer::start() else { return };
+    let [xen1, xen2, xen3] = ["xen1", "xen2", "xen3"].map(|name| Host::new(name, &server.url()));
+    xen1.fleet(&["init"]).ok();
+    let token = xen1.fleet(&["token"]).ok();
+    let sealed = contents(&server);
+    assert!(sealed.contains("sealed:1:") && !sealed.contains(token.trim()), "{sealed}");
+    xen2.fleet(&["join", token.trim()]).ok();
+    let [first, second] = [&xen1, &xen2].map(Daemon::start);
+    let secret = WEB1.replace("(memory 64)", "(memory 64) (vncpasswd geheim)");
+    second.ask(&post("/xend/domain", &format!("op=new&config={secret}"))).unwrap();
+    assert!(second.op("op=maxmem_set&memory=96").0 < 300);
+    second.until("etcd has the change", || contents(&server).contains("(maxmem 96)"));
+    let all = contents(&server);
+    assert!(!all.contains("geheim") && all.contains("(vncpasswd sealed:1:"), "{all}");
+    // A host whose domains clash does not join.
+    let third = Daemon::start(&xen3);
+    let other = WEB1.replace("11111111-", "31111111-");
+    third.ask(&post("/xend/domain", &format!("op=new&config={other}"))).unwrap();
+    let token = xen1.fleet(&["token"]).ok();
+    let error = xen3.fleet(&["join", token.trim()]).error();
+    assert!(error.contains("web1 (31111111-") && error.contains("on xen2"), "{error}");
+    assert!(error.contains("xm rename"), "{error}");
+    assert!(third.op("op=rename&name=web3").0 < 300);
+    xen3.fleet(&["join", token.trim()]).ok();
+    third
+        .until("its domain is the fleet's", || contents(&server).contains("/name/web3: 31111111-"));
+    let refused = third.answer(&post("/xend/domain/web3", "op=rename&name=web1")).unwrap();
+    assert!(refused.1.contains("already exists on xen2"), "{refused:?}");
+    // The host of web1 is gone for good.
+    assert!(xen1.fleet(&["adopt", "web1"]).error().contains("defined on xen2"));
+    drop(second);
+    first.until("its end is seen", || first.sees("xen2").is_some_and(|(is_alive, _)| !is_alive));
+    let forgotten = xen1.fleet(&["forget", "xen2", "--yes"]).ok();
+    assert!(forgotten.contains("Its definitions (1) wait for a host"), "{forgotten}");
+    let status = xen1.fleet(&["status"]).out;
+    assert!(status.contains("last on xen2, is defined in the fleet and on no host"), "{status}");
+    let adopted = xen1.fleet(&["adopt", "web1"]).ok();
+    assert!(adopted.contains("is defined on xen1 from now on"), "{adopted}");
+    first.until("it is there", || first.has("web1"));
+    assert_eq!(first.op("op=start").0, 202);
+    let file = "state/domains/11111111-2222-3333-4444-555555555555/config.sxp";
+    let copy = std::fs::read_to_string(xen1.dir.path().join(file)).unwrap();
+    assert!(copy.contains("geheim") && copy.contains("(maxmem 96)"), "{copy}");
+    // What the forgotten host still has is set aside when it comes back.
+    let token = xen1.fleet(&["token"]).ok();
+    xen2.fleet(&["join", token.trim()]).ok();
+    let second = Daemon::start(&xen2);
+    second.until("it is set aside", || !second.has("web1"));
+    let aside = "state/domains/11111111-2222-3333-4444-555555555555.elsewhere-1/config.sxp";
+    assert!(xen2.dir.path().join(aside).exists());
+    // Who leaves keeps its definitions, and gives up their names.
+    assert!(xen3.fleet(&["leave"]).ok().contains("Its definitions stay on it"));
+    assert!(!contents(&server).contains("web3"));
+    assert!(third.has("web3"));
 }

@@ -111,16 +111,17 @@ complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcomma
 complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "list" -d 'Print all accounts'
 complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check the users file: print its mistakes, with line and column'
 complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave forget status help" -l config -d 'Configuration file of the daemon [default: /etc/xen/xend-config.sxp as root, else in `$XDG_CONFIG_HOME/xend`]' -r -F
-complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave forget status help" -l state-dir -d 'Directory of the daemon\'s persistent state [default: /var/lib/xend as root, else in `$XDG_STATE_HOME/xend`]' -r -F
-complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave forget status help" -s h -l help -d 'Print help'
-complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave forget status help" -f -a "init" -d 'Make the fleet that the configuration names, with this host as its first member'
-complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave forget status help" -f -a "token" -d 'Print a token, by which one host may join the fleet'
-complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave forget status help" -f -a "join" -d 'Join the fleet that the configuration names'
-complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave forget status help" -f -a "leave" -d 'Leave the fleet. The last host takes the fleet with it'
-complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave forget status help" -f -a "forget" -d 'Remove a host from the fleet that is gone for good and cannot leave. It must be silent'
-complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave forget status help" -f -a "status" -d 'Tell how the fleet is, what is wrong, and what to do about it; fails if something is wrong'
-complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave forget status help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave forget adopt status help" -l config -d 'Configuration file of the daemon [default: /etc/xen/xend-config.sxp as root, else in `$XDG_CONFIG_HOME/xend`]' -r -F
+complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave forget adopt status help" -l state-dir -d 'Directory of the daemon\'s persistent state [default: /var/lib/xend as root, else in `$XDG_STATE_HOME/xend`]' -r -F
+complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave forget adopt status help" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave forget adopt status help" -f -a "init" -d 'Make the fleet that the configuration names, with this host as its first member'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave forget adopt status help" -f -a "token" -d 'Print a token, by which one host may join the fleet'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave forget adopt status help" -f -a "join" -d 'Join the fleet that the configuration names'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave forget adopt status help" -f -a "leave" -d 'Leave the fleet. The last host takes the fleet with it'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave forget adopt status help" -f -a "forget" -d 'Remove a host from the fleet that is gone for good and cannot leave. It must be silent'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave forget adopt status help" -f -a "adopt" -d 'Take a definition of the fleet that no host has, since its host was forgotten'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave forget adopt status help" -f -a "status" -d 'Tell how the fleet is, what is wrong, and what to do about it; fails if something is wrong'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and not __fish_seen_subcommand_from init token join leave forget adopt status help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from init" -l config -d 'Configuration file of the daemon [default: /etc/xen/xend-config.sxp as root, else in `$XDG_CONFIG_HOME/xend`]' -r -F
 complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from init" -l state-dir -d 'Directory of the daemon\'s persistent state [default: /var/lib/xend as root, else in `$XDG_STATE_HOME/xend`]' -r -F
 complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help'
@@ -138,6 +139,9 @@ complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcomm
 complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from forget" -l state-dir -d 'Directory of the daemon\'s persistent state [default: /var/lib/xend as root, else in `$XDG_STATE_HOME/xend`]' -r -F
 complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from forget" -l yes -d 'Do not ask'
 complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from forget" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from adopt" -l config -d 'Configuration file of the daemon [default: /etc/xen/xend-config.sxp as root, else in `$XDG_CONFIG_HOME/xend`]' -r -F
+complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from adopt" -l state-dir -d 'Directory of the daemon\'s persistent state [default: /var/lib/xend as root, else in `$XDG_STATE_HOME/xend`]' -r -F
+complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from adopt" -s h -l help -d 'Print help'
 complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from status" -l config -d 'Configuration file of the daemon [default: /etc/xen/xend-config.sxp as root, else in `$XDG_CONFIG_HOME/xend`]' -r -F
 complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from status" -l state-dir -d 'Directory of the daemon\'s persistent state [default: /var/lib/xend as root, else in `$XDG_STATE_HOME/xend`]' -r -F
 complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from status" -l json -d 'Print JSON'
@@ -147,6 +151,7 @@ complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcomm
 complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from help" -f -a "join" -d 'Join the fleet that the configuration names'
 complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from help" -f -a "leave" -d 'Leave the fleet. The last host takes the fleet with it'
 complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from help" -f -a "forget" -d 'Remove a host from the fleet that is gone for good and cannot leave. It must be silent'
+complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from help" -f -a "adopt" -d 'Take a definition of the fleet that no host has, since its host was forgotten'
 complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from help" -f -a "status" -d 'Tell how the fleet is, what is wrong, and what to do about it; fails if something is wrong'
 complete -c xend -n "__fish_xend_using_subcommand fleet; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c xend -n "__fish_xend_using_subcommand password" -s h -l help -d 'Print help'
@@ -174,4 +179,5 @@ complete -c xend -n "__fish_xend_using_subcommand help; and __fish_seen_subcomma
 complete -c xend -n "__fish_xend_using_subcommand help; and __fish_seen_subcommand_from fleet" -f -a "join" -d 'Join the fleet that the configuration names'
 complete -c xend -n "__fish_xend_using_subcommand help; and __fish_seen_subcommand_from fleet" -f -a "leave" -d 'Leave the fleet. The last host takes the fleet with it'
 complete -c xend -n "__fish_xend_using_subcommand help; and __fish_seen_subcommand_from fleet" -f -a "forget" -d 'Remove a host from the fleet that is gone for good and cannot leave. It must be silent'
+complete -c xend -n "__fish_xend_using_subcommand help; and __fish_seen_subcommand_from fleet" -f -a "adopt" -d 'Take a definition of the fleet that no host has, since its host was forgotten'
 complete -c xend -n "__fish_xend_using_subcommand help; and __fish_seen_subcommand_from fleet" -f -a "status" -d 'Tell how the fleet is, what is wrong, and what to do about it; fails if something is wrong'

@@ -2,8 +2,8 @@
 
 use super::{Attempts, Candidate, JoinError, Left, TRIES, belongs_to, put};
 use crate::core::fleet::HostName;
+use crate::core::fleet_domain::FleetDomain;
 use crate::core::model::Uuid;
-use crate::fleet::domain::OwnRecord;
 use crate::fleet::kv::{Committed, Compare, Entry, Op, Revision, Txn};
 use crate::fleet::records::{ForgottenRecord, HostRecord};
 use std::time::SystemTime;
@@ -14,6 +14,8 @@ pub struct SilentHost {
     pub name: HostName,
     /// The number of its domains, as it has written them.
     pub domains: usize,
+    /// The number of its definitions, which stay in the fleet.
+    pub definitions: usize,
     /// `None` if it was forgotten before, and not all of its domains.
     record: Option<Found>,
 }
@@ -39,10 +41,12 @@ impl Candidate<'_> {
         let owned = owned.entries.iter().filter(|entry| belongs_to(entry, name)).count();
         // Those that run have both.
         let domains = views.entries.len().max(owned);
-        if record.is_none() && domains == 0 {
+        let homes = self.kv.list(&self.keys.homes_of(name)).await.map_err(JoinError::Kv)?;
+        let definitions = homes.entries.len();
+        if record.is_none() && domains == 0 && definitions == 0 {
             return Err(JoinError::NoSuchHost(name.clone()));
         }
-        Ok(SilentHost { name: name.clone(), domains, record })
+        Ok(SilentHost { name: name.clone(), domains, definitions, record })
     }
 
     /// Removes the keys of a host that is what it was when it was found. If it was the last one,
@@ -54,7 +58,7 @@ impl Candidate<'_> {
             Some(found) => self.remove_record(&host.name, found, now).await?,
             None => Left::Fleet,
         };
-        self.remove_owned(&host.name).await?;
+        self.give_up(&host.name).await?;
         self.remove_views(&host.name).await?;
         Ok(left)
     }
@@ -100,21 +104,24 @@ impl Candidate<'_> {
         Err(attempts.exhausted())
     }
 
-    /// Lets others have the domains of a host without a record. One that another host has received
-    /// meanwhile is not its own any more.
-    async fn remove_owned(&self, name: &HostName) -> Result<(), JoinError> {
+    /// Lets others have the domains of a host without a record, and its definitions. A domain that
+    /// another host has received meanwhile is not its own any more.
+    async fn give_up(&self, name: &HostName) -> Result<(), JoinError> {
         let left_over = |error| JoinError::LeftOver { host: name.clone(), error };
         let owned = self.kv.list(&self.keys.owns()).await.map_err(left_over)?;
-        let its = owned.entries.into_iter().filter(|entry| belongs_to(entry, name));
-        for Entry { key, modified, .. } in its {
-            let compares = vec![
-                Compare::Absent(self.keys.host(name)),
-                Compare::Modified(key.clone(), modified),
-            ];
-            let ops = vec![Op::Delete { key }];
-            self.kv.commit(Txn { compares, ops }).await.map_err(left_over)?;
+        for entry in owned.entries.into_iter().filter(|entry| belongs_to(entry, name)) {
+            let Some(domain) = self.keys.parse_own(&entry.key) else { continue };
+            let is_its =
+                |domain: &FleetDomain| domain.own.as_ref().is_some_and(|own| own.by.host == *name);
+            let halt = |domain: &mut FleetDomain| domain.own = None;
+            self.change_domain(name, domain, is_its, halt).await.map_err(left_over)?;
         }
-        Ok(())
+        let orphan = |domain: &mut FleetDomain| {
+            if let Some(defined) = &mut domain.defined {
+                defined.home = None;
+            }
+        };
+        self.change_definitions(name, orphan).await.map_err(left_over)
     }
 
     /// Removes what a host without a record has written of its domains. One that joins meanwhile

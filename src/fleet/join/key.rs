@@ -2,8 +2,8 @@
 
 use super::{Attempts, Candidate, JoinError, put};
 use crate::core::ports::Entropy;
+use crate::fleet::definition_records::TokenRecord;
 use crate::fleet::kv::{Compare, Entry, Txn};
-use crate::fleet::records::TokenRecord;
 use crate::fleet::seal::FleetKey;
 
 impl Candidate<'_> {

@@ -1,9 +1,14 @@
 //! Making, joining and leaving a fleet, with answers that are lost and others at work.
 
 use super::*;
-use crate::fleet::kv::{KvStatus, Lease, Listing, Watched};
+use crate::core::fleet_domain::{Act, DefinitionStep};
+use crate::core::ownership::{Boot, Step};
+use crate::fleet::definition_records::{ClashKind, ClashRecord};
+use crate::fleet::domain::FoundDomain;
+use crate::fleet::kv::{KvStatus, Lease, Listing, Revision, Watched};
 use crate::fleet::memory::{Link, Lost, MemoryKv};
 use crate::fleet::seal::FleetKey;
+use crate::fleet::status::FleetStatus;
 use crate::os::OsEntropy;
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -56,7 +61,42 @@ impl Host {
     }
 
     async fn join(&self, token: &str) -> Result<Joined, JoinError> {
-        self.candidate().join(token, UNIX_EPOCH).await
+        self.join_with(token, &[]).await
+    }
+
+    /// Joins with domains that are defined there.
+    async fn join_with(&self, token: &str, defined: &[(u128, &str)]) -> Result<Joined, JoinError> {
+        let one = |(uuid, name): &(u128, &str)| (Uuid::from_u128(*uuid), DomName::adopted(name));
+        let defined: Vec<_> = defined.iter().map(one).collect();
+        self.candidate().join(token, &defined, UNIX_EPOCH).await
+    }
+
+    async fn adopt(&self, domain: &str) -> Result<Adopted, JoinError> {
+        self.candidate().adopt(domain, &OsEntropy).await
+    }
+
+    /// Changes what there is of a domain, as the host's daemon does.
+    async fn act(&self, domain: u128, act: Act) {
+        let uuid = Uuid::from_u128(domain);
+        let found = FoundDomain::read(&self.kv, &self.keys, uuid).await.unwrap();
+        let by = Boot { host: self.name.clone(), epoch: 1 };
+        let after = found.domain.after(&act, &by, OsEntropy.uuid()).unwrap();
+        let txn = found.txn(&self.kv, &self.keys, &after, Some("(domain)")).await.unwrap();
+        assert!(matches!(self.kv.commit(txn).await, Ok(Committed::Yes(_))));
+    }
+
+    async fn define(&self, domain: u128, name: &str) {
+        self.act(domain, Act::definition(DefinitionStep::Put(DomName::adopted(name)))).await;
+    }
+
+    async fn run(&self, domain: u128, name: &str) {
+        self.act(domain, Act::own(Step::Hold, Some(DomName::adopted(name)))).await;
+    }
+
+    async fn problems(&self) -> Vec<String> {
+        let of = FleetStatus::of(&self.kv, &self.keys, &self.name, self.uuid, &self.key_file);
+        let problems = of.await.problems.into_iter();
+        problems.map(|problem| format!("{}: {}", problem.what, problem.advice)).collect()
     }
 
     async fn leave(&self) -> Result<Left, JoinError> {
@@ -394,4 +434,167 @@ async fn domains_of_a_host_without_a_record_are_forgotten() {
     assert_eq!(silent.domains, 1);
     first.candidate().forget(&silent, UNIX_EPOCH).await.unwrap();
     assert_eq!(first.keys().await, ["host/xen1", "key", "schema"]);
+}
+
+fn uuid(number: u128) -> String {
+    Uuid::from_u128(number).to_string()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_does_not_join_with_domains_that_the_fleet_has() {
+    let [xen1, xen2, _] = hosts();
+    xen1.init().await.unwrap();
+    xen1.define(1, "web").await;
+    xen1.run(2, "db").await;
+    let token = xen1.token().await.unwrap();
+    let defined = [(1, "other"), (2, "third"), (3, "web"), (4, "db"), (5, "fine")];
+    let error = xen2.join_with(&token, &defined).await.unwrap_err();
+    let JoinError::Clashes(clashes) = &error else { panic!("{error}") };
+    assert_eq!(
+        *clashes,
+        [
+            format!("other ({}): xen1 has a domain of this UUID", uuid(1)),
+            format!("third ({}): xen1 has a domain of this UUID", uuid(2)),
+            format!("web ({}): a domain of this name is on xen1 ({})", uuid(3), uuid(1)),
+            format!("db ({}): a domain of this name is on xen1 ({})", uuid(4), uuid(2)),
+        ]
+    );
+    let text = error.to_string();
+    assert!(text.contains("\n  web (") && text.ends_with("and join then"), "{text}");
+    assert_eq!(xen2.key_file.read().await, Ok(None), "it has not joined");
+    let many: Vec<(u128, &str)> = (10..40).map(|number| (number, "web")).collect();
+    let error = xen2.join_with(&token, &many).await.unwrap_err().to_string();
+    assert!(error.contains("and 10 more"), "{error}");
+    // The token is still good.
+    assert_eq!(xen2.join_with(&token, &[(5, "fine")]).await, Ok(Joined::Now));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_leaves_takes_its_definitions_out_of_the_fleet() {
+    for lost in [None, Some(Lost::Happened), Some(Lost::Never), Some(Lost::Later)] {
+        let [xen1, xen2, xen3] = hosts();
+        xen1.init().await.unwrap();
+        let token = xen1.token().await.unwrap();
+        xen2.join(&token).await.unwrap();
+        xen1.define(1, "web").await;
+        xen2.define(2, "db").await;
+        let clash = put(xen2.keys.clash(&xen2.name, Uuid::from_u128(3)), b"{}".to_vec());
+        xen2.kv.commit(Txn { compares: vec![], ops: vec![clash] }).await.unwrap();
+        if let Some(lost) = lost {
+            xen2.kv.lose_answer(lost);
+        }
+        assert_eq!(xen2.leave().await, Ok(Left::Fleet), "{lost:?}");
+        let keys = xen1.keys().await;
+        let [def, home] = [format!("def/{}", uuid(1)), format!("home/xen1/{}", uuid(1))];
+        let expected = [&def, &home, "host/xen1", "key", "name/web", "schema"];
+        assert_eq!(keys, expected, "{lost:?}");
+        // Whoever joins may have them.
+        let token = xen1.token().await.unwrap();
+        xen3.join_with(&token, &[(2, "db")]).await.unwrap();
+        xen3.leave().await.unwrap();
+        assert_eq!(xen1.leave().await, Ok(Left::LastOfFleet));
+        assert_eq!(xen1.keys().await, [""; 0]);
+    }
+}
+
+/// etcd goes away when the host has left, and its definitions are still there.
+#[tokio::test(start_paused = true)]
+async fn what_a_host_has_left_behind_is_told_and_removed() {
+    let [xen1, xen2, _] = hosts();
+    xen1.init().await.unwrap();
+    let token = xen1.token().await.unwrap();
+    xen2.join(&token).await.unwrap();
+    xen2.define(2, "db").await;
+    let record = Op::Delete { key: xen2.keys.host(&xen2.name) };
+    xen1.kv.commit(Txn { compares: vec![], ops: vec![record] }).await.unwrap();
+    let problems = xen1.problems().await;
+    let told = "xen2 is not in the fleet, which has definitions of it (1): xend fleet forget xen2";
+    assert!(problems.iter().any(|problem| problem.starts_with(told)), "{problems:?}");
+    assert_eq!(xen2.leave().await, Ok(Left::Fleet));
+    assert_eq!(xen1.keys().await, ["host/xen1", "key", "schema"]);
+    assert_eq!(xen2.leave().await, Err(JoinError::NoMember(xen2.name.clone())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_definitions_of_a_forgotten_host_wait_for_another_one() {
+    let [xen1, xen2, _] = hosts();
+    xen1.init().await.unwrap();
+    let token = xen1.token().await.unwrap();
+    xen2.join(&token).await.unwrap();
+    xen1.define(1, "web").await;
+    xen2.define(2, "db").await;
+    xen2.run(2, "db").await;
+    xen2.run(3, "created").await;
+    assert!(
+        matches!(xen1.adopt("db").await, Err(JoinError::Runs { host, .. }) if host == xen2.name)
+    );
+    let silent = xen1.candidate().silent_host(&xen2.name).await.unwrap();
+    assert_eq!(silent.definitions, 1);
+    assert_eq!(xen1.candidate().forget(&silent, UNIX_EPOCH).await, Ok(Left::Fleet));
+    let keys = xen1.keys().await;
+    assert!(keys.contains(&format!("orphan/{}", uuid(2))) && keys.contains(&"name/db".to_owned()));
+    assert!(!keys.iter().any(|key| key.starts_with("own/") || key == "name/created"), "{keys:?}");
+    let problems = xen1.problems().await;
+    let told = format!("db ({}), last on xen2, is defined in the fleet and on no host", uuid(2));
+    let advice = format!("xend fleet adopt {}", uuid(2));
+    let is_told = |problem: &&String| problem.starts_with(&told) && problem.contains(&advice);
+    assert_eq!(problems.iter().filter(is_told).count(), 1, "{problems:?}");
+    for (domain, error) in [
+        ("nosuch", JoinError::NoSuchDefinition("nosuch".to_owned())),
+        ("web", JoinError::HasHome { domain: "web".to_owned(), host: xen1.name.clone() }),
+    ] {
+        assert_eq!(xen1.adopt(domain).await, Err(error));
+    }
+    assert!(matches!(xen2.adopt("db").await, Err(JoinError::NoMember(_))));
+    for lost in [Lost::Happened, Lost::Never, Lost::Later] {
+        xen1.kv.lose_answer(lost);
+        let called = if lost == Lost::Never { "db".to_owned() } else { uuid(2) };
+        let adopted = xen1.adopt(&called).await;
+        let adopted = adopted.unwrap();
+        assert_eq!((adopted.domain, adopted.name.as_str()), (Uuid::from_u128(2), "db"), "{lost:?}");
+        let keys = xen1.keys().await;
+        assert!(keys.contains(&format!("home/xen1/{}", uuid(2))), "{keys:?}");
+        assert!(!keys.iter().any(|key| key.starts_with("orphan/")), "{keys:?}");
+        // Once more.
+        let found = FoundDomain::read(&xen1.kv, &xen1.keys, Uuid::from_u128(2)).await.unwrap();
+        let mut after = found.domain.clone();
+        after.defined.as_mut().unwrap().home = None;
+        let txn = found.txn(&xen1.kv, &xen1.keys, &after, None).await.unwrap();
+        xen1.kv.commit(txn).await.unwrap();
+        xen1.kv.deliver();
+    }
+    assert_eq!(xen1.problems().await.iter().filter(is_told).count(), 0, "it was xen1's last");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_without_the_key_and_disagreements_are_told_of() {
+    let [xen1, _, _] = hosts();
+    xen1.init().await.unwrap();
+    let told = |problems: Vec<String>, begin: &str| {
+        problems.into_iter().filter(|problem| problem.starts_with(begin)).collect::<Vec<_>>()
+    };
+    let key = "This host has not the fleet's key";
+    assert_eq!(told(xen1.problems().await, key), [""; 0]);
+    let good = xen1.key_file.read().await.unwrap().unwrap();
+    xen1.key_file.write(&FleetKey::new(&OsEntropy)).await.unwrap();
+    assert!(told(xen1.problems().await, key)[0].contains("is another one"));
+    std::fs::remove_file(xen1.key_file.path()).unwrap();
+    assert!(told(xen1.problems().await, key)[0].contains("is missing"));
+    xen1.key_file.write(&good).await.unwrap();
+    for (number, kind, command) in [
+        (1, ClashKind::Name, "xm rename on xen1"),
+        (2, ClashKind::Uuid, "xm delete on xen1"),
+        (3, ClashKind::Other, "journalctl"),
+    ] {
+        let record = ClashRecord { name: "a\u{7}b".to_owned(), kind, reason: "why".to_owned() };
+        let key = xen1.keys.clash(&xen1.name, Uuid::from_u128(number));
+        let strange = record.encode();
+        let sound = ClashRecord { name: "web".to_owned(), ..record }.encode();
+        for value in [strange, sound] {
+            let ops = vec![put(key.clone(), value)];
+            xen1.kv.commit(Txn { compares: vec![], ops }).await.unwrap();
+        }
+        let begin = format!("web ({}) on xen1 is not the fleet's: why", uuid(number));
+        assert!(told(xen1.problems().await, &begin)[0].contains(command), "{command}");
+    }
 }

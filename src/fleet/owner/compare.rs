@@ -3,7 +3,7 @@
 
 use super::judge::{Seen, Verdict, judge};
 use super::locals::Stage;
-use super::news::{Dispute, Disputed, News};
+use super::news::{Dispute, News};
 use super::note::Note;
 use super::state::Owner;
 use super::step::{Done, Failed, Scope};
@@ -11,22 +11,27 @@ use super::text::{digest_of, text_of};
 use super::writer::Settled;
 use crate::core::error::Error;
 use crate::core::fleet_domain::{Act, DefinitionStep, Refusal};
-use crate::core::model::{CompleteConfig, DomName, Uuid};
+use crate::core::model::{CompleteConfig, Uuid};
 use crate::core::ports::Copies;
 use crate::fleet::backoff::Backoff;
 use crate::fleet::domain::{FoundDomain, Trouble};
 use crate::fleet::kv::{KvError, KvEvent, Listing, Revision, Watched};
+use crate::fleet::membership::Membership;
 use futures_util::StreamExt as _;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync;
-use tokio::time::{Instant, sleep_until};
-use tracing::{debug, error, info, warn};
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::{debug, info, warn};
 
 /// How often is looked again at definitions that the fleet cannot have.
 const RECHECK: Duration = Duration::from_secs(60);
+
+/// How long is waited for a domain that is busy. It does what it was asked for later, and is
+/// compared again.
+const BUSY: Duration = Duration::from_secs(5);
 
 /// A copy and its definition in the fleet, as they were compared.
 struct Compared {
@@ -41,11 +46,15 @@ struct Compared {
 
 impl Owner {
     /// Keeps the copies what the fleet says, and tells it what was changed here.
-    pub(super) async fn follow_definitions(&self, copies: &dyn Copies) -> Infallible {
+    pub(super) async fn follow_definitions(
+        &self,
+        membership: Membership,
+        copies: &dyn Copies,
+    ) -> Infallible {
         let mut backoff = Backoff::default();
         let mut is_refused = false;
         loop {
-            let error = match self.follow(copies, &mut backoff).await {
+            let error = match self.follow(membership, copies, &mut backoff).await {
                 Ok(never) => match never {},
                 Err(error) => error,
             };
@@ -59,6 +68,7 @@ impl Owner {
 
     async fn follow(
         &self,
+        membership: Membership,
         copies: &dyn Copies,
         backoff: &mut Backoff,
     ) -> Result<Infallible, KvError> {
@@ -68,11 +78,13 @@ impl Owner {
         self.announce_all(copies, listing);
         let mut changes = self.kv.watch(&prefix, next).await?;
         let mut recheck = Instant::now() + RECHECK;
+        let mut clashes = self.published_clashes().await?;
         loop {
             let is_all = self.settle_definitions(copies).await?;
             if is_all {
                 backoff.reset();
             }
+            self.publish_clashes(membership, &mut clashes).await?;
             if std::mem::take(&mut self.news_table().has_lost_some) {
                 let listing = self.kv.list(&prefix).await?;
                 self.announce_all(copies, listing);
@@ -88,10 +100,18 @@ impl Owner {
                 () = self.definition_news.notified() => {}
                 () = backoff.wait(), if !is_all => {}
                 () = sleep_until(recheck) => {
-                    self.news_table().recheck();
+                    self.recheck();
                     recheck = Instant::now() + RECHECK;
                 }
             }
+        }
+    }
+
+    /// Whatever is not agreed about is to be looked at again.
+    fn recheck(&self) {
+        self.news_table().recheck();
+        for (domain, ..) in self.locals().nameless() {
+            self.tell(domain);
         }
     }
 
@@ -170,6 +190,7 @@ impl Owner {
         let note = self.notes.get(domain);
         if let (News::Compare(Some(op)), Some(note), Some(digest)) = (news, &note, &digest) {
             if note.op == *op && note.digest == *digest {
+                self.news_table().disputed.remove(&domain);
                 return Ok(Settled::Yes);
             }
         }
@@ -245,7 +266,7 @@ impl Owner {
             Verdict::SetAside => {
                 drop(turn);
                 let Some(copy) = compared.copy.clone() else { return Ok(Settled::Yes) };
-                match copies.set_aside(copy).await {
+                match soon(copies.set_aside(copy)).await {
                     Ok(true) => self.note(domain, None, Done::Same).await,
                     Ok(false) => self.dispute_uuid(&compared),
                     Err(error) => {
@@ -330,7 +351,7 @@ impl Owner {
         let digest = digest_of(&definition);
         let taken = if copies.is_here(domain) {
             drop(turn);
-            copies.replace(definition, compared.copy.clone()).await
+            soon(copies.replace(definition, compared.copy.clone())).await
         } else {
             copies.add(definition).await
         };
@@ -360,20 +381,9 @@ impl Owner {
         let home = compared.seen.as_ref().and_then(|seen| seen.home.clone());
         self.dispute(compared.found.uuid, compared.copy.as_deref(), &Dispute::Uuid(home));
     }
+}
 
-    fn dispute(&self, domain: Uuid, copy: Option<&CompleteConfig>, dispute: &Dispute) {
-        let unknown = || DomName::adopted(&domain.to_string());
-        let name = copy.map_or_else(unknown, |copy| copy.name.clone());
-        self.dispute_named(domain, &name, dispute);
-    }
-
-    fn dispute_named(&self, domain: Uuid, name: &DomName, dispute: &Dispute) {
-        let disputed = Disputed { name: name.clone(), dispute: dispute.clone() };
-        if self.news_table().dispute(domain, &disputed) {
-            error!(
-                %domain, %name,
-                "A definition is not the same here and in the fleet: {dispute}"
-            );
-        }
-    }
+/// The answer of a domain; no if it is busy for long.
+async fn soon(answer: impl Future<Output = Result<bool, Error>>) -> Result<bool, Error> {
+    timeout(BUSY, answer).await.unwrap_or(Ok(false))
 }

@@ -40,8 +40,8 @@ pub(super) struct Locals {
     pub(super) compared_in: Option<u64>,
     /// Domains here that belong to other hosts.
     disputed: BTreeMap<Uuid, HostName>,
-    /// Domains that have the name of another one in the fleet.
-    nameless: BTreeSet<Uuid>,
+    /// Domains that have the name of another one in the fleet, with its host.
+    nameless: BTreeMap<Uuid, Option<HostName>>,
     /// When etcd did not answer.
     silent: Option<Instant>,
 }
@@ -128,8 +128,21 @@ impl Locals {
     }
 
     /// Notes that a domain here has another one's name, and tells whether that is news.
-    pub(super) fn share_name(&mut self, domain: Uuid) -> bool {
-        self.nameless.insert(domain)
+    pub(super) fn share_name(&mut self, domain: Uuid, host: Option<HostName>) -> bool {
+        self.nameless.insert(domain, host).is_none()
+    }
+
+    /// Notes that a domain here has its name in the fleet.
+    pub(super) fn has_name(&mut self, domain: Uuid) {
+        self.nameless.remove(&domain);
+    }
+
+    /// The domains here whose names other ones have, with their names and the others' hosts.
+    pub(super) fn nameless(&self) -> Vec<(Uuid, Option<DomName>, Option<HostName>)> {
+        let one = |(domain, host): (&Uuid, &Option<HostName>)| {
+            (*domain, self.name(*domain), host.clone())
+        };
+        self.nameless.iter().map(one).collect()
     }
 
     /// Notes that a domain here belongs to another host, or no more. Tells whether that is news.

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// The most definitions of which is remembered that they are to be compared. With more of them, all
-/// are.
+/// The most definitions of which is remembered that they were changed. With more of them, all are
+/// compared.
 const MAX_NEWS: usize = 4096;
 
 /// What is new of a definition.
@@ -55,8 +55,11 @@ pub(super) struct Disputed {
 
 #[derive(Debug, Default)]
 pub(super) struct NewsTable {
-    /// With a number that grows: news of an earlier one are old.
-    news: BTreeMap<Uuid, (u64, News)>,
+    /// Definitions that were changed here, with a number that grows: news of an earlier one are
+    /// old.
+    changed: BTreeMap<Uuid, (u64, News)>,
+    /// Those to look at: there are not more than the host has, or is to have.
+    compare: BTreeMap<Uuid, (u64, News)>,
     last: u64,
     /// All definitions are to be compared.
     pub(super) has_lost_some: bool,
@@ -66,44 +69,51 @@ pub(super) struct NewsTable {
 impl NewsTable {
     /// Adds news. What was changed here is not taken for something that is only to be looked at.
     pub(super) fn add(&mut self, domain: Uuid, news: News) {
-        let known = self.news.get(&domain).map(|(_, news)| news);
-        match (known, &news) {
-            (Some(News::Changed(_) | News::Failed), News::Compare(_)) => return,
-            (None, _) if self.news.len() >= MAX_NEWS => {
-                self.has_lost_some = true;
-                return;
-            }
-            _ => {}
-        }
+        let is_known = self.changed.contains_key(&domain);
         self.last += 1;
-        self.news.insert(domain, (self.last, news));
+        match news {
+            News::Compare(_) if is_known => {}
+            News::Compare(_) => {
+                self.compare.insert(domain, (self.last, news));
+            }
+            News::Changed(_) | News::Failed if !is_known && self.changed.len() >= MAX_NEWS => {
+                self.has_lost_some = true;
+            }
+            News::Changed(_) | News::Failed => {
+                self.compare.remove(&domain);
+                self.changed.insert(domain, (self.last, news));
+            }
+        }
     }
 
     /// The domains of which there are news.
     pub(super) fn domains(&self) -> Vec<Uuid> {
-        self.news.keys().copied().collect()
+        self.changed.keys().chain(self.compare.keys()).copied().collect()
     }
 
     /// The news of a domain, with their number.
     pub(super) fn get(&self, domain: Uuid) -> Option<(u64, News)> {
-        self.news.get(&domain).cloned()
+        self.changed.get(&domain).or_else(|| self.compare.get(&domain)).cloned()
     }
 
     /// What was new of a domain is old: the fleet has another definition, or none.
     pub(super) fn supersede(&mut self, domain: Uuid) {
-        self.news.remove(&domain);
+        self.changed.remove(&domain);
+        self.compare.remove(&domain);
         self.disputed.remove(&domain);
     }
 
     /// Whether there are news.
     pub(super) fn is_empty(&self) -> bool {
-        self.news.is_empty()
+        self.changed.is_empty() && self.compare.is_empty()
     }
 
     /// News have been dealt with, unless there are others by now.
     pub(super) fn settled(&mut self, domain: Uuid, number: u64) {
-        if self.news.get(&domain).is_some_and(|(last, _)| *last == number) {
-            self.news.remove(&domain);
+        for news in [&mut self.changed, &mut self.compare] {
+            if news.get(&domain).is_some_and(|(last, _)| *last == number) {
+                news.remove(&domain);
+            }
         }
     }
 
@@ -150,5 +160,10 @@ mod tests {
         table.add(Uuid::from_u128(u128::MAX), News::Failed);
         assert!(table.has_lost_some);
         assert_eq!(table.domains().len(), MAX_NEWS);
+        // A host may have more definitions than that.
+        for domain in 0..2 * MAX_NEWS {
+            table.add(Uuid::from_u128(domain as u128), News::Compare(None));
+        }
+        assert_eq!(table.domains().len(), 2 * MAX_NEWS);
     }
 }

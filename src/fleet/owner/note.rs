@@ -56,18 +56,26 @@ impl Notes {
         Self { dir: dir.to_owned(), notes: Mutex::new(notes) }
     }
 
+    /// Removes the notes in a directory, when a host has left its fleet: its definitions are not
+    /// the fleet's any more. Blocks.
+    pub fn forget(dir: &Path) -> io::Result<()> {
+        let mut files = read_all(dir)?.into_keys().map(|domain| file(dir, domain));
+        files.try_for_each(|file| durable::remove(&file))
+    }
+
     pub(super) fn get(&self, domain: Uuid) -> Option<Note> {
         self.lock().get(&domain).cloned()
     }
 
-    pub(super) fn domains(&self) -> Vec<Uuid> {
+    /// The domains whose definitions were the fleet's.
+    pub fn domains(&self) -> Vec<Uuid> {
         self.lock().keys().copied().collect()
     }
 
     /// Notes what a copy is of; `None` forgets it. A note that cannot be written is made anew when
     /// all is compared again.
     pub(super) async fn set(&self, domain: Uuid, note: Option<Note>) {
-        let path = self.dir.join(format!("{domain}.{EXTENSION}"));
+        let path = file(&self.dir, domain);
         let before = match note.clone() {
             Some(note) => self.lock().insert(domain, note),
             None => self.lock().remove(&domain),
@@ -86,6 +94,10 @@ impl Notes {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Uuid, Note>> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn file(dir: &Path, domain: Uuid) -> PathBuf {
+    dir.join(format!("{domain}.{EXTENSION}"))
 }
 
 fn write(dir: &Path, path: &Path, note: Option<&Note>) -> io::Result<()> {
@@ -130,5 +142,8 @@ mod tests {
         let notes = Notes::open(&dir);
         assert_eq!(notes.domains(), domains[2..]);
         assert_eq!(notes.get(domains[2]).unwrap().revision(), Revision(7));
+        Notes::forget(&dir).unwrap();
+        assert!(Notes::open(&dir).domains().is_empty());
+        Notes::forget(&dir.join("nosuch")).unwrap();
     }
 }

@@ -33,7 +33,7 @@ impl Owner {
         copies: &dyn Copies,
     ) -> Ended {
         tokio::select! {
-            never = self.follow_definitions(copies) => match never {},
+            never = self.follow_definitions(membership, copies) => match never {},
             ended = self.place.ended(membership) => ended,
             never = self.write_for_ever(membership) => match never {},
         }
@@ -151,8 +151,11 @@ impl Owner {
     async fn hold_now(&self, domain: Uuid) -> Result<Done, Failed> {
         let name = self.locals().name(domain);
         let held = self.step(domain, Step::Hold).await;
+        if held.is_ok() {
+            self.locals().has_name(domain);
+        }
         let Err(Failed::Refused(Refusal::NameTaken { host, .. })) = held else { return held };
-        if self.locals().share_name(domain) {
+        if self.locals().share_name(domain, host.clone()) {
             let name = name.map(|name| name.to_string());
             let host = host.map(|host| host.to_string());
             error!(

@@ -26,7 +26,8 @@ async fn a_host_without_a_certificate_of_its_own_is_told_of() {
     ];
     kv.commit(Txn { compares: vec![], ops }).await.unwrap();
     let own: HostName = "xen1".parse().unwrap();
-    let status = FleetStatus::of(&kv, &keys, &own, Uuid::from_u128(1)).await;
+    let key_file = KeyFile::at("/nonexistent/key");
+    let status = FleetStatus::of(&kv, &keys, &own, Uuid::from_u128(1), &key_file).await;
     let told = status.problems.iter().map(|problem| problem.what.as_str());
     let told: Vec<_> = told.filter(|what| what.contains("certificate")).collect();
     assert_eq!(
@@ -76,8 +77,9 @@ async fn owners_that_are_no_members_and_disputes_are_told() {
     for op in ops {
         kv.commit(Txn { compares: vec![], ops: vec![op] }).await.unwrap();
     }
+    let key_file = KeyFile::at("/nonexistent/key");
     let told = async || {
-        let status = FleetStatus::of(&kv, &keys, &own, Uuid::from_u128(1)).await;
+        let status = FleetStatus::of(&kv, &keys, &own, Uuid::from_u128(1), &key_file).await;
         let told = status.problems.into_iter().map(|problem| problem.what);
         told.filter(|what| what.contains("belongs") || what.contains("not in")).collect()
     };

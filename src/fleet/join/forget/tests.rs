@@ -175,7 +175,7 @@ async fn a_host_that_joins_again_is_not_forgotten_any_more() {
     lab.put(lab.keys.key(), key.id().into_bytes()).await;
     let token = lab.xen1().token(std::time::Duration::from_secs(60), &OsEntropy).await;
     let xen2 = Candidate { host: &lab.xen2, uuid: Uuid::from_u128(2), ..lab.xen1() };
-    xen2.join(&token.unwrap(), UNIX_EPOCH).await.unwrap();
+    xen2.join(&token.unwrap(), &[], UNIX_EPOCH).await.unwrap();
     assert_eq!(lab.keys().await, ["host/xen1", "host/xen2", "key", "schema"]);
 }
 
