@@ -1,7 +1,7 @@
 //! Changes of the users file that keep everything else in it, byte for byte: comments, order,
 //! blanks.
 
-use super::users_file::{UsersFileError, check_there, parse, read_private};
+use super::users_file::{ReadBy, UsersFileError, check_there, parse, read_private};
 use super::users_text::LIMITS;
 use crate::durable;
 use crate::parent_dir;
@@ -85,7 +85,7 @@ fn edit(
     let target = durable::target(path).map_err(failed)?;
     parent_dir::make(&target, DIR_MODE).map_err(failed)?;
     let _lock = lock(parent_dir::of(&target)).map_err(failed)?;
-    let old = match read_private(&target) {
+    let old = match read_private(&target, ReadBy::Command) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         read => read.map_err(failed)?,
     };
@@ -363,8 +363,8 @@ mod tests {
         let link = dir.path().join("link");
         add_user(&file, "a", &[UserChange::Item("uid", words(&["1"]))]).unwrap();
         if rustix::process::geteuid().is_root() {
-            // The group: only root's files are read here.
-            std::os::unix::fs::chown(&file, None, Some(7)).unwrap();
+            // Root works on the files of others.
+            std::os::unix::fs::chown(&file, Some(1), Some(7)).unwrap();
         }
         let owner =
             |path: &Path| (fs::metadata(path).unwrap().uid(), fs::metadata(path).unwrap().gid());

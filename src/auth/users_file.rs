@@ -30,6 +30,15 @@ const SETTLED: Duration = Duration::from_millis(300);
 #[error("{0}")]
 pub struct UsersFileError(pub(super) String);
 
+/// Who reads a users file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReadBy {
+    /// The daemon, which grants what the file says: the file must be its own or root's.
+    Daemon,
+    /// A command. As root, it works on the files of other users, too, such as that of a service.
+    Command,
+}
+
 /// The users file.
 #[derive(Debug)]
 pub struct UsersFile {
@@ -56,7 +65,8 @@ impl UsersFile {
     /// The accounts of the file, in its order and with `anonymous` at the end, without putting them
     /// in force. Blocks.
     pub fn accounts(&self) -> Result<Vec<Account>, UsersFileError> {
-        let Users { mut accounts, anonymous } = self.read()?.unwrap_or_default();
+        let users = self.read(ReadBy::Command)?;
+        let Users { mut accounts, anonymous } = users.unwrap_or_default();
         accounts.extend(anonymous);
         Ok(accounts)
     }
@@ -74,7 +84,7 @@ impl UsersFile {
     pub fn reload(&self, accounts: &Accounts) -> Result<AccountChanges, UsersFileError> {
         let mut loaded = self.lock();
         loaded.stamp = self.stamp();
-        let read = match self.read() {
+        let read = match self.read(ReadBy::Daemon) {
             Ok(None) if loaded.was_there => {
                 let advice = "is gone, an empty file removes all accounts";
                 Err(UsersFileError(format!("{}: {advice}", self.path.display())))
@@ -142,8 +152,8 @@ impl UsersFile {
     }
 
     /// `None` if there is no file.
-    fn read(&self) -> Result<Option<Users>, UsersFileError> {
-        match read_private(&self.path) {
+    fn read(&self, by: ReadBy) -> Result<Option<Users>, UsersFileError> {
+        match read_private(&self.path, by) {
             Ok(text) => parse(&self.path, &text).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // The accounts are elsewhere, on a disk that is missing today: that is not none.
@@ -184,10 +194,10 @@ pub(super) fn parse(path: &Path, text: &[u8]) -> Result<Users, UsersFileError> {
     })
 }
 
-/// Reads a file that nobody but root or the daemon's user can read or write.
-pub(super) fn read_private(path: &Path) -> io::Result<Vec<u8>> {
+/// Reads a file that nobody but root and its owner can read or write.
+pub(super) fn read_private(path: &Path, by: ReadBy) -> io::Result<Vec<u8>> {
     let file = host_file::open(path, OFlags::empty())?;
-    check_private(&file, path)?;
+    check_private(&file, path, by)?;
     let mut text = Vec::new();
     file.take(MAX_BYTES as u64 + 1).read_to_end(&mut text)?;
     if text.len() > MAX_BYTES {
@@ -196,7 +206,7 @@ pub(super) fn read_private(path: &Path) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-fn check_private(file: &File, path: &Path) -> io::Result<()> {
+fn check_private(file: &File, path: &Path, by: ReadBy) -> io::Result<()> {
     let metadata = file.metadata()?;
     let shown = path.display();
     if !metadata.is_file() {
@@ -206,7 +216,8 @@ fn check_private(file: &File, path: &Path) -> io::Result<()> {
         let message = format!("other users can read or change it, run chmod 600 {shown}");
         return Err(io::Error::other(message));
     }
-    if !host_file::is_own(&metadata) {
+    let is_roots_command = by == ReadBy::Command && geteuid().is_root();
+    if !host_file::is_own(&metadata) && !is_roots_command {
         let own = geteuid().as_raw();
         let message = format!("it belongs to another user, run chown {own} {shown}");
         return Err(io::Error::other(message));
@@ -375,6 +386,7 @@ mod tests {
             chown(&fixture.file.path, Some(1), None).unwrap();
             let error = fixture.reload().unwrap_err();
             assert!(error.contains("belongs to another user, run chown 0 "), "{error}");
+            assert_eq!(fixture.file.accounts().unwrap().len(), 1, "root's commands read it");
             chown(&fixture.file.path, Some(0), None).unwrap();
         }
         let dir = UsersFile::new(fixture.dir.path());

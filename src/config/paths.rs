@@ -1,4 +1,5 @@
-//! Default paths: xend's own for root, the XDG directories for other users.
+//! Default paths: xend's own for root, the XDG directories for other users, and for a service what
+//! systemd gives it.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,9 @@ pub struct Environment {
     pub state_home: Option<PathBuf>,
     /// `XDG_RUNTIME_DIR`.
     pub runtime_dir: Option<PathBuf>,
+    /// `CONFIGURATION_DIRECTORY`: where a unit's `ConfigurationDirectory=` is. It takes the place of
+    /// xend's directory in `config_home`.
+    pub configuration: Option<PathBuf>,
 }
 
 impl Environment {
@@ -33,6 +37,7 @@ impl Environment {
             config_home: path("XDG_CONFIG_HOME"),
             state_home: path("XDG_STATE_HOME"),
             runtime_dir: path("XDG_RUNTIME_DIR"),
+            configuration: path("CONFIGURATION_DIRECTORY"),
         }
     }
 }
@@ -57,7 +62,8 @@ pub struct DefaultPaths {
 impl DefaultPaths {
     /// The paths in `environment`; `None` when they depend on a home directory that is not set.
     pub fn of(environment: &Environment) -> Option<Self> {
-        let Environment { root, home, config_home, state_home, runtime_dir, uid: _ } = environment;
+        let Environment { root, uid: _, home, config_home, state_home, runtime_dir, configuration } =
+            environment;
         if *root {
             return Some(Self {
                 config: "/etc/xen/xend-config.sxp".into(),
@@ -69,7 +75,9 @@ impl DefaultPaths {
             });
         }
         let below_home = |dir: &str| home.as_deref().map(|home: &Path| home.join(dir));
-        let config = config_home.clone().or_else(|| below_home(".config"))?.join("xend");
+        let own_config =
+            || Some(config_home.clone().or_else(|| below_home(".config"))?.join("xend"));
+        let config = configuration.clone().or_else(own_config)?;
         let state = state_home.clone().or_else(|| below_home(".local/state"))?.join("xend");
         let runtime = runtime_dir.as_ref().map_or_else(|| state.clone(), |dir| dir.join("xend"));
         Some(Self {
@@ -116,6 +124,12 @@ mod tests {
         assert_eq!(paths.users, Path::new("/c/xend/users.sxp"));
         assert_eq!(paths.state, Path::new("/s/xend"));
         assert_eq!(paths.runtime, Path::new("/run/user/1000/xend"));
+
+        environment.configuration = Some("/etc/xen".into());
+        let paths = DefaultPaths::of(&environment).unwrap();
+        assert_eq!(paths.config, Path::new("/etc/xen/xend-config.sxp"));
+        assert_eq!(paths.users, Path::new("/etc/xen/users.sxp"));
+        assert_eq!(paths.state, Path::new("/s/xend"));
 
         assert_eq!(DefaultPaths::of(&Environment::default()), None);
     }
