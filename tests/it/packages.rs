@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 fn debian() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("debian")
@@ -65,9 +65,72 @@ fn the_commands_of_the_readme_are_those_that_build_the_packages() {
     }
     let run = read("tests/packages/run");
     assert!(run.contains(&format!("dpkg-buildpackage {}", options.join(" "))));
-    let different = run.split_once("DEB_BUILD_OPTIONS=\"").unwrap().1;
-    for option in different.split_once('"').unwrap().0.split(' ') {
-        assert!(run.contains(&format!("#   {option} ")), "{option} has no reason");
+    let readme = read("tests/packages/readme");
+    for script in [&run, &readme] {
+        let (_, options) = script.split_once("DEB_BUILD_OPTIONS=").unwrap();
+        let options = options.trim_start_matches('"').split_once('"').unwrap().0;
+        assert_eq!(options, "noopt nocheck noautodbgsym");
+        for option in options.split(' ') {
+            assert!(readme.contains(&format!("#   {option} ")), "{option} has no reason");
+        }
+    }
+}
+
+/// Runs a program in a directory, with one time for all that git notes; `None` without the program.
+fn run(dir: &Path, time: &str, program: &str, args: &[&str]) -> Option<Output> {
+    let mut command = Command::new(program);
+    command.current_dir(dir).args(args).envs([
+        ("GIT_AUTHOR_NAME", "a"),
+        ("GIT_AUTHOR_EMAIL", "a@example.org"),
+        ("GIT_COMMITTER_NAME", "a"),
+        ("GIT_COMMITTER_EMAIL", "a@example.org"),
+        ("GIT_AUTHOR_DATE", time),
+        ("GIT_COMMITTER_DATE", time),
+    ]);
+    command.output().ok()
+}
+
+#[test]
+fn packages_of_a_later_commit_have_a_higher_version() {
+    let dir = tempfile::tempdir().unwrap();
+    let project = dir.path();
+    fs::create_dir(project.join("debian")).unwrap();
+    for name in ["changelog", "version"] {
+        fs::copy(debian().join(name), project.join("debian").join(name)).unwrap();
+    }
+    let version = || {
+        let output = run(project, "", "debian/version", &[]).unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let commit = |time: &str| {
+        let args = ["-c", "commit.gpgsign=false", "commit", "-q", "--allow-empty", "-am", "x"];
+        let output = run(project, time, "git", &args).unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    let mut versions = vec![version()];
+    assert_eq!(versions[0], env!("CARGO_PKG_VERSION"), "without a history");
+    if run(project, "", "git", &["init", "-q"]).is_none() {
+        println!("Skipped: there is no git");
+        return;
+    }
+    run(project, "", "git", &["add", "."]).unwrap();
+    commit("2026-11-30T23:59:59-08:00");
+    versions.push(version());
+    let first = format!("{}+git20261201075959.", versions[0]);
+    assert!(versions[1].starts_with(&first), "{}", versions[1]);
+    fs::write(project.join("debian/changelog"), "xend (0.1.0) unstable\n").unwrap();
+    versions.push(version());
+    commit("2026-12-01T08:00:00Z");
+    versions.push(version());
+    assert_eq!(version(), versions[3], "the same commit again");
+    for pair in versions.windows(2) {
+        let args = ["--compare-versions", &pair[0], "lt", &pair[1]];
+        let Some(compared) = run(project, "", "dpkg", &args) else {
+            println!("Skipped: there is no dpkg");
+            return;
+        };
+        assert!(compared.status.success(), "{pair:?}");
     }
 }
 
