@@ -1,5 +1,7 @@
 //! Suggestions for misspelt words.
 
+use std::cmp::Reverse;
+
 /// Only this many characters of a word are compared.
 const LONGEST: usize = 64;
 
@@ -13,7 +15,8 @@ const LONGEST: usize = 64;
 /// assert_eq!(nearest("folder", ["vcpus", "name"]), None);
 /// ```
 ///
-/// Case makes no difference, except that a word is not suggested for itself.
+/// Case makes no difference, except that a word is not suggested for itself. Of words that are
+/// equally near, the one with the same beginning is meant: few mistype the first letters.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = match word.chars().count() {
         0..=2 => 0,
@@ -24,10 +27,16 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     known
         .into_iter()
         .filter(|other| *other != word)
-        .map(|other| (distance(&lower, &other.to_lowercase()), other))
-        .filter(|(distance, _)| *distance <= limit)
-        .min_by_key(|(distance, _)| *distance)
+        .map(|other| (other.to_lowercase(), other))
+        .map(|(known, other)| ((distance(&lower, &known), Reverse(shared(&lower, &known))), other))
+        .filter(|((distance, _), _)| *distance <= limit)
+        .min_by_key(|(rank, _)| *rank)
         .map(|(_, other)| other)
+}
+
+/// The number of letters with which both words begin.
+fn shared(one: &str, other: &str) -> usize {
+    one.chars().zip(other.chars()).take_while(|(one, other)| one == other).count()
 }
 
 /// The number of edits between two words: letters changed, added, removed, or swapped with their
@@ -77,6 +86,7 @@ mod tests {
         assert_eq!(nearest("rw", ["r", "w"]), None);
         assert_eq!(nearest("R", ["rw", "r"]), Some("r"));
         assert_eq!(nearest("mode", ["mode", "modem"]), Some("modem"));
+        assert_eq!(nearest("vcpu", ["cpu", "vcpus"]), Some("vcpus"));
         assert_eq!(nearest("xend-prot", ["xend-port", "xend-address"]), Some("xend-port"));
     }
 }

@@ -190,6 +190,7 @@ mod tests {
     fn probable_mistakes_are_reported() {
         for (text, wanted) in [
             ("(vm (name a) (vcpsu 4) (image (hvm)))", "vcpsu: unknown key, vcpus is one"),
+            ("(vm (name a) (vcpu 2) (image (hvm)))", "vcpu: unknown key, vcpus is one"),
             ("(vm (name a) (mode rw) (image (hvm)))", "mode: unknown key"),
             (
                 "(vm (name a) (image (linux (kernle /k) (kernel /k))))",
