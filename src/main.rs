@@ -114,7 +114,8 @@ fn check_config(options: &RunOptions) -> Result<ExitCode> {
     let environment = Environment::of_this_process();
     let mut errors = 0;
     let mut warnings = 0;
-    for diagnostic in daemon::check(options, &environment)? {
+    let findings = daemon::check(options, &environment)?;
+    for diagnostic in findings.diagnostics {
         match diagnostic.severity {
             Severity::Warning => {
                 print_error(format_args!("Warning: {diagnostic}"));
@@ -130,7 +131,13 @@ fn check_config(options: &RunOptions) -> Result<ExitCode> {
         Some(file) => file.display().to_string(),
         None => "No configuration file, defaults are used".to_owned(),
     };
-    print(format!("{file}: {}, {}\n", counted(errors, "error"), counted(warnings, "warning")))?;
+    let rest = if findings.is_complete {
+        ""
+    } else {
+        "; files, directories and listeners are checked when the errors are mended"
+    };
+    let counts = [counted(errors, "error"), counted(warnings, "warning")].join(", ");
+    print(format!("{file}: {counts}{rest}\n"))?;
     Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -25,6 +25,8 @@ pub(super) struct ConfigFile {
     listener_errors: Vec<(ListenerGroup, Diagnostic)>,
     /// The error in the hypervisor, until `hypervisor` is asked.
     hypervisor_error: Option<Diagnostic>,
+    /// What keeps the daemon from starting.
+    refusals: Vec<Diagnostic>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -36,6 +38,7 @@ impl ConfigFile {
             positions: KeyPositions::default(),
             listener_errors: Vec::new(),
             hypervisor_error: None,
+            refusals: Vec::new(),
             diagnostics: Vec::new(),
         }
     }
@@ -45,7 +48,7 @@ impl ConfigFile {
         let text = bounded_file::read(path, Limits::DEFAULT.bytes)
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         let mut file = Self { positions: KeyPositions::of(path), ..Self::empty() };
-        file.parse(&Source { path, text: &text })?;
+        file.parse(&Source { path, text: &text });
         Ok(file)
     }
 
@@ -79,21 +82,36 @@ impl ConfigFile {
     }
 
     /// The hypervisor: that of the command line, which counts, or else the file's.
-    pub(super) fn hypervisor(
-        &mut self,
-        option: Option<Hypervisor>,
-    ) -> Result<Hypervisor, ConfigError> {
+    pub(super) fn hypervisor(&mut self, option: Option<Hypervisor>) -> Hypervisor {
         match (option, self.hypervisor_error.take()) {
             (Some(hypervisor), error) => {
                 let consequence = format!("the command line decides, {hypervisor}");
                 let warning =
                     error.map(|error| error.with_consequence(&consequence).into_warning());
                 self.diagnostics.extend(warning);
-                Ok(hypervisor)
+                hypervisor
             }
-            (None, Some(error)) => Err(ConfigError::Invalid(error)),
-            (None, None) => Ok(self.settings.hypervisor),
+            (None, error) => {
+                self.refusals.extend(error);
+                self.settings.hypervisor
+            }
         }
+    }
+
+    /// Whether an entry is wrong whose value nothing can replace. What others say together with it
+    /// need not be wrong then.
+    pub(super) fn has_refusals(&self) -> bool {
+        !self.refusals.is_empty()
+    }
+
+    /// Keeps the daemon from starting.
+    pub(super) fn refuse(&mut self, error: Diagnostic) {
+        self.refusals.push(error);
+    }
+
+    /// What keeps the daemon from starting.
+    pub(super) fn take_refusals(&mut self) -> Vec<Diagnostic> {
+        mem::take(&mut self.refusals)
     }
 
     /// Warns of the value of a key.
@@ -120,11 +138,14 @@ impl ConfigFile {
         self.diagnostics.into_iter().chain(overridden).collect()
     }
 
-    fn parse(&mut self, source: &Source<'_>) -> Result<(), ConfigError> {
-        let expressions = sxp::read_all(source.text, &Limits::DEFAULT).map_err(|error| {
-            let position = Position::new(source.path, (error.line(), error.column()));
-            ConfigError::Invalid(position.error(unreadable(source.text, &error)))
-        })?;
+    fn parse(&mut self, source: &Source<'_>) {
+        let expressions = match sxp::read_all(source.text, &Limits::DEFAULT) {
+            Ok(expressions) => expressions,
+            Err(error) => {
+                let position = Position::new(source.path, (error.line(), error.column()));
+                return self.refuse(position.error(unreadable(source.text, &error)));
+            }
+        };
         let mut seen = HashSet::new();
         let mut after_word = false;
         for expression in &expressions {
@@ -149,7 +170,7 @@ impl ConfigFile {
                     key,
                     values: expression.tail(),
                     offset: expression.offset(),
-                })?;
+                });
             } else {
                 // As in xend.
                 let key = key.escape_debug();
@@ -157,26 +178,24 @@ impl ConfigFile {
                 self.diagnostics.push(position.warning(message));
             }
         }
-        Ok(())
     }
 
-    fn read_entry(&mut self, entry: &Entry<'_>) -> Result<(), ConfigError> {
+    fn read_entry(&mut self, entry: &Entry<'_>) {
         let Some(key) = table::find(entry.key) else {
             let warning = unknown_or_obsolete(entry);
             self.diagnostics.extend(warning);
-            return Ok(());
+            return;
         };
         self.positions.insert(key.name, entry.source.position(entry.offset));
         let result = (key.field.read)(&mut self.settings, entry, &mut self.diagnostics);
-        let Err(Problem { offset, message }) = result else { return Ok(()) };
+        let Err(Problem { offset, message }) = result else { return };
         let error = entry.source.position(offset).error(message);
         match key.on_error {
-            OnError::Refuse => return Err(ConfigError::Invalid(error)),
+            OnError::Refuse => self.refuse(error),
             OnError::DropListener(group) => self.listener_errors.push((group, error)),
             OnError::RefuseWithoutOption => self.hypervisor_error = Some(error),
             OnError::UseDefault => self.diagnostics.push(error.with_consequence(&default_of(key))),
         }
-        Ok(())
     }
 }
 

@@ -1,23 +1,27 @@
 //! The fleet of this host.
 
 use super::diagnostic::Diagnostic;
-use super::error::ConfigError;
 use super::file::ConfigFile;
 use super::settings::FleetKeys;
 use crate::core::fleet::HostName;
 use crate::fleet::{ClientCertificate, EtcdEndpoint, EtcdLogin, EtcdSettings, FleetSettings};
 
 /// The fleet that the file names, with a warning if others can read and change it. A fleet that
-/// cannot be is an error: nobody wants a host that is in none by mistake.
-pub(super) fn settings(file: &mut ConfigFile) -> Result<Option<FleetSettings>, ConfigError> {
+/// cannot be is refused: nobody wants a host that is in none by mistake.
+pub(super) fn settings(file: &mut ConfigFile) -> Option<FleetSettings> {
     let keys = &file.settings.fleet;
-    let Some(cluster) = keys.cluster.clone() else { return Ok(None) };
-    let wrong = |(key, reason): Wrong| {
-        let position = file.positions.get(key);
-        ConfigError::Invalid(Diagnostic::error_at(position, format!("{key}: {reason}")))
+    let cluster = keys.cluster.clone()?;
+    let host = keys.host.clone().map_or_else(machine, Ok);
+    let (host, etcd) = match host.and_then(|host| Ok((host, etcd(keys)?))) {
+        Ok(parts) => parts,
+        Err((key, reason)) => {
+            let error = Diagnostic::error_at(file.positions.get(key), format!("{key}: {reason}"));
+            if !file.has_refusals() {
+                file.refuse(error);
+            }
+            return None;
+        }
     };
-    let host = keys.host.clone().map_or_else(machine, Ok).map_err(wrong)?;
-    let etcd = etcd(keys).map_err(wrong)?;
     let takes_users = keys.takes_users;
     let mut storages = keys.storages.clone();
     storages.sort_unstable();
@@ -30,7 +34,7 @@ pub(super) fn settings(file: &mut ConfigFile) -> Result<Option<FleetSettings>, C
         file.warn("xend-fleet-etcd", message);
     }
     let key_file = file.settings.fleet.key_file.clone();
-    Ok(Some(FleetSettings { cluster, host, takes_users, storages, key_file, etcd }))
+    Some(FleetSettings { cluster, host, takes_users, storages, key_file, etcd })
 }
 
 /// A key, and what is wrong with it.

@@ -101,6 +101,14 @@ pub struct Config {
     pub(super) file: FileSettings,
 }
 
+/// A configuration with the messages about it. If there are refusals, it has defaults in the place
+/// of what was refused, and nobody may use it.
+struct Examined {
+    config: Config,
+    refusals: Vec<Diagnostic>,
+    diagnostics: Vec<Diagnostic>,
+}
+
 /// Positions in the file of the listeners that are configured one by one, and of all keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origins {
@@ -125,6 +133,26 @@ impl Config {
         options: &RunOptions,
         environment: &Environment,
     ) -> Result<(Self, Vec<Diagnostic>), ConfigError> {
+        let Examined { config, refusals, diagnostics } = Self::examine(options, environment)?;
+        match refusals.into_iter().next() {
+            Some(first) => Err(ConfigError::Invalid(first)),
+            None => Ok((config, diagnostics)),
+        }
+    }
+
+    /// The same for a check, which has all messages about the file: those that keep the daemon from
+    /// starting come first. There is no configuration then.
+    pub fn check(
+        options: &RunOptions,
+        environment: &Environment,
+    ) -> Result<(Option<Self>, Vec<Diagnostic>), ConfigError> {
+        let Examined { config, mut refusals, diagnostics } = Self::examine(options, environment)?;
+        let config = refusals.is_empty().then_some(config);
+        refusals.extend(diagnostics);
+        Ok((config, refusals))
+    }
+
+    fn examine(options: &RunOptions, environment: &Environment) -> Result<Examined, ConfigError> {
         let paths = DefaultPaths::of(environment);
         let mut file = match (&options.config, &paths) {
             (Some(path), _) => ConfigFile::read(path)?,
@@ -132,7 +160,8 @@ impl Config {
             (None, None) => ConfigFile::empty(),
         };
         let config = Self::merge(options, &mut file, paths.as_ref())?;
-        Ok((config, file.into_diagnostics()))
+        let refusals = file.take_refusals();
+        Ok(Examined { config, refusals, diagnostics: file.into_diagnostics() })
     }
 
     fn merge(
@@ -147,10 +176,10 @@ impl Config {
             (None, Some(paths)) => paths.state.clone(),
             (None, None) => return Err(ConfigError::NoHome("--state-dir")),
         };
-        let hypervisor = file.hypervisor(options.hypervisor)?;
+        let hypervisor = file.hypervisor(options.hypervisor);
         let mut origins = Origins { keys: file.positions.clone(), ..Origins::default() };
         let http = http(options, file, &mut origins);
-        let http_tls = http_tls(file)?;
+        let http_tls = http_tls(file);
         let unix = unix(options, file, paths, &mut origins)?;
         let xmlrpc = listeners::xmlrpc(options, file, paths);
         let xen_api = listeners::xen_api(options, file, paths);
@@ -160,7 +189,7 @@ impl Config {
         let relocation = relocation::listeners(options, file, &relocation_tls);
         origins.relocation = relocation.plain.1;
         origins.relocation_ssl = relocation.encrypted.1;
-        let fleet = fleet::settings(file)?;
+        let fleet = fleet::settings(file);
         let settings = &file.settings;
         let in_state_dir = |path: &Option<PathBuf>, default: &str| {
             path.clone().unwrap_or_else(|| state_dir.join(default))
@@ -290,12 +319,14 @@ fn http(options: &RunOptions, file: &mut ConfigFile, origins: &mut Origins) -> S
 
 /// Key and certificate of HTTP over TCP, on whatever address. One without the other keeps the
 /// daemon from starting, since nobody wants plain connections then.
-fn http_tls(file: &ConfigFile) -> Result<Option<TlsFiles>, ConfigError> {
-    file.settings.http_tls.files("xend-http-key", "xend-http-cert").or_else(|reason| {
-        match file.origin(&["xend-http-key", "xend-http-cert"]).0 {
-            Some(position) => Err(ConfigError::Invalid(position.error(reason))),
-            None => Ok(None),
+fn http_tls(file: &mut ConfigFile) -> Option<TlsFiles> {
+    let files = file.settings.http_tls.files("xend-http-key", "xend-http-cert");
+    files.unwrap_or_else(|reason| {
+        let position = file.origin(&["xend-http-key", "xend-http-cert"]).0;
+        if let Some(position) = position.filter(|_| !file.has_refusals()) {
+            file.refuse(position.error(reason));
         }
+        None
     })
 }
 

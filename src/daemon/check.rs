@@ -7,12 +7,21 @@ use xend::dir_lock::LockError;
 use xend::parent_dir;
 use xend::server::{listen, telemetry};
 
+/// What a check has found.
+pub(crate) struct Findings {
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    /// Whether it has looked beyond the configuration file, which is of no use as long as a value
+    /// is missing.
+    pub(crate) is_complete: bool,
+}
+
 /// Reads all that a start reads, and returns its messages.
 pub(crate) fn check(
     options: &RunOptions,
     environment: &Environment,
-) -> Result<Vec<Diagnostic>, ConfigError> {
-    let (config, mut diagnostics) = Config::load(options, environment)?;
+) -> Result<Findings, ConfigError> {
+    let (config, mut diagnostics) = Config::check(options, environment)?;
+    let Some(config) = config else { return Ok(Findings { diagnostics, is_complete: false }) };
     diagnostics.extend(listen::check(&config));
     diagnostics.extend(telemetry::check(&config));
     diagnostics.extend(directories(options, &config));
@@ -28,7 +37,7 @@ pub(crate) fn check(
     let nothing = listen::check_any(&config).err();
     diagnostics.extend(nothing.map(|error| Diagnostic::error_at(None, error.to_string())));
     diagnostics.extend(accounts::check(&config));
-    Ok(diagnostics)
+    Ok(Findings { diagnostics, is_complete: true })
 }
 
 /// Fails if more than the state directory itself is missing. The default one may be the first of a

@@ -24,6 +24,16 @@ impl Fixture {
     /// The messages about a configuration, in which `DIR` is the directory. Each has a line of its
     /// own, and their numbers are those of the summary.
     fn check_with(&self, config: &[u8], arguments: &[&str]) -> Vec<String> {
+        self.check_up_to(config, arguments, "")
+    }
+
+    /// The messages about a file with a value that keeps the daemon from starting.
+    fn refused(&self, config: &[u8]) -> Vec<String> {
+        let rest = "; files, directories and listeners are checked when the errors are mended";
+        self.check_up_to(config, &["--unix", "a"], rest)
+    }
+
+    fn check_up_to(&self, config: &[u8], arguments: &[&str], rest: &str) -> Vec<String> {
         let file = self.path("config.sxp");
         fs::write(&file, config).unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_xend"))
@@ -57,7 +67,7 @@ impl Fixture {
         };
         let errors = counted("Error: ", "error");
         let warnings = counted("Warning: ", "warning");
-        let summary = format!("config.sxp: {errors}, {warnings}\n");
+        let summary = format!("config.sxp: {errors}, {warnings}{rest}\n");
         assert_eq!(String::from_utf8(output.stdout).unwrap(), summary, "{messages:?}");
         let status = i32::from(errors != "no errors");
         assert_eq!(output.status.code(), Some(status), "{messages:?}");
@@ -264,17 +274,30 @@ fn a_file_in_latin_1_is_read_and_its_mistakes_have_a_place() {
         ),
         (b"\xff\xfe(\0k\0", "1:1: invalid character: code 255: the file is UTF-16, save it"),
     ] {
-        let file = fixture.path("config.sxp");
-        fs::write(&file, text).unwrap();
-        let output = Command::new(env!("CARGO_BIN_EXE_xend"))
-            .args(["--check-config", "--config", "config.sxp"])
-            .current_dir(&fixture.dir)
-            .output()
-            .unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1));
-        assert!(stderr.starts_with(&format!("xend: config.sxp:{wanted}")), "{stderr}");
+        let messages = fixture.refused(text);
+        let [message] = messages.as_slice() else { panic!("{messages:?}") };
+        assert!(message.starts_with(&format!("Error: config.sxp:{wanted}")), "{message}");
     }
+}
+
+#[test]
+fn all_mistakes_of_a_file_are_said_at_once() {
+    let fixture = Fixture::new();
+    let messages = fixture.refused(
+        b"(sim-cpus 0) (xend-port 80o0) (xend-http-auth user)\n(xend-http-key k) (loglevle info)",
+    );
+    let places: Vec<_> = messages.iter().map(|message| &message[..24]).collect();
+    let wanted = [
+        "Error: config.sxp:1:11: ",
+        "Error: config.sxp:1:47: ",
+        "Warning: config.sxp:2:19",
+        "Error: config.sxp:1:25: ",
+    ];
+    assert_eq!(places, wanted, "{messages:?}");
+    assert!(messages[3].ends_with("HTTP over TCP is not served"), "{messages:?}");
+    // What belongs together is looked at when its parts are right.
+    let half = fixture.refused(b"(xend-http-key k)");
+    assert!(half.len() == 1 && half[0].contains("belong together"), "{half:?}");
 }
 
 #[test]

@@ -329,7 +329,7 @@ fn a_build_without_xen_says_how_to_get_one() {
     let dir = tempfile::tempdir().unwrap();
     let config = file(&dir, "config.sxp", "(xend-hypervisor xen)");
     let (status, _, stderr) = xend(&["--check-config", "--config", &config], "");
-    let message = format!("xend: {config}:1:18: xend-hypervisor: {how}\n");
+    let message = format!("Error: {config}:1:18: xend-hypervisor: {how}\n");
     assert_eq!((status, stderr), (Some(1), message));
 }
 
@@ -390,11 +390,11 @@ fn the_sizes_of_a_simulated_host_are_checked_as_at_a_start() {
     ] {
         let config = file(&dir, "config.sxp", text);
         let key = text[1..].split(' ').next().unwrap();
-        let message = format!("xend: {config}:1:{}: {key}: {range}\n", key.len() + 3);
-        let checked = xend(&["--check-config", "--config", &config], "");
-        assert_eq!(checked, (Some(1), String::new(), message.clone()));
+        let message = format!("{config}:1:{}: {key}: {range}\n", key.len() + 3);
+        let (status, _, stderr) = xend(&["--check-config", "--config", &config], "");
+        assert_eq!((status, stderr), (Some(1), format!("Error: {message}")));
         let started = xend(&[&options[..], &["--config", &config]].concat(), "");
-        assert_eq!(started, (Some(1), String::new(), message));
+        assert_eq!(started, (Some(1), String::new(), format!("xend: {message}")));
     }
     for memory in [1088, 16_777_216] {
         SimSettings { memory_mib: memory, ..SimSettings::default() }.check().unwrap();
