@@ -3,6 +3,7 @@
 use super::address::ListenIp;
 use super::diagnostic::Position;
 use super::listener::Auth;
+use super::log_filter;
 use super::options::{Hypervisor, LogFormat};
 use crate::core::fleet::HostName;
 use crate::core::model::{Scheduler, Text, Unit};
@@ -271,7 +272,7 @@ impl<'a> Entry<'a> {
     /// A log level of xend's as a filter of `tracing`. CRITICAL shows errors, too: `tracing` has no
     /// level above them.
     pub(super) fn log_level(&self) -> Result<String, Problem> {
-        self.parse("DEBUG, INFO, WARNING, ERROR or CRITICAL", |text| {
+        let level = self.parse("DEBUG, INFO, WARNING, ERROR or CRITICAL", |text| {
             let filter = match text.to_ascii_uppercase().as_str() {
                 "DEBUG" => "warn,xend=debug",
                 // Of the libraries, warnings and errors only.
@@ -281,6 +282,11 @@ impl<'a> Entry<'a> {
                 _ => return None,
             };
             Some(filter.to_owned())
+        });
+        level.map_err(|problem| {
+            let meant = self.single().ok().and_then(|(_, text)| log_filter::level_of_file(text));
+            let Some(meant) = meant else { return problem };
+            Problem { message: format!("{}, did you mean {meant}?", problem.message), ..problem }
         })
     }
 

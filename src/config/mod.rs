@@ -25,6 +25,7 @@ mod keys;
 mod listener;
 mod listeners;
 mod load;
+mod log_filter;
 mod obsolete;
 mod options;
 mod paths;

@@ -1,6 +1,7 @@
 //! Command-line options that override the configuration file.
 
 use super::address::ListenIp;
+use super::log_filter;
 use super::paths::{DefaultPaths, Environment};
 use crate::core::model::Scheduler;
 use clap::{Args, ValueEnum};
@@ -8,7 +9,6 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
-use tracing_subscriber::EnvFilter;
 
 /// A feature that can be turned off.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,7 +134,7 @@ pub struct RunOptions {
     pub check_config: bool,
 
     /// Log filter, such as `debug` or `warn,xend=debug` [default: xend=info and warnings]
-    #[arg(long, value_name = "LEVEL", value_parser = log_filter)]
+    #[arg(long, value_name = "LEVEL", value_parser = log_filter::checked)]
     pub log: Option<String>,
 
     /// Format of log lines [default: auto]
@@ -176,11 +176,6 @@ fn path_or_off(text: &str) -> Result<Switch<PathBuf>, String> {
         off if off.eq_ignore_ascii_case("off") => Ok(Switch::Off),
         path => Ok(Switch::On(path.into())),
     }
-}
-
-fn log_filter(text: &str) -> Result<String, String> {
-    EnvFilter::try_new(text).map_err(|error| error.to_string())?;
-    Ok(text.to_owned())
 }
 
 #[cfg(test)]

@@ -354,3 +354,20 @@ fn an_option_beside_a_command_says_what_to_type() {
         assert!(stderr.contains(&wanted), "{stderr}");
     }
 }
+
+#[test]
+fn a_misspelt_log_level_is_refused() {
+    let fixture = Fixture::new();
+    let level = fixture.refused(b"(loglevel debgu)");
+    assert!(level[0].ends_with(", did you mean DEBUG?"), "{level:?}");
+    for (level, wanted) in [
+        ("verbose", "'verbose' is not a level (off, error, warn, info, debug, trace)"),
+        ("debgu", "did you mean debug?"),
+    ] {
+        let mut xend = Command::new(env!("CARGO_BIN_EXE_xend"));
+        let output = xend.args(["--check-config", "--log", level]).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains(wanted), "{stderr}");
+    }
+}
