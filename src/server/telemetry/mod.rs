@@ -12,6 +12,7 @@
 mod announcements;
 mod journal;
 mod line_queue;
+mod log_fields;
 mod log_format;
 mod log_ring;
 mod log_writer;

@@ -2,6 +2,7 @@
 
 use super::announcements::Announcements;
 use super::journal::is_journal;
+use super::log_fields::LogFields;
 use super::log_format::LineFormat;
 use super::log_ring::LogRing;
 use super::log_writer::{self, LogTarget, LogWriter, RingWriter};
@@ -76,10 +77,14 @@ impl Telemetry {
         let (filter, handle) = reload::Layer::new(parse(filter)?);
         let keeper = fmt::layer()
             .with_ansi(false)
+            .fmt_fields(LogFields)
             .event_format(LineFormat::Xend)
             .with_writer(RingWriter(ring.clone()));
-        let printer =
-            fmt::layer().with_ansi(false).event_format(format).with_writer(writer.clone());
+        let printer = fmt::layer()
+            .with_ansi(false)
+            .fmt_fields(LogFields)
+            .event_format(format)
+            .with_writer(writer.clone());
         let subscriber = tracing_subscriber::registry().with(filter).with(keeper).with(printer);
         Ok((Self { filter: handle, ring, writer, announcements }, subscriber))
     }
