@@ -62,16 +62,15 @@ fn prepare(options: &RunOptions) -> Result<Prepared> {
 
 fn serve_with(options: &RunOptions, prepared: Prepared) -> Result<()> {
     let Prepared { inherited, environment, config, diagnostics } = prepared;
-    let logfile = config.logfile.clone();
     let telemetry =
-        Telemetry::init(&config.tunables.log_filter, logfile.as_deref(), config.log_format)?;
+        Telemetry::init(&config.tunables.log_filter, config.logfile.as_deref(), config.log_format)?;
     log(diagnostics);
-    let daemon = run(options, environment, config, inherited, telemetry);
+    let daemon = run(options, environment, config, inherited, telemetry.clone());
     let ended = lifecycle::block_on(daemon).map_err(anyhow::Error::from).and_then(|ended| ended);
     match &ended {
         Ok(()) => tracing::info!("Stopped"),
         // Standard error has it in any case.
-        Err(error) if logfile.is_some() => tracing::error!("{error:#}"),
+        Err(error) if telemetry.is_in_file() => tracing::error!("{error:#}"),
         Err(_) => {}
     }
     ended

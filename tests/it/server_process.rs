@@ -424,6 +424,29 @@ fn the_journal_gets_priorities() {
     assert!(text.ends_with("<6>Stopped\n"), "{text}");
 }
 
+#[test]
+fn the_journal_gets_priorities_in_the_place_of_a_log_file_and_before_json() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    let is_a_directory = format!("(logfile {})", dir.path().display());
+    for config in [is_a_directory.as_str(), "(xend-log-format json)"] {
+        let meta = std::fs::File::create(&path).unwrap().metadata().unwrap();
+        let mut command = xend(&dir, config);
+        command.env("JOURNAL_STREAM", format!("{}:{}", meta.dev(), meta.ino()));
+        Running::start_silently(command, &path).end_silently();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let has_priority = |line: &str| line.starts_with("<6>") || line.starts_with("<3>");
+        assert!(text.lines().all(has_priority), "{text}");
+        let is_json = |line: &str| serde_json::from_str::<serde_json::Value>(&line[3..]).is_ok();
+        assert_eq!(text.lines().all(is_json), config != is_a_directory, "{text}");
+        assert_eq!(text.matches("Listening on unix:").count(), 1, "{text}");
+        let said = text.lines().filter(|line| line.starts_with("<3>The log goes to standard"));
+        assert_eq!(said.count(), usize::from(config == is_a_directory), "{text}");
+    }
+    let failed = fails_in_journal(&dir, xend_with(&dir, &is_a_directory, "missing/state", "sock"));
+    assert_eq!(failed.matches("state cannot be used").count(), 1, "{failed}");
+}
+
 /// What a start that fails writes to standard error, which is the journal's.
 fn fails_in_journal(dir: &TempDir, mut command: Command) -> String {
     let path = dir.path().join("log");

@@ -98,8 +98,9 @@ pub(super) const LOG: Section = Section {
             field!(log_format: |entry| entry.log_format()),
         )
         .details(
-            "auto is journal if standard error is the journal's and there is no logfile, and xend \
-             otherwise. /xend/node/log shows xend's format in any case.",
+            "auto is journal if standard error is the journal's and there is no logfile, or it \
+             cannot be opened, and xend otherwise. The journal takes the priority before a JSON \
+             object away. /xend/node/log shows xend's format in any case.",
         ),
     ],
 };

@@ -1,7 +1,6 @@
 //! Where the daemon says on which addresses it listens.
 
 use super::log_format::LineFormat;
-use super::log_writer::LogTarget;
 use std::fmt;
 use std::io::{self, Write as _};
 
@@ -16,9 +15,9 @@ pub struct Announcements {
 impl Announcements {
     /// A log in xend's format is for people, who see standard output beside it. Programs that read
     /// the log, systemd's journal among them, get nothing else.
-    pub(super) fn new(format: LineFormat, target: &LogTarget) -> Self {
+    pub(super) fn new(format: LineFormat, is_in_file: bool) -> Self {
         let on_stdout = matches!(format, LineFormat::Xend);
-        Self { on_stdout, in_log: !on_stdout || matches!(target, LogTarget::File { .. }) }
+        Self { on_stdout, in_log: !on_stdout || is_in_file }
     }
 
     /// Announces each listener with a line: `WHAT on ADDRESS`.
@@ -43,17 +42,16 @@ mod tests {
 
     #[test]
     fn an_address_is_announced_once_in_each_place() {
-        let dir = tempfile::tempdir().unwrap();
-        let (file, _) = LogTarget::open(&dir.path().join("xend.log"));
-        for (format, target, on_stdout, in_log) in [
-            (LineFormat::Xend, &LogTarget::Stderr, true, false),
-            (LineFormat::Xend, &file, true, true),
-            (LineFormat::Json, &LogTarget::Stderr, false, true),
-            (LineFormat::Journal, &LogTarget::Stderr, false, true),
-            (LineFormat::Json, &file, false, true),
+        for (format, is_in_file, on_stdout, in_log) in [
+            (LineFormat::Xend, false, true, false),
+            (LineFormat::Xend, true, true, true),
+            (LineFormat::Json, false, false, true),
+            (LineFormat::Journal, false, false, true),
+            (LineFormat::JournalJson, false, false, true),
+            (LineFormat::Json, true, false, true),
         ] {
             let expected = Announcements { on_stdout, in_log };
-            assert_eq!(Announcements::new(format, target), expected, "{format:?} {target:?}");
+            assert_eq!(Announcements::new(format, is_in_file), expected, "{format:?} {is_in_file}");
         }
     }
 }

@@ -46,9 +46,10 @@ struct Lines {
 }
 
 impl LineQueue {
-    /// A queue whose lines are given to `write`, which may block. They have this format.
+    /// A queue whose lines are given to `write`, which may block. They have the format that
+    /// `format` returns.
     pub(super) fn new(
-        format: LineFormat,
+        format: impl Fn() -> LineFormat + Send + 'static,
         write: impl Fn(&str) + Send + 'static,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
@@ -91,7 +92,7 @@ impl Drop for LineQueue {
 }
 
 impl Shared {
-    fn write_all(&self, format: LineFormat, write: impl Fn(&str)) {
+    fn write_all(&self, format: impl Fn() -> LineFormat, write: impl Fn(&str)) {
         let mut lines = self.lock();
         loop {
             let Some(line) = lines.waiting.pop_front() else {
@@ -99,7 +100,7 @@ impl Shared {
                 if lines.left_out > 0 {
                     let left_out = std::mem::take(&mut lines.left_out);
                     drop(lines);
-                    write(&format.own_line(&format!(
+                    write(&format().own_line(&format!(
                         "{left_out} lines were left out: the log did not take them"
                     )));
                     lines = self.lock();
@@ -134,10 +135,13 @@ mod tests {
     fn a_destination_that_takes_nothing_keeps_nobody_and_lines_beyond_the_bound_are_counted() {
         let (opener, gate) = mpsc::channel::<()>();
         let (writer, written) = mpsc::channel();
-        let queue = LineQueue::new(LineFormat::Xend, move |line: &str| {
-            gate.recv().ok();
-            writer.send(line.to_owned()).ok();
-        })
+        let queue = LineQueue::new(
+            || LineFormat::Xend,
+            move |line: &str| {
+                gate.recv().ok();
+                writer.send(line.to_owned()).ok();
+            },
+        )
         .unwrap();
         let line = |number: usize| format!("{number:05} {}\n", "x".repeat(1017));
         let taken = MAX_WAITING / line(0).len();

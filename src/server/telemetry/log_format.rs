@@ -1,5 +1,6 @@
 //! The format of log lines.
 
+use crate::config::LogFormat;
 use std::fmt::{self, Write as _};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::{Format, Json, Writer};
@@ -10,7 +11,7 @@ use tracing_subscriber::registry::LookupSpan;
 const TIME: &str = "%Y-%m-%d %H:%M:%S";
 
 /// The format of the lines in standard error or in the file.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LineFormat {
     /// [`XendFormat`]
     Xend,
@@ -18,6 +19,33 @@ pub(super) enum LineFormat {
     Journal,
     /// Objects with `timestamp`, `level`, `target`, and `fields`, of which `message` is one.
     Json,
+    /// The same for systemd's journal, which takes the `<PRIORITY>` before an object away.
+    JournalJson,
+}
+
+/// The formats of lines by where they go.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LineFormats {
+    pub(super) in_file: LineFormat,
+    /// Also as long as the file cannot be opened.
+    pub(super) on_stderr: LineFormat,
+}
+
+impl LineFormats {
+    /// `on_journal` is whether standard error is the journal's, which keeps times of its own.
+    pub(super) fn new(format: LogFormat, on_journal: bool) -> Self {
+        let in_file = match format {
+            LogFormat::Auto | LogFormat::Xend => LineFormat::Xend,
+            LogFormat::Json => LineFormat::Json,
+            LogFormat::Journal => LineFormat::Journal,
+        };
+        let on_stderr = match format {
+            LogFormat::Auto if on_journal => LineFormat::Journal,
+            LogFormat::Json if on_journal => LineFormat::JournalJson,
+            _ => in_file,
+        };
+        Self { in_file, on_stderr }
+    }
 }
 
 impl LineFormat {
@@ -25,7 +53,7 @@ impl LineFormat {
     pub(super) fn escape(self, line: &str) -> String {
         match self {
             Self::Xend | Self::Journal => escape_control_characters(line),
-            Self::Json => escape_in_json(line),
+            Self::Json | Self::JournalJson => escape_in_json(line),
         }
     }
 
@@ -38,6 +66,9 @@ impl LineFormat {
             }
             Self::Journal => journal_line(Level::WARN, message) + "\n",
             Self::Json => json_line(Level::WARN, "log", message) + "\n",
+            Self::JournalJson => {
+                journal_line(Level::WARN, &json_line(Level::WARN, "log", message)) + "\n"
+            }
         }
     }
 
@@ -48,6 +79,9 @@ impl LineFormat {
             Self::Xend => format!("xend: {message}"),
             Self::Journal => journal_line(Level::ERROR, message),
             Self::Json => json_line(Level::ERROR, "xend", message),
+            Self::JournalJson => {
+                journal_line(Level::ERROR, &json_line(Level::ERROR, "xend", message))
+            }
         };
         self.escape(&line) + "\n"
     }
@@ -67,13 +101,21 @@ where
         match self {
             Self::Xend => XendFormat.format_event(context, writer, event),
             Self::Json => json().format_event(context, writer, event),
+            Self::JournalJson => {
+                write_priority(&mut writer, event)?;
+                json().format_event(context, writer, event)
+            }
             Self::Journal => {
-                write!(writer, "<{}>", priority(*event.metadata().level()))?;
+                write_priority(&mut writer, event)?;
                 context.format_fields(writer.by_ref(), event)?;
                 writeln!(writer)
             }
         }
     }
+}
+
+fn write_priority(writer: &mut Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    write!(writer, "<{}>", priority(*event.metadata().level()))
 }
 
 fn journal_line(level: Level, message: &str) -> String {
@@ -195,5 +237,24 @@ mod tests {
             serde_json::from_str(&LineFormat::Json.failure("No \"way\"")).unwrap();
         assert_eq!(json["fields"]["message"], "No \"way\"");
         assert_eq!((&json["level"], &json["target"]), (&"ERROR".into(), &"xend".into()));
+        let for_journal = LineFormat::JournalJson.failure("No way");
+        let json = for_journal.strip_prefix("<3>").unwrap();
+        assert!(json.starts_with('{') && json.ends_with("}\n"), "{for_journal}");
+    }
+
+    #[test]
+    fn the_journal_gets_priorities_only_where_it_keeps_the_lines() {
+        use LineFormat::{Journal, JournalJson, Json, Xend};
+        for (format, on_journal, in_file, on_stderr) in [
+            (LogFormat::Auto, false, Xend, Xend),
+            (LogFormat::Auto, true, Xend, Journal),
+            (LogFormat::Xend, true, Xend, Xend),
+            (LogFormat::Json, false, Json, Json),
+            (LogFormat::Json, true, Json, JournalJson),
+            (LogFormat::Journal, false, Journal, Journal),
+        ] {
+            let formats = LineFormats::new(format, on_journal);
+            assert_eq!((formats.in_file, formats.on_stderr), (in_file, on_stderr), "{format:?}");
+        }
     }
 }

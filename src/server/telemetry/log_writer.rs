@@ -1,19 +1,23 @@
 //! The writer of the log.
 
 use super::line_queue::LineQueue;
-use super::log_format::{LineFormat, escape_control_characters};
+use super::log_format::{LineFormat, LineFormats, escape_control_characters};
 use super::log_ring::LogRing;
 use crate::parent_dir;
 use arc_swap::ArcSwapOption;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl};
 use std::borrow::Cow;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing::{Event, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
+use tracing_subscriber::registry::LookupSpan;
 
 /// The destination of the log, beside the ring.
 #[derive(Debug)]
@@ -37,6 +41,19 @@ impl LogTarget {
             Err(error) => (None, Some(error)),
         };
         (Self::File { path: path.to_owned(), file: ArcSwapOption::new(file) }, error)
+    }
+
+    /// The open file; `None` if lines go to standard error.
+    fn file(&self) -> Option<Arc<File>> {
+        match self {
+            Self::Stderr => None,
+            Self::File { file, .. } => file.load_full(),
+        }
+    }
+
+    /// The format of the lines that go there now.
+    fn format(&self, formats: LineFormats) -> LineFormat {
+        if self.file().is_some() { formats.in_file } else { formats.on_stderr }
     }
 }
 
@@ -73,11 +90,7 @@ fn open(path: &Path, more: OFlags) -> io::Result<File> {
 /// Writes a line to the target, for as long as that takes. A failure, on a full disk or to a closed
 /// pipe, must not disturb the daemon.
 fn write(target: &LogTarget, line: &str) {
-    let file = match target {
-        LogTarget::Stderr => None,
-        LogTarget::File { file, .. } => file.load_full(),
-    };
-    match file {
+    match target.file() {
         Some(file) => write_all(&*file, line.as_bytes()).ok(),
         None => write_all(io::stderr(), line.as_bytes()).ok(),
     };
@@ -103,18 +116,32 @@ fn write_all(mut to: impl Write + AsFd, mut rest: &[u8]) -> io::Result<()> {
 #[derive(Debug, Clone)]
 pub(super) struct LogWriter {
     target: Arc<LogTarget>,
-    format: LineFormat,
+    formats: LineFormats,
     queue: Arc<LineQueue>,
 }
 
 impl LogWriter {
-    pub(super) fn new(target: LogTarget, format: LineFormat) -> io::Result<Self> {
+    pub(super) fn new(target: LogTarget, formats: LineFormats) -> io::Result<Self> {
         let target = Arc::new(target);
+        let format = {
+            let target = Arc::clone(&target);
+            move || target.format(formats)
+        };
         let queue = LineQueue::new(format, {
             let target = Arc::clone(&target);
             move |line: &str| write(&target, line)
         })?;
-        Ok(Self { target, format, queue: Arc::new(queue) })
+        Ok(Self { target, formats, queue: Arc::new(queue) })
+    }
+
+    /// Whether lines go to the file now.
+    pub(super) fn is_in_file(&self) -> bool {
+        self.target.file().is_some()
+    }
+
+    /// The format of the lines that are written now.
+    pub(super) fn format(&self) -> LineFormat {
+        self.target.format(self.formats)
     }
 
     /// Opens the file again.
@@ -135,10 +162,25 @@ impl<'a> MakeWriter<'a> for LogWriter {
     }
 }
 
+impl<S, N> FormatEvent<S, N> for LogWriter
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        self.format().format_event(context, writer, event)
+    }
+}
+
 /// Each call of `write` is one event: the formatting layer of `tracing` calls it so.
 impl Write for &LogWriter {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        let mut line = self.format.escape(&text_of(event));
+        let mut line = self.format().escape(&text_of(event));
         line.push('\n');
         self.queue.push(line);
         Ok(event.len())

@@ -7,7 +7,8 @@
 //! [2026-11-20 10:24:13 5794] INFO (SrvDaemon:332) Xend Daemon started
 //! ```
 //!
-//! To the journal of systemd go priorities and messages, and to programs JSON, if wanted.
+//! To the journal of systemd go priorities and messages, and to programs JSON, if wanted. Standard
+//! error, in the format that belongs there, takes the place of a log file that cannot be opened.
 
 mod announcements;
 mod journal;

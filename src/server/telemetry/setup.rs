@@ -3,7 +3,7 @@
 use super::announcements::Announcements;
 use super::journal::is_journal;
 use super::log_fields::LogFields;
-use super::log_format::LineFormat;
+use super::log_format::{LineFormat, LineFormats};
 use super::log_ring::LogRing;
 use super::log_writer::{self, LogTarget, LogWriter, RingWriter};
 use crate::config::{Config, Diagnostic, LogFormat};
@@ -45,7 +45,6 @@ pub struct Telemetry {
     filter: reload::Handle<EnvFilter, Registry>,
     ring: LogRing,
     writer: LogWriter,
-    announcements: Announcements,
 }
 
 impl Telemetry {
@@ -57,7 +56,7 @@ impl Telemetry {
         format: LogFormat,
     ) -> Result<Self, TelemetryError> {
         let (target, failure) = logfile.map_or((LogTarget::Stderr, None), LogTarget::open);
-        let (telemetry, subscriber) = Self::build(filter, target, line_format(format, logfile))?;
+        let (telemetry, subscriber) = Self::build(filter, target, line_formats(format))?;
         subscriber.try_init()?;
         if let (Some(path), Some(error)) = (logfile, failure) {
             let path = path.display();
@@ -69,11 +68,10 @@ impl Telemetry {
     fn build(
         filter: &str,
         target: LogTarget,
-        format: LineFormat,
+        formats: LineFormats,
     ) -> Result<(Self, impl tracing::Subscriber + Send + Sync + use<>), TelemetryError> {
         let ring = LogRing::default();
-        let announcements = Announcements::new(format, &target);
-        let writer = LogWriter::new(target, format).map_err(TelemetryError::Thread)?;
+        let writer = LogWriter::new(target, formats).map_err(TelemetryError::Thread)?;
         let (filter, handle) = reload::Layer::new(parse(filter)?);
         let keeper = fmt::layer()
             .with_ansi(false)
@@ -83,15 +81,21 @@ impl Telemetry {
         let printer = fmt::layer()
             .with_ansi(false)
             .fmt_fields(LogFields)
-            .event_format(format)
+            .event_format(writer.clone())
             .with_writer(writer.clone());
         let subscriber = tracing_subscriber::registry().with(filter).with(keeper).with(printer);
-        Ok((Self { filter: handle, ring, writer, announcements }, subscriber))
+        Ok((Self { filter: handle, ring, writer }, subscriber))
     }
 
     /// Where listeners are announced.
     pub fn announcements(&self) -> Announcements {
-        self.announcements
+        Announcements::new(self.writer.format(), self.writer.is_in_file())
+    }
+
+    /// Whether the log goes to its file. Without one, and as long as it cannot be opened, it goes
+    /// to standard error.
+    pub fn is_in_file(&self) -> bool {
+        self.writer.is_in_file()
     }
 
     /// The latest lines.
@@ -118,18 +122,18 @@ pub fn check(config: &Config) -> Option<Diagnostic> {
 
 /// Says why the daemon failed, on standard error, in the format of the log if that went there.
 pub fn report_failure(format: LogFormat, message: &str) {
-    write_line(&line_format(format, None).failure(message));
+    write_line(&line_formats(format).on_stderr.failure(message));
 }
 
 /// The same of a command line that could not be read, with its hints: in the journal, each line is
 /// an error.
 pub fn report_usage(message: &str) {
-    match line_format(LogFormat::Auto, None) {
+    match line_formats(LogFormat::Auto).on_stderr {
         LineFormat::Journal => {
             let lines = message.lines().filter(|line| !line.trim().is_empty());
             lines.for_each(|line| write_line(&LineFormat::Journal.failure(line)));
         }
-        LineFormat::Xend | LineFormat::Json => write_line(message),
+        LineFormat::Xend | LineFormat::Json | LineFormat::JournalJson => write_line(message),
     }
 }
 
@@ -138,18 +142,10 @@ fn write_line(line: &str) {
     io::stderr().lock().write_all(line.as_bytes()).ok();
 }
 
-/// The format of lines. The journal is chosen only where it keeps them.
-fn line_format(format: LogFormat, logfile: Option<&Path>) -> LineFormat {
-    let for_journal = || {
-        let stream = env::var("JOURNAL_STREAM").ok();
-        logfile.is_none() && is_journal(stream.as_deref(), io::stderr())
-    };
-    match format {
-        LogFormat::Json => LineFormat::Json,
-        LogFormat::Journal => LineFormat::Journal,
-        LogFormat::Auto if for_journal() => LineFormat::Journal,
-        LogFormat::Auto | LogFormat::Xend => LineFormat::Xend,
-    }
+/// The formats of lines.
+fn line_formats(format: LogFormat) -> LineFormats {
+    let stream = env::var("JOURNAL_STREAM").ok();
+    LineFormats::new(format, is_journal(stream.as_deref(), io::stderr()))
 }
 
 fn parse(filter: &str) -> Result<EnvFilter, TelemetryError> {
@@ -163,12 +159,15 @@ mod tests {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
     use tracing::subscriber::with_default;
 
+    const XEND: LineFormats =
+        LineFormats { in_file: LineFormat::Xend, on_stderr: LineFormat::Xend };
+
     #[test]
     fn file_and_ring_have_the_lines_in_xends_format() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log/xend.log");
         let (telemetry, subscriber) =
-            Telemetry::build("info", LogTarget::open(&path).0, LineFormat::Xend).unwrap();
+            Telemetry::build("info", LogTarget::open(&path).0, XEND).unwrap();
         with_default(subscriber, || {
             tracing::warn!(domid = 3, "Two\nlines\x1b[31m");
             tracing::debug!("Not shown");
@@ -192,7 +191,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("xend.log");
         let target = LogTarget::open(&path).0;
-        let (telemetry, subscriber) = Telemetry::build("info", target, format).unwrap();
+        let formats = LineFormats { in_file: format, on_stderr: LineFormat::Xend };
+        let (telemetry, subscriber) = Telemetry::build("info", target, formats).unwrap();
         with_default(subscriber, || {
             tracing::warn!(domid = 3, "Two\nlines\x1b[31m \u{7f}\u{9b}ü");
             tracing::error!("Broken");
@@ -226,6 +226,10 @@ mod tests {
         assert!(warning["timestamp"].as_str().unwrap().ends_with('Z'), "{warning}");
         let error: serde_json::Value = serde_json::from_str(error).unwrap();
         assert_eq!(error["fields"]["message"], "Broken");
+        for line in lines_in(LineFormat::JournalJson) {
+            let json = line.strip_prefix("<4>").or_else(|| line.strip_prefix("<3>")).unwrap();
+            assert!(serde_json::from_str::<serde_json::Value>(json).is_ok(), "{line}");
+        }
     }
 
     #[test]
@@ -233,7 +237,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("xend.log");
         let (telemetry, subscriber) =
-            Telemetry::build("error", LogTarget::open(&path).0, LineFormat::Xend).unwrap();
+            Telemetry::build("error", LogTarget::open(&path).0, XEND).unwrap();
         with_default(subscriber, || {
             tracing::info!("One");
             assert!(telemetry.reload("xend=nonsense").is_err());
@@ -252,7 +256,10 @@ mod tests {
         std::fs::create_dir(&path).unwrap();
         let (target, error) = LogTarget::open(&path);
         assert_eq!(error.unwrap().kind(), io::ErrorKind::IsADirectory);
-        let (telemetry, subscriber) = Telemetry::build("info", target, LineFormat::Xend).unwrap();
+        let on_journal = LineFormats { in_file: LineFormat::Xend, on_stderr: LineFormat::Journal };
+        let (telemetry, subscriber) = Telemetry::build("info", target, on_journal).unwrap();
+        assert!(!telemetry.is_in_file());
+        assert_eq!(telemetry.writer.format(), LineFormat::Journal);
         with_default(subscriber, || {
             tracing::info!("One");
             let error = telemetry.reload("info").unwrap_err();
@@ -262,7 +269,8 @@ mod tests {
             tracing::info!("Two");
         });
         assert!(telemetry.ring().text().contains("One"));
-        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.lines().count() == 1 && text.starts_with('['), "{text}");
 
         // Nobody reads the pipe.
         let pipe = dir.path().join("pipe");
