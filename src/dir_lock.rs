@@ -45,6 +45,8 @@ pub enum LockError {
 pub struct DirLock {
     dir: HeldDir,
     _file: File,
+    /// Whether the directory was made for it.
+    is_new: bool,
 }
 
 impl DirLock {
@@ -58,6 +60,7 @@ impl DirLock {
             }
             Err(error) => Err(unusable(error.into())),
         };
+        let is_new = fs::symlink_metadata(path).is_err();
         durable::create_dir(path).map_err(unusable)?;
         let dir = HeldDir::open(path).map_err(unusable)?;
         lock(dir.file())?;
@@ -66,7 +69,17 @@ impl DirLock {
         // For people alone: on a full disk, the lock counts without it.
         let pid = format!("{}\n", std::process::id());
         let _ = file.set_len(0).and_then(|()| file.write_all(pid.as_bytes()));
-        Ok(Self { dir, _file: file })
+        Ok(Self { dir, _file: file, is_new })
+    }
+
+    /// Removes a directory that was made for the lock and has nothing else in it: a start that
+    /// fails at once leaves none behind. Blocks for the disk alone.
+    pub fn undo(self) {
+        let path = self.dir.path();
+        if self.is_new && self.check().is_ok() && has_lock_alone(path).unwrap_or(false) {
+            // Nobody needs it gone.
+            let _ = fs::remove_file(path.join(LOCK)).and_then(|()| fs::remove_dir(path));
+        }
     }
 
     /// Fails if the path leads to the locked directory no longer: another daemon may have locked
@@ -97,6 +110,15 @@ fn open(path: &Path) -> io::Result<File> {
     open()?.ok_or_else(|| io::Error::other("the lock is not a file"))
 }
 
+fn has_lock_alone(dir: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(dir)? {
+        if entry?.file_name() != LOCK {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 fn read_pid(path: &Path) -> Option<i32> {
     let mut text = String::new();
     let file = host_file::open(path, OFlags::empty()).ok()?;
@@ -124,6 +146,22 @@ mod tests {
         assert!(said.contains(&format!("(process {})", std::process::id())), "{said}");
         drop(lock);
         DirLock::acquire(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_directory_that_was_made_in_vain_is_removed() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("state");
+        DirLock::acquire(&dir).unwrap().undo();
+        assert!(!dir.exists());
+        // One that is used stays, and one that was there before.
+        let lock = DirLock::acquire(&dir).unwrap();
+        fs::write(dir.join("passwords"), "").unwrap();
+        lock.undo();
+        assert!(dir.join(LOCK).exists());
+        fs::remove_file(dir.join("passwords")).unwrap();
+        DirLock::acquire(&dir).unwrap().undo();
+        assert!(dir.join(LOCK).exists());
     }
 
     #[test]

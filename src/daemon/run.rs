@@ -87,10 +87,16 @@ async fn run(
     let tunables = config.live_tunables();
     check::state_dir(options, &config)?;
     // Two daemons with one directory would overwrite each other's files.
-    let _lock = DirLock::acquire(&config.state_dir)?;
+    let lock = DirLock::acquire(&config.state_dir)?;
     // Before the engine starts: a socket in use is a clear error. Connections are accepted when the
     // engine has started.
-    let listeners = listen::open(&config, inherited).await?;
+    let listeners = match listen::open(&config, inherited).await {
+        Ok(listeners) => listeners,
+        Err(error) => {
+            lock.undo();
+            return Err(error.into());
+        }
+    };
     let accounts = HostAccounts::load(&config);
     let policy = Arc::new(ArcSwap::from_pointee(config.tunables.policy.clone()));
     let relocation_tls = relocation::open_tls(&config);

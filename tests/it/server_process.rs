@@ -505,6 +505,18 @@ fn a_log_in_a_file_says_why_the_start_failed_and_so_does_standard_error() {
 }
 
 #[test]
+fn a_start_that_fails_leaves_no_state_directory_of_its_own_making() {
+    let dir = tempfile::tempdir().unwrap();
+    let _first = Running::start(xend(&dir, ""));
+    let said = fails(xend_with(&dir, "", "another", "sock"));
+    assert!(said.contains("is in use by a running server"), "{said}");
+    assert!(!dir.path().join("another").exists());
+    std::fs::create_dir(dir.path().join("another")).unwrap();
+    fails(xend_with(&dir, "", "another", "sock"));
+    assert!(dir.path().join("another").exists());
+}
+
+#[test]
 fn listeners_are_announced_once_on_each_stream() {
     let dir = tempfile::tempdir().unwrap();
     let daemon = Running::start(xend(&dir, "(loglevel DEBUG)"));
