@@ -10,7 +10,10 @@ use tokio::time::{Instant, timeout};
 /// How long a check of the store counts.
 const STORE_CHECK_AGE: Duration = Duration::from_secs(10);
 
-/// When a store that cannot be written is checked again.
+/// How long one that failed counts: whoever mends the store wants to see it at once.
+const STORE_FAILURE_AGE: Duration = Duration::from_secs(1);
+
+/// When a store that cannot be written is checked again, if nobody asks before.
 pub(super) const STORE_RECHECK: Duration = Duration::from_secs(11);
 
 /// How long a reader waits for a check of the store.
@@ -47,7 +50,8 @@ struct StoreCheck {
 
 impl StoreCheck {
     fn is_fresh(&self) -> bool {
-        self.at.elapsed() <= STORE_CHECK_AGE
+        let age = if self.error.is_none() { STORE_CHECK_AGE } else { STORE_FAILURE_AGE };
+        self.at.elapsed() <= age
     }
 }
 
@@ -125,12 +129,16 @@ mod tests {
         assert_eq!(health.store_error().await.unwrap(), "Xend is shutting down");
         assert_eq!((health.store_is_writable(), health.begin_store_check()), (Some(false), false));
         assert!(!health.begin_store_check_after_failure());
-        tokio::time::advance(STORE_CHECK_AGE + Duration::from_millis(1)).await;
+        tokio::time::advance(STORE_FAILURE_AGE + Duration::from_millis(1)).await;
         assert!(health.begin_store_check());
         assert_eq!(health.record_store(&Ok(())), StoreNews::IsWell);
         assert_eq!(health.record_store(&Ok(())), StoreNews::None);
         assert_eq!((health.store_error().await, health.store_is_writable()), (None, Some(true)));
+        tokio::time::advance(STORE_FAILURE_AGE * 2).await;
         assert!(!health.begin_store_check());
         assert!(health.begin_store_check_after_failure(), "it may be out of date");
+        assert_eq!(health.record_store(&Ok(())), StoreNews::None);
+        tokio::time::advance(STORE_CHECK_AGE + Duration::from_millis(1)).await;
+        assert!(health.begin_store_check());
     }
 }

@@ -186,12 +186,17 @@ fn requests_by_a_foreign_name_are_refused() {
         assert_eq!(ask(&listener, posted.as_bytes()).code, 405, "{path}");
     }
     assert_eq!(get(&listener, "/xend/domain").code, 404);
+    let list = get(&listener, "/");
+    let paths: Vec<String> =
+        list.text().lines().filter_map(|line| Some(line.split_once(' ')?.0.to_owned())).collect();
+    assert_eq!((list.code, paths.join(" ").as_str()), (200, "/metrics /healthz /readyz"));
     let socket = Listener::Unix(daemon.socket());
     assert_eq!(get(&socket, "/xend/node").code, 200);
     assert_eq!(
         (get(&socket, "/healthz").text().as_str(), get(&socket, "/nosuch").code),
         ("alive\n", 404)
     );
+    assert!(!get(&socket, "/").text().contains("/metrics"), "a page of xend's own");
 }
 
 #[test]
@@ -369,7 +374,8 @@ async fn a_state_directory_that_cannot_be_written_is_said() {
     std::fs::remove_dir(&dir).unwrap();
     assert_eq!(is_writable().await, Some(0.0));
     std::fs::rename(&aside, &dir).unwrap();
-    tokio::time::sleep(Duration::from_secs(11)).await;
+    // A failure counts for one second.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
     assert_eq!(ask("/readyz").await, (StatusCode::OK, "ready\n".to_owned()));
     assert_eq!(is_writable().await, Some(1.0));
     let files = std::fs::read_dir(&dir).unwrap().map(|file| file.unwrap().file_name());

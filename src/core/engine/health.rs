@@ -54,19 +54,29 @@ impl Core {
     fn begin_store_check(self: &Arc<Self>) {
         let core = self.clone();
         self.spawn_background(async move {
-            let checked = core.store.check().await;
-            let news = core.health.record_store(&checked);
-            match (&checked, news) {
-                (Err(error), StoreNews::Fails) => {
-                    warn!("{error}: changes fail until that is mended");
-                }
-                (Ok(()), StoreNews::IsWell) => info!("The state directory can be written again"),
-                _ => {}
+            if core.finish_store_check().await != StoreNews::Fails {
+                return;
             }
-            if checked.is_err() {
+            while core.health.store_is_writable() == Some(false) {
                 sleep(STORE_RECHECK).await;
-                core.check_store();
+                if core.health.begin_store_check() {
+                    core.finish_store_check().await;
+                }
             }
         });
+    }
+
+    /// Checks the store, and logs what is new.
+    async fn finish_store_check(&self) -> StoreNews {
+        let checked = self.store.check().await;
+        let news = self.health.record_store(&checked);
+        match (&checked, news) {
+            (Err(error), StoreNews::Fails) => {
+                warn!("{error}: changes fail until that is mended");
+            }
+            (Ok(()), StoreNews::IsWell) => info!("The state directory can be written again"),
+            _ => {}
+        }
+        news
     }
 }

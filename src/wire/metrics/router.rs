@@ -33,6 +33,13 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 /// The media type of everything else.
 const TEXT: &str = "text/plain; charset=utf-8";
 
+/// The paths of a listener of metrics.
+const PATHS: &str = "\
+/metrics  what xend does and what its domains use, as OpenMetrics
+/healthz  whether xend is alive
+/readyz   whether xend can serve, or else why not
+";
+
 /// Who may read metrics on a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readers {
@@ -72,15 +79,18 @@ impl Metrics {
         Self(Arc::new(Inner { engine, sources, printed: Arc::default() }))
     }
 
-    /// The router of `/metrics`, `/healthz` and `/readyz`. A request without a [`Caller`] among its
-    /// extensions is refused.
+    /// The router of `/metrics`, `/healthz` and `/readyz`; a listener that serves nothing else
+    /// lists them at `/`. A request without a [`Caller`] among its extensions is refused.
     pub fn router(&self, readers: Readers) -> Router {
-        Router::new()
+        let router = Router::new()
             .route("/metrics", routing::get(metrics))
             .route("/healthz", routing::get(alive))
-            .route("/readyz", routing::get(ready))
-            .with_state(Pages { metrics: self.clone(), readers })
-            .layer(from_fn(log))
+            .route("/readyz", routing::get(ready));
+        let router = match readers {
+            Readers::Connected => router.route("/", routing::get(list)),
+            Readers::Operators => router,
+        };
+        router.with_state(Pages { metrics: self.clone(), readers }).layer(from_fn(log))
     }
 
     /// The text of all metrics.
@@ -143,6 +153,15 @@ async fn metrics(State(pages): State<Pages>, request: Request) -> Response {
     match text.send(&pages.metrics.0.sources.budgets.answers) {
         Ok(text) => respond(StatusCode::OK, OPEN_METRICS, text),
         Err(over) => respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{over}\n").into()),
+    }
+}
+
+/// The paths that there are.
+async fn list(State(pages): State<Pages>, request: Request) -> Response {
+    let Some(view) = pages.view(request.extensions()) else { return unknown_caller() };
+    match view.require(OpKind::ReadMetrics, "metrics") {
+        Ok(()) => respond(StatusCode::OK, TEXT, PATHS.into()),
+        Err(error) => refuse(&error),
     }
 }
 
