@@ -62,6 +62,7 @@ mod http_host_storage;
 mod http_host_support;
 mod http_hostile;
 mod http_json;
+mod http_json_hints;
 mod http_json_mistakes;
 mod http_json_queries;
 mod http_json_support;

@@ -34,6 +34,26 @@ pub(super) fn obstacle(op: &str, view: &DomainView) -> Option<String> {
     }
 }
 
+/// Whether the engine does `op` in the domain's present state. Pages offer less: a paused guest
+/// takes no notice when it is asked to shut down, for example.
+pub(super) fn state_permits(op: &str, view: &DomainView) -> bool {
+    let state = view.state();
+    let leads_on = |transition| state.after(transition).is_some();
+    match op {
+        "start" => leads_on(Transition::Start),
+        "resume" => leads_on(Transition::Resume),
+        "delete" => leads_on(Transition::Delete),
+        "pause" => leads_on(Transition::Pause),
+        "unpause" => leads_on(Transition::Unpause),
+        "shutdown" | "sysrq" | "send_trigger" => leads_on(Transition::RequestShutdown),
+        "destroy" | "reset" => leads_on(Transition::Destroy),
+        "save" | "migrate" => state == State::Running,
+        "suspend" => state == State::Running && view.managed(),
+        "cancel" => view.progress.is_some_and(|progress| can_be_cancelled(progress.what)),
+        _ => true,
+    }
+}
+
 /// Whether a long operation can be given up. A domain that is being built has nothing to return to.
 pub(super) fn can_be_cancelled(what: &str) -> bool {
     !matches!(what, "Restoring" | "Dumping")

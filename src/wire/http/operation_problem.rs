@@ -3,6 +3,7 @@
 
 use super::json::names::Names;
 use super::json::problem::Problem;
+use super::obstacles::state_permits;
 use super::operation::{DomainStage, Operation};
 use super::operations::by_page::DOMAIN_OPERATIONS;
 use super::request::RequestInfo;
@@ -28,12 +29,19 @@ pub(super) fn problem_of(
                 None => described,
             }
         }
-        (Error::BadState { .. } | Error::NotStarted(_), Some(view)) => {
+        (
+            Error::BadState { .. }
+            | Error::NotStarted(_)
+            | Error::NotManaged(_)
+            | Error::NoTransfer,
+            Some(view),
+        ) => {
             let stage = DomainStage::of(view);
             let access = request.access();
             let can = DOMAIN_OPERATIONS.iter().filter(|other| {
                 other.name != operation.name
                     && other.stages.contains(&stage)
+                    && state_permits(other.name, view)
                     && other.is_offered_on(&access, view)
             });
             described.allowing(can.map(|other| other.name))
