@@ -1,8 +1,8 @@
 //! What programs that ask for JSON can do instead: operations that the state permits, the type of a
 //! body, pages with nearly the same name, and the pages that there are.
 
-use crate::http_json_support::{config, create, perform, post};
-use crate::http_support::Daemon;
+use crate::http_json_support::{JSON, config, create, parsed, perform, post};
+use crate::http_support::{Answer, Daemon, Listener, ask};
 use serde_json::{Value, json};
 
 /// The names in a list.
@@ -88,4 +88,37 @@ fn what_a_wrong_state_allows_is_what_it_permits() {
             }
         }
     }
+}
+
+#[test]
+fn a_body_in_json_that_does_not_say_so_is_told_how() {
+    let daemon = Daemon::start(&[]);
+    assert_eq!(create(&daemon, "web1").code, 201);
+    let body = r#" {"op": "pause"} "#;
+    let send = |headers: &str| -> Answer {
+        let head = format!(
+            "POST /xend/domain/web1 HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {}\r\n\r\n",
+            body.len()
+        );
+        ask(&Listener::Tcp(daemon.tcp), (head + body).as_bytes())
+    };
+    let advice = "The body looks like JSON: send it with Content-Type: application/json";
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    for (headers, status, parameter) in [
+        (format!("{JSON}{form}"), 422, json!("op")),
+        (format!("{JSON}Content-Type: text/plain\r\n"), 415, Value::Null),
+        (JSON.to_owned(), 415, Value::Null),
+    ] {
+        let answer = send(&headers);
+        let problem = parsed(&answer);
+        assert_eq!((answer.code, &problem["parameter"]), (status, &parameter), "{problem}");
+        assert!(problem["detail"].as_str().unwrap().ends_with(advice), "{problem}");
+    }
+    for headers in [form, "User-Agent: curl/8\r\nAccept: */*\r\n"] {
+        let answer = send(headers);
+        assert_eq!(answer.status(), "406 Invalid request");
+        assert!(answer.text().contains(advice), "{}", answer.text());
+    }
+    // xend's answer to a form without an operation.
+    assert_eq!(daemon.post("/xend/domain/web1", "a=1").text(), "''");
 }

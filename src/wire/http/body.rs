@@ -42,6 +42,11 @@ pub(super) struct PostBody {
 pub(super) enum PostContent {
     Form(Params),
     Json(JsonBody),
+    /// A body that looks like JSON, of another type: what `curl -d` sends, if nobody says what it
+    /// is. It has these parameters if its type is that of a form.
+    UntypedJson {
+        form: Option<Params>,
+    },
     /// A body that is empty, or of another type.
     Other {
         is_empty: bool,
@@ -83,8 +88,10 @@ pub(super) async fn read_form(
 ) -> Result<Form, BodyError> {
     let PostBody { content, memory, .. } = read_body(http, request, max_body).await?;
     let params = match content {
-        PostContent::Form(params) => params,
-        PostContent::Json(_) | PostContent::Other { .. } => Params::default(),
+        PostContent::Form(params) | PostContent::UntypedJson { form: Some(params) } => params,
+        PostContent::Json(_)
+        | PostContent::UntypedJson { form: None }
+        | PostContent::Other { .. } => Params::default(),
     };
     Ok(Form { params, memory })
 }
@@ -179,16 +186,28 @@ fn parse(
         headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let media = content_type.split(';').next().unwrap_or("").trim();
     if media.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        Ok(PostContent::Form(Params::from_form(body)))
+        let form = Params::from_form(body);
+        Ok(if looks_like_json(body) {
+            PostContent::UntypedJson { form: Some(form) }
+        } else {
+            PostContent::Form(form)
+        })
     } else if media.eq_ignore_ascii_case("multipart/form-data") {
         parse_multipart(content_type, body)
             .map(PostContent::Form)
             .map_err(|reason| BodyError::Malformed(format!("The form is malformed: {reason}")))
     } else if media.eq_ignore_ascii_case("application/json") {
         parse_json(body, memory).map(PostContent::Json)
+    } else if looks_like_json(body) {
+        Ok(PostContent::UntypedJson { form: None })
     } else {
         Ok(PostContent::Other { is_empty: body.is_empty() })
     }
+}
+
+/// Whether a body is in braces, as no form is that somebody means.
+fn looks_like_json(body: &[u8]) -> bool {
+    matches!(body.trim_ascii(), [b'{', .., b'}'])
 }
 
 /// Its memory is reserved before it is read.

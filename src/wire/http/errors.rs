@@ -385,7 +385,8 @@ pub(super) fn failed_phrase(op: &str) -> String {
     format!("Request failed: {op}")
 }
 
-fn sxp_error(message: &str) -> Content {
+/// The body of a failure in an S-expression.
+pub(super) fn sxp_error(message: &str) -> Content {
     let mut sink = SxpSink::default();
     sink.text_field("xend.err", message.as_bytes());
     Content::Sxp(sink.into_bytes().into())

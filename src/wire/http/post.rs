@@ -20,7 +20,7 @@ use super::params::Params;
 use super::path::domain_path;
 use super::request::RequestInfo;
 use super::response::{Content, because, ok, respond, see_other, with_location};
-use super::{answer, domain_list, events, html, task_pages};
+use super::{answer, domain_list, events, html, task_pages, untyped_json};
 use crate::core::error::Error;
 use crate::core::model::{DomainRef, Uuid};
 use crate::core::op::Outcome;
@@ -72,21 +72,38 @@ async fn perform_named(
             return Err(no_such_domain(request, domain.as_str()));
         }
     }
-    if request.format == Format::Json && matches!(content, PostContent::Other { is_empty: false }) {
-        let text = "A body is application/json, or a form";
-        return Err(problem(&Problem::new(ProblemKind::UNKNOWN_MEDIA, text)));
+    if request.format == Format::Json {
+        let unknown = match content {
+            PostContent::Other { is_empty: false } => Some("A body is application/json, or a form"),
+            PostContent::UntypedJson { form: None } => Some(untyped_json::ADVICE),
+            _ => None,
+        };
+        if let Some(text) = unknown {
+            return Err(problem(&Problem::new(ProblemKind::UNKNOWN_MEDIA, text)));
+        }
     }
+    let is_untyped_json = matches!(content, PostContent::UntypedJson { .. });
     // A form replaces parameters of the query; JSON stands alone.
     let body = match content {
         PostContent::Json(json) => Err(json),
-        PostContent::Form(form) => Ok(request.query.overridden_by(form)),
-        PostContent::Other { .. } => Ok(request.query.clone()),
+        PostContent::Form(form) | PostContent::UntypedJson { form: Some(form) } => {
+            Ok(request.query.overridden_by(form))
+        }
+        PostContent::UntypedJson { form: None } | PostContent::Other { .. } => {
+            Ok(request.query.clone())
+        }
     };
     let op = match &body {
         Ok(params) => params.operation().map_err(Problem::from),
         Err(json) => json.op().map(str::to_owned),
     };
-    let op = op.map_err(|refusal| no_operation(request, page.operations, &refusal))?;
+    let op = op.map_err(|refusal| {
+        if is_untyped_json {
+            untyped_json::refused(request, page.operations)
+        } else {
+            no_operation(request, page.operations, &refusal)
+        }
+    })?;
     let known = page.operations.iter().find(|operation| operation.name == op);
     let Some(operation) = known.copied() else {
         let is_plain = page.is_text() && request.format != Format::Json;
