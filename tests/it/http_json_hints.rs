@@ -1,7 +1,7 @@
 //! What programs that ask for JSON can do instead: operations that the state permits, the type of a
 //! body, pages with nearly the same name, and the pages that there are.
 
-use crate::http_json_support::{JSON, config, create, parsed, perform, post};
+use crate::http_json_support::{JSON, config, create, get, parsed, perform, post};
 use crate::http_support::{Answer, Daemon, Listener, ask};
 use serde_json::{Value, json};
 
@@ -121,4 +121,20 @@ fn a_body_in_json_that_does_not_say_so_is_told_how() {
     }
     // xend's answer to a form without an operation.
     assert_eq!(daemon.post("/xend/domain/web1", "a=1").text(), "''");
+}
+
+#[test]
+fn a_page_with_nearly_the_name_is_suggested() {
+    let daemon = Daemon::start(&[]);
+    for (target, text) in [
+        ("/xend/domian", "Not found: domian, did you mean domain?"),
+        ("/domain/web1", "Not found: domain, did you mean /xend/domain?"),
+        ("/xend/node/storge", "Not found: storge, did you mean storage?"),
+        ("/xend/elsewhere", "Not found: elsewhere"),
+    ] {
+        let problem = parsed(&get(&daemon, target, ""));
+        assert_eq!((&problem["detail"], &problem["code"]), (&json!(text), &json!("not_found")));
+    }
+    let old = daemon.get("/xend/domian");
+    assert_eq!((old.code, old.text().trim_end()), (404, "Not found: domian"));
 }

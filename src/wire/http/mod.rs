@@ -94,6 +94,7 @@ mod struct_fields;
 mod success;
 mod task_pages;
 mod tasks;
+mod unknown_path;
 mod untyped_json;
 mod upload_form;
 mod usage_csv;

@@ -133,22 +133,8 @@ pub(super) fn decode(segment: &str) -> String {
     percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
 
-/// The first segment of a canonical path that leads to no page. `pages` are the paths of all pages.
-pub(super) fn unknown_segment(path: &str, pages: &[&str]) -> String {
-    let leads_on = |depth: usize| {
-        pages.iter().any(|page| {
-            let mut of_page = segments(page);
-            segments(path).take(depth).all(|segment| {
-                of_page.next().is_some_and(|known| known.starts_with('{') || known == segment)
-            })
-        })
-    };
-    let unknown = segments(path).enumerate().find(|(before, _)| !leads_on(before + 1));
-    decode(unknown.map_or("", |(_, segment)| segment))
-}
-
 /// The segments of a canonical path.
-fn segments(path: &str) -> impl Iterator<Item = &str> {
+pub(super) fn segments(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|segment| !segment.is_empty())
 }
 
@@ -306,21 +292,6 @@ mod tests {
             &format!("/xend/{}", "x".repeat(MAX_NEXT)),
         ] {
             assert_eq!(page_after_login(elsewhere), FIRST_PAGE, "{elsewhere}");
-        }
-    }
-
-    #[test]
-    fn the_first_unknown_segment_is_named() {
-        let pages = ["/", "/xend/domain/{domain}/console", "/xend/node", "/xend/host/{host}"];
-        for (path, segment) in [
-            ("/nosuch", "nosuch"),
-            ("/xend/nosuch/x", "nosuch"),
-            ("/xend/domain/pv1/vbd", "vbd"),
-            ("/xend/domain/pv1/console/x", "x"),
-            ("/xend/host/xen1/y/z", "y"),
-            ("/xend/node/x%20y", "x y"),
-        ] {
-            assert_eq!(unknown_segment(path, &pages), segment);
         }
     }
 }

@@ -8,10 +8,11 @@ use super::format::Format;
 use super::host::storage::UPLOAD_PATH;
 use super::host::upload;
 use super::page::{FormPage, HostPages, Page, PageAnswer};
-use super::path::{as_utf8, canonicalize, escape_slashes, unknown_segment};
+use super::path::{as_utf8, canonicalize, escape_slashes};
 use super::request::{HostTraits, ListenerLogin, RequestInfo};
 use super::request_log;
 use super::response::{Content, respond};
+use super::unknown_path::UnknownSegment;
 use super::{
     elsewhere, get, login, new_domain, pages, pass_on, post, query_by_get, response, selection,
 };
@@ -178,7 +179,8 @@ fn handle_panic(_: Box<dyn Any + Send>) -> Response {
     respond(500, "Internal server error", Content::Text(text.into()))
 }
 
-/// A path that leads to no page. As in xend, the answer names the first unknown segment.
+/// A path that leads to no page. As in xend, the answer names the first unknown segment. Who does
+/// not ask for S-expressions, as clients of xend do, is told what it probably means.
 async fn unknown(
     method: Method,
     Extension(pages): Extension<HostPages>,
@@ -189,5 +191,13 @@ async fn unknown(
         return response::method_not_supported(&method);
     }
     let paths: Vec<&str> = pages.0.iter().map(|page| page.path).collect();
-    not_found(&info, &format!("Not found: {}", unknown_segment(&info.path, &paths)))
+    let unknown = UnknownSegment::of(&info.path, &paths);
+    let text = format!("Not found: {}", unknown.name);
+    not_found(
+        &info,
+        &match unknown.meant.filter(|_| info.format != Format::Sxp) {
+            Some(meant) => format!("{text}, did you mean {meant}?"),
+            None => text,
+        },
+    )
 }
