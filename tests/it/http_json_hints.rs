@@ -138,3 +138,26 @@ fn a_page_with_nearly_the_name_is_suggested() {
     let old = daemon.get("/xend/domian");
     assert_eq!((old.code, old.text().trim_end()), (404, "Not found: domian"));
 }
+
+#[test]
+fn the_lists_of_pages_are_complete() {
+    let daemon = Daemon::start(&[]);
+    let list = |target: &str| parsed(&get(&daemon, target, ""));
+    assert_eq!(list("/"), json!(["xend"]));
+    let document = list("/xend/openapi.json");
+    let all = list("/xend");
+    let mut listed = names(&all);
+    listed.sort_unstable();
+    let mut documented: Vec<&str> = document["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(_, page)| page["get"].is_object())
+        .filter_map(|(path, _)| path.strip_prefix("/xend/"))
+        .filter(|name| !name.contains('/'))
+        .collect();
+    documented.sort_unstable();
+    assert_eq!(listed, documented);
+    assert!(listed.contains(&"events") && listed.contains(&"task"), "{listed:?}");
+    assert_eq!(daemon.get("/xend").text(), "(ls node domain vnet)");
+}

@@ -12,6 +12,7 @@ use super::json::request::Arguments;
 use super::operation::asking;
 use super::operations::by_page::DOMAIN_OPERATIONS;
 use super::operations::vcpus::VCPUINFO;
+use super::page::HostPages;
 use super::query_by_get::no_json;
 use super::request::RequestInfo;
 use super::response::{self, Content, download, ok, respond};
@@ -25,6 +26,7 @@ use crate::core::rights::OpKind;
 use crate::core::snapshot::DomainView;
 use crate::core::view::View;
 use crate::shape::{self, Sink, SxpSink};
+use axum::Extension;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Path, State};
@@ -37,7 +39,7 @@ use xend_templates::{ASSETS, ASSETS_VERSION};
 /// A response; as an error, the response to a failure.
 type Answer = Result<Response, Response>;
 
-/// The entries of `/xend`, and what they need.
+/// The entries of `/xend` for clients of xend, and what they need.
 const DIRECTORY: [(&str, OpKind); 4] = [
     ("node", OpKind::ShowHost),
     ("domain", OpKind::ListDomains),
@@ -48,18 +50,25 @@ const DIRECTORY: [(&str, OpKind); 4] = [
 /// Where a browser goes from the pages above it.
 const HOME: &str = "/xend/domain";
 
-/// `GET /`. xend listed nothing here. A browser is sent to the list of domains.
+/// `GET /`. xend listed nothing here, which its clients get. A browser is sent to the list of
+/// domains.
 pub(super) async fn root(request: RequestInfo) -> Response {
     if is_for_browser(&request) {
         return response::see_other(HOME);
     }
-    directory(&request, &[])
+    directory(&request, if request.format == Format::Json { &["xend"] } else { &[] })
 }
 
-/// `GET /xend`. A browser is sent to the list of domains.
-pub(super) async fn xend(request: RequestInfo) -> Response {
+/// `GET /xend`: in JSON all pages that are directly below, else those of xend. A browser is sent to
+/// the list of domains.
+pub(super) async fn xend(Extension(pages): Extension<HostPages>, request: RequestInfo) -> Response {
     if is_for_browser(&request) {
         return response::see_other(HOME);
+    }
+    if request.format == Format::Json {
+        let readable = pages.0.iter().filter(|page| !page.is_form() && request.may_open(page.kind));
+        let below = readable.filter_map(|page| page.path.strip_prefix("/xend/"));
+        return directory(&request, &below.filter(|name| !name.contains('/')).collect::<Vec<_>>());
     }
     let entries = DIRECTORY.iter().filter(|(_, kind)| request.may_open(*kind));
     let entries: Vec<_> = entries.map(|(name, _)| *name).collect();

@@ -19,7 +19,7 @@ use axum::routing;
 pub(super) static PAGES: [Page; 33] = [
     Page {
         path: "/",
-        about: "The entry point; the S-expression is empty, as in xend.",
+        about: "The entry point. The S-expression is empty, as in xend.",
         kind: OpKind::ListDomains,
         query: &[],
         operations: &[],
@@ -28,7 +28,7 @@ pub(super) static PAGES: [Page; 33] = [
     },
     Page {
         path: "/xend",
-        about: "The names of the pages below.",
+        about: "The names of the pages below; in S-expressions, those that xend had.",
         kind: OpKind::ListDomains,
         query: &[],
         operations: &[],
