@@ -1,7 +1,7 @@
-//! Queries of GET and files that a program of today gets wrong; old clients get what they got.
+//! Queries and files that a program of today gets wrong; old clients get what they got.
 
-use crate::http_json_support::{get, parsed, post};
-use crate::http_support::Daemon;
+use crate::http_json_support::{JSON, create, get, parsed, post};
+use crate::http_support::{Daemon, Listener, ask};
 use serde_json::{Value, json};
 
 #[test]
@@ -29,6 +29,40 @@ fn a_parameter_that_the_page_does_not_have_is_named() {
     for old in ["/xend/domain?detial=1", "/xend/node?x=1"] {
         assert_eq!(daemon.get(old).code, 200, "{old}");
     }
+}
+
+#[test]
+fn a_parameter_that_the_operation_does_not_have_is_named() {
+    let daemon = Daemon::start(&[]);
+    assert_eq!(create(&daemon, "web1").code, 201);
+    let form = |target: &str| {
+        let head =
+            format!("POST {target} HTTP/1.1\r\nHost: localhost\r\n{JSON}Content-Length: 0\r\n\r\n");
+        ask(&Listener::Tcp(daemon.tcp), head.as_bytes())
+    };
+    let domain = "/xend/domain/web1";
+    for (answer, text) in [
+        (
+            post(&daemon, &format!("{domain}?x=1"), "", r#"{"op": "pause"}"#),
+            "Unknown parameter x: the parameters of an operation are members of the body",
+        ),
+        (
+            form(&format!("{domain}?op=mem_target_set&taget=64")),
+            "Unknown parameter taget, did you mean target?",
+        ),
+        (form(&format!("{domain}?op=pause&x=1")), "Unknown parameter x"),
+    ] {
+        let problem = parsed(&answer);
+        assert_eq!(
+            (answer.code, &problem["code"]),
+            (422, &json!("unknown_parameter")),
+            "{problem}"
+        );
+        assert_eq!(problem["detail"], text);
+    }
+    assert_eq!(form(&format!("{domain}?op=mem_target_set&target=64")).code, 204);
+    // xend ignored it.
+    assert_eq!(daemon.post(&format!("{domain}?x=1"), "op=pause").code, 200);
 }
 
 #[test]

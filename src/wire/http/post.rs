@@ -20,7 +20,7 @@ use super::params::Params;
 use super::path::domain_path;
 use super::request::RequestInfo;
 use super::response::{Content, because, ok, respond, see_other, with_location};
-use super::{answer, domain_list, events, html, task_pages, untyped_json};
+use super::{answer, domain_list, events, html, query_by_get, task_pages, untyped_json};
 use crate::core::error::Error;
 use crate::core::model::{DomainRef, Uuid};
 use crate::core::op::Outcome;
@@ -112,6 +112,11 @@ async fn perform_named(
         let advice = advice_on_operation(page, &op);
         return Ok(unknown_operation(request, &op, page.operations, advice.as_deref()));
     };
+    let is_checked = request.format == Format::Json;
+    let refusal = || query_by_get::refusal_of_post(&request.query, operation, body.is_err());
+    if let Some(refusal) = is_checked.then(refusal).flatten() {
+        return Err(refusal);
+    }
     let arguments = match body {
         Ok(params) => params.into(),
         Err(json) => json

@@ -1,14 +1,14 @@
-//! Queries of GET that a program of today got wrong.
+//! Queries that a program of today got wrong.
 //!
 //! xend ignored parameters that a page does not have, and `op` in a query of GET, which does no
-//! operation; so do we for its clients. A program of today is told what the page has, and how an
-//! operation is done.
+//! operation; so do we for its clients. A program of today is told what the page or the operation
+//! has, and how an operation is done.
 
 use super::errors::problem;
 use super::format::Format;
 use super::json::problem::Problem;
 use super::json::problem_kind::ProblemKind;
-use super::operation::ParamKind;
+use super::operation::{Operation, ParamKind};
 use super::page::Page;
 use super::params::Params;
 use axum::extract::Request;
@@ -45,6 +45,24 @@ pub(super) fn no_json() -> Response {
 fn unknown_parameter(page: &Page, query: &Params) -> Option<Response> {
     let names: Vec<&str> = page.query.iter().map(|param| param.name).collect();
     unknown_name(query, &names).map(|refused| problem(&refused))
+}
+
+/// The refusal of a request for JSON whose query has a parameter that `operation` does not have;
+/// `None` if there is none. Beside a body in JSON, which stands alone, there is no query.
+pub(super) fn refusal_of_post(
+    query: &Params,
+    operation: &Operation,
+    has_json_body: bool,
+) -> Option<Response> {
+    let of_operation = operation.params.iter().map(|param| param.name);
+    let names: Vec<&str> = ["op"].into_iter().chain(of_operation).collect();
+    let refused = if has_json_body {
+        let advice = "the parameters of an operation are members of the body";
+        unknown_name(query, &[]).map(|unknown| unknown.with_advice(advice))
+    } else {
+        unknown_name(query, &names)
+    };
+    refused.map(|refused| problem(&refused))
 }
 
 /// The refusal of a parameter that is not one of `names`; `None` if there is none.

@@ -63,6 +63,11 @@ impl Problem {
         Self { allowed: Some(allowed.into_iter().map(str::to_owned).collect()), ..self }
     }
 
+    /// The same, with what to do about it.
+    pub(crate) fn with_advice(self, advice: &str) -> Self {
+        Self { detail: format!("{}: {advice}", self.detail), ..self }
+    }
+
     /// What happened, for people.
     pub(crate) fn detail(&self) -> &str {
         &self.detail
