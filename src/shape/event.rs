@@ -7,7 +7,7 @@ use crate::core::model::Uuid;
 use crate::core::samples::Sample;
 use crate::core::snapshot::DomainView;
 use crate::core::transfer::Progress;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 /// The name of an event's kind.
 pub fn event_kind(what: &EventKind) -> &'static str {
@@ -26,7 +26,7 @@ pub fn event_kind(what: &EventKind) -> &'static str {
 }
 
 /// Writes `(event (id 5f3a-12) (kind state) (time 1763733000.5) (domain pv1) (uuid ..) (domid 3)
-/// (from paused) (to running))`.
+/// (from paused) (to running))`. In JSON, `at` has the time.
 pub fn event(sink: &mut impl Sink, id: &str, event: &Event) {
     begin(sink, id, event_kind(&event.what), event.at);
     match event.uuid {
@@ -81,8 +81,7 @@ fn begin(sink: &mut impl Sink, id: &str, kind: &str, at: SystemTime) {
     sink.begin_record("event");
     sink.text_field("id", id.as_bytes());
     sink.text_field("kind", kind.as_bytes());
-    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    sink.float_field("time", since.as_secs_f64());
+    sink.event_time(at);
 }
 
 /// Writes `(figures (domain (name pv1) (uuid ..) (cpu_percent 12.5) (memory_mib 128)) ...)`: CPU in

@@ -7,6 +7,7 @@
 use super::sink::Sink;
 use crate::core::model::Property;
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 /// Writes JSON.
 #[derive(Debug, Default)]
@@ -127,6 +128,10 @@ impl Sink for JsonSink {
     fn float(&mut self, n: f64) {
         self.separate();
         let _ = serde_json::to_writer(&mut self.out, &n);
+    }
+    fn event_time(&mut self, at: SystemTime) {
+        let at = jiff::Timestamp::try_from(at).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        self.text_field("at", at.to_string().as_bytes());
     }
     fn properties<'a>(&mut self, properties: impl Iterator<Item = &'a Property>) {
         let mut by_key: BTreeMap<&[u8], Vec<&Property>> = BTreeMap::new();

@@ -1,6 +1,7 @@
 //! The interface through which answers are written.
 
 use crate::core::model::{Property, Uuid, Value};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Writes an answer piece by piece in one format. The caller distinguishes records, lists and
 /// repeated keys, which look alike in an S-expression and differ in JSON.
@@ -51,6 +52,13 @@ pub trait Sink {
     /// Writes uninterpreted fields whose digits are numbers in formats that have numbers.
     fn settings<'a>(&mut self, settings: impl Iterator<Item = &'a Property>) {
         self.properties(settings);
+    }
+
+    /// Writes when an event happened: `(time 1763733000.5)`, in seconds since 1970. JSON has `at`
+    /// instead, in the format of its other times.
+    fn event_time(&mut self, at: SystemTime) {
+        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.float_field("time", since.as_secs_f64());
     }
 
     /// Whether the address of a frame buffer is written. xend's XML-RPC answers had it, its

@@ -68,7 +68,10 @@ fn events_arrive_in_order() {
         "{}",
         all.head
     );
-    assert_eq!(all.event().unwrap()["kind"], "listening");
+    let first = all.event().unwrap();
+    assert_eq!(first["kind"], "listening");
+    let at = first["at"].as_str().unwrap();
+    assert!(at.ends_with('Z') && at.starts_with("20") && first["time"].is_null(), "{first}");
     daemon.create(&guest("pv1", ""));
     let mut pv1 = EventClient::new(&daemon, "/xend/events?domain=pv1", JSON);
     pv1.until("listening");

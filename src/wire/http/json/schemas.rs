@@ -139,14 +139,14 @@ fn event_line() -> Value {
     let event = json!({
         "type": "object",
         "description": "An event. Later versions may add kinds and keys.",
-        "required": ["id", "kind", "time"],
+        "required": ["id", "kind", "at"],
         "properties": {
             "id": text("For after and Last-Event-ID"),
             "kind": text(
                 "appeared, gone, state, renamed, configured, guest (a new report), disputed (it \
                  belongs to another host), progress, done, failed; listening at the beginning of a stream; lost if events were missed"
             ),
-            "time": number("Seconds since 1970"),
+            "at": {"type": "string", "format": "date-time", "description": "RFC 3339"},
             "domain": text("Name of the domain"),
             "uuid": text("UUID of the domain"),
             "about": text("What an operation on no domain was about"),
