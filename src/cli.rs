@@ -11,7 +11,6 @@ use crate::config::RunOptions;
 use crate::version;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
-use std::env;
 use std::path::PathBuf;
 
 pub use fleet::{FleetCommand, FleetHost};
@@ -97,6 +96,9 @@ pub enum Command {
         /// A file of xm or xl, or XML of libvirt
         file: PathBuf,
     },
+    /// What the old xend did to its daemon
+    #[command(flatten)]
+    Service(ServiceCommand),
 }
 
 /// What to say of options of the daemon beside a command, if the error is about these: clap calls
@@ -108,10 +110,6 @@ pub fn options_beside_command(error: &clap::Error) -> Option<String> {
     let option = match error.get(ContextKind::PriorArg) {
         Some(ContextValue::String(option)) => option.clone(),
         Some(ContextValue::Strings(options)) => options.first()?.clone(),
-        // No command of clap's.
-        _ if ServiceCommand::ALL.iter().any(|(name, _)| name == command) => {
-            env::args_os().nth(1)?.to_string_lossy().into_owned()
-        }
         _ => return None,
     };
     let option = option.split_whitespace().next()?;
@@ -167,6 +165,22 @@ mod tests {
     }
 
     #[test]
+    fn commands_of_the_old_xend_are_known() {
+        for (name, command) in [
+            ("status", ServiceCommand::Status),
+            ("start", ServiceCommand::Start),
+            ("stop", ServiceCommand::Stop),
+            ("restart", ServiceCommand::Restart),
+            ("reload", ServiceCommand::Reload),
+        ] {
+            let parsed = parse(&format!("xend {name}")).unwrap().command;
+            assert!(matches!(parsed, Some(Command::Service(one)) if one == command), "{name}");
+        }
+        let similar = parse("xend stat").unwrap_err().to_string();
+        assert!(similar.contains("'status'") || similar.contains("'start'"), "{similar}");
+    }
+
+    #[test]
     fn invalid_values_are_refused() {
         for line in [
             "xend --log xend=loud",
@@ -174,6 +188,7 @@ mod tests {
             "xend --scheduler fair",
             "xend --hypervisor kvm",
             "xend serve",
+            "xend status now",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

@@ -25,12 +25,8 @@ use xend::user_command::{self, UserCommandError};
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    if let Some(command) = ServiceCommand::of_this_process() {
-        if command == ServiceCommand::Status {
-            return status().unwrap_or_else(|error| failed(&error));
-        }
-        print_error(format_args!("xend: {}", command.advice()));
-        return ExitCode::FAILURE;
+    if ServiceCommand::is_trace_start() {
+        return failed(&anyhow::Error::msg(ServiceCommand::Start.advice()));
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -50,6 +46,8 @@ fn main() -> ExitCode {
         Some(Command::User { file, command }) => user(file.as_deref(), command),
         Some(Command::Fleet { host, command }) => fleet(host, command),
         Some(Command::Password { user }) => password_line(user),
+        Some(Command::Service(ServiceCommand::Status)) => status(),
+        Some(Command::Service(command)) => Err(anyhow::Error::msg(command.advice())),
     };
     result.unwrap_or_else(|error| failed(&error))
 }

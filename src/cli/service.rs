@@ -1,5 +1,6 @@
 //! The commands of the old xend, whose daemon started and stopped itself. systemd does that now.
 
+use clap::Subcommand;
 use std::env;
 use std::ffi::OsStr;
 use std::path::Path;
@@ -16,34 +17,27 @@ const UNIT_DIRS: [&str; 5] = [
 /// The units that run xend: on a Xen host, and on a simulated one.
 const UNITS: [&str; 2] = ["xend", "xend-sim"];
 
-/// A command of the old xend. None of them does anything but say what to type. They are no commands
-/// of clap's, which has hidden ones in completions and tips.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A command of the old xend. None of them does anything but say what to type, apart from `status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
 pub enum ServiceCommand {
-    Start,
-    /// Start, and trace what the daemon does.
-    TraceStart,
-    Stop,
-    Restart,
-    Reload,
+    /// Tell whether a daemon runs: exits with 0 if one listens, with 3 if none does, and with 4 if
+    /// that is unknown
     Status,
+    /// Say how to start the daemon, which systemd runs; nothing is done, and it exits with 1
+    Start,
+    /// Say how to stop the daemon, as start does
+    Stop,
+    /// Say how to restart the daemon, as start does
+    Restart,
+    /// Say how to have the configuration read again, as start does
+    Reload,
 }
 
 impl ServiceCommand {
-    /// All commands with their names.
-    pub const ALL: [(&str, Self); 6] = [
-        ("start", Self::Start),
-        ("trace_start", Self::TraceStart),
-        ("stop", Self::Stop),
-        ("restart", Self::Restart),
-        ("reload", Self::Reload),
-        ("status", Self::Status),
-    ];
-
-    /// The command on the command line of this process, if its first word is one.
-    pub fn of_this_process() -> Option<Self> {
-        let first = env::args_os().nth(1)?;
-        Self::ALL.into_iter().find(|(name, _)| first == OsStr::new(name)).map(|(_, it)| it)
+    /// Whether this process was told to start the daemon and to trace what it does, as the old xend
+    /// could. clap does not know that: it suggests all commands that it knows.
+    pub fn is_trace_start() -> bool {
+        env::args_os().nth(1).is_some_and(|first| first == OsStr::new("trace_start"))
     }
 
     /// The command to type today, for the unit that this machine has.
@@ -58,7 +52,7 @@ impl ServiceCommand {
         };
         match self {
             Self::Status => format!("for more, type systemctl status {unit}"),
-            Self::Start | Self::TraceStart => format!(
+            Self::Start => format!(
                 "Nothing was started: systemd runs xend, type systemctl start {unit} (xend without \
                  a command serves in the foreground)"
             ),
@@ -71,7 +65,7 @@ impl ServiceCommand {
     fn advice_without_unit(self) -> &'static str {
         match self {
             Self::Status => "no unit of systemd runs it on this machine",
-            Self::Start | Self::TraceStart => {
+            Self::Start => {
                 "Nothing was started: this machine has no unit of systemd for xend; xend without a \
                  command serves in the foreground"
             }

@@ -1,7 +1,7 @@
 //! The command line of `xend user`.
 
 use crate::core::model::Unit;
-use clap::builder::BoolishValueParser;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
 /// What `xend user` does.
@@ -70,8 +70,8 @@ pub struct AccountOptions {
     pub pam: bool,
 
     /// Let the user do everything
-    #[arg(long, value_name = "yes|no", num_args = 0..=1, require_equals = true,
-        default_missing_value = "yes", value_parser = BoolishValueParser::new())]
+    #[arg(long, value_name = "yes|no", num_args = 0..=1, require_equals = true, ignore_case = true,
+        default_missing_value = "yes", value_parser = yes_or_no())]
     pub operator: Option<bool>,
 
     /// Limit of the number of domains
@@ -105,6 +105,14 @@ pub struct AccountOptions {
     /// Hosts to migrate to
     #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
     pub hosts: Option<Vec<String>>,
+}
+
+/// `yes` or `no`, or another word for it.
+fn yes_or_no() -> impl TypedValueParser<Value = bool> {
+    let yes = PossibleValue::new("yes").aliases(["y", "true", "t", "on", "1"]);
+    let no = PossibleValue::new("no").aliases(["n", "false", "f", "off", "0"]);
+    let is_yes = yes.clone();
+    PossibleValuesParser::new([yes, no]).map(move |word| is_yes.matches(&word, true))
 }
 
 /// A number of MiB; empty for none.
@@ -172,6 +180,13 @@ mod tests {
             panic!()
         };
         assert_eq!(account.operator, Some(true));
+        let UserCommand::Set { account, .. } = parse(&["set", "--operator=OFF", "a"]).unwrap().1
+        else {
+            panic!()
+        };
+        assert_eq!(account.operator, Some(false));
+        let refused = parse(&["set", "a", "--operator=maybe"]).unwrap_err().to_string();
+        assert!(refused.contains("possible values: yes, no"), "{refused}");
     }
 
     #[test]

@@ -303,7 +303,10 @@ fn commands_of_the_old_daemon_are_answered_by_todays() {
     assert!(stderr.contains("trace_strt") && !stderr.contains("trace_start"), "{stderr}");
     let (status, out, _) = xend(&["--help"], "");
     assert_eq!(status, Some(0));
-    assert!(!out.contains("trace_start") && !out.contains("  restart"), "{out}");
+    assert!(!out.contains("trace_start") && out.contains("  restart"), "{out}");
+    assert!(out.contains("with 0 if one listens, with 3 if none does, and with 4 if"), "{out}");
+    let (status, _, stderr) = xend(&["help", "status"], "");
+    assert_eq!(status, Some(0), "{stderr}");
 }
 
 #[test]

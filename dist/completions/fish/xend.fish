@@ -50,6 +50,11 @@ complete -c xend -n "__fish_xend_needs_command" -f -a "password" -d 'Read a pass
 complete -c xend -n "__fish_xend_needs_command" -f -a "keys" -d 'Print every key of xend-config.sxp with its default and a description'
 complete -c xend -n "__fish_xend_needs_command" -f -a "check" -d 'Check domain configurations: report errors and likely mistakes, and print the configuration as xend understands it'
 complete -c xend -n "__fish_xend_needs_command" -f -a "convert" -d 'Print the S-expression of a file of xm or xl, or of XML of libvirt, as xm or libvirt would send it'
+complete -c xend -n "__fish_xend_needs_command" -f -a "status" -d 'Tell whether a daemon runs: exits with 0 if one listens, with 3 if none does, and with 4 if that is unknown'
+complete -c xend -n "__fish_xend_needs_command" -f -a "start" -d 'Say how to start the daemon, which systemd runs; nothing is done, and it exits with 1'
+complete -c xend -n "__fish_xend_needs_command" -f -a "stop" -d 'Say how to stop the daemon, as start does'
+complete -c xend -n "__fish_xend_needs_command" -f -a "restart" -d 'Say how to restart the daemon, as start does'
+complete -c xend -n "__fish_xend_needs_command" -f -a "reload" -d 'Say how to have the configuration read again, as start does'
 complete -c xend -n "__fish_xend_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c xend -n "__fish_xend_using_subcommand sxp" -s h -l help -d 'Print help'
 complete -c xend -n "__fish_xend_using_subcommand user; and not __fish_seen_subcommand_from add set password del list check help" -l file -d 'Users file [default: /etc/xen/users.sxp as root, else in `$XDG_CONFIG_HOME/xend`]' -r -F
@@ -65,8 +70,8 @@ complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcomma
 complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from add" -l rights -d 'Rights on these domains: see, power, console, media, devices, memory-and-cpus, configure, save, migrate, guest, create, host-facts; or all' -r
 complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from add" -l role -d 'Roles of the user, which the file must have' -r
 complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from add" -l uid -d 'Users of this machine who have the account without a password' -r
-complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from add" -l operator -d 'Let the user do everything' -r -f -a "true\t''
-false\t''"
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from add" -l operator -d 'Let the user do everything' -r -f -a "yes\t''
+no\t''"
 complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from add" -l max-domains -d 'Limit of the number of domains' -r
 complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from add" -l max-memory -d 'Limit of the memory of all domains together, in MiB' -r
 complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from add" -l max-vcpus -d 'Limit of the VCPUs of all domains together' -r
@@ -83,8 +88,8 @@ complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcomma
 complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from set" -l rights -d 'Rights on these domains: see, power, console, media, devices, memory-and-cpus, configure, save, migrate, guest, create, host-facts; or all' -r
 complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from set" -l role -d 'Roles of the user, which the file must have' -r
 complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from set" -l uid -d 'Users of this machine who have the account without a password' -r
-complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from set" -l operator -d 'Let the user do everything' -r -f -a "true\t''
-false\t''"
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from set" -l operator -d 'Let the user do everything' -r -f -a "yes\t''
+no\t''"
 complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from set" -l max-domains -d 'Limit of the number of domains' -r
 complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from set" -l max-memory -d 'Limit of the memory of all domains together, in MiB' -r
 complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from set" -l max-vcpus -d 'Limit of the VCPUs of all domains together' -r
@@ -160,14 +165,24 @@ complete -c xend -n "__fish_xend_using_subcommand keys" -s h -l help -d 'Print h
 complete -c xend -n "__fish_xend_using_subcommand check" -l strict -d 'Fail on likely mistakes, too'
 complete -c xend -n "__fish_xend_using_subcommand check" -s h -l help -d 'Print help'
 complete -c xend -n "__fish_xend_using_subcommand convert" -s h -l help -d 'Print help'
-complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert help" -f -a "sxp" -d 'Print S-expressions in canonical form, one per line'
-complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert help" -f -a "user" -d 'Work on the accounts of the users file'
-complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert help" -f -a "fleet" -d 'Make, join, leave and show a fleet: many hosts on one etcd'
-complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert help" -f -a "password" -d 'Read a password from standard input and print a line for the password file, whose users are operators in the Xen-API (`xend user` is for accounts limited to domains)'
-complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert help" -f -a "keys" -d 'Print every key of xend-config.sxp with its default and a description'
-complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert help" -f -a "check" -d 'Check domain configurations: report errors and likely mistakes, and print the configuration as xend understands it'
-complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert help" -f -a "convert" -d 'Print the S-expression of a file of xm or xl, or of XML of libvirt, as xm or libvirt would send it'
-complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c xend -n "__fish_xend_using_subcommand status" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand start" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand stop" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand restart" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand reload" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert status start stop restart reload help" -f -a "sxp" -d 'Print S-expressions in canonical form, one per line'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert status start stop restart reload help" -f -a "user" -d 'Work on the accounts of the users file'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert status start stop restart reload help" -f -a "fleet" -d 'Make, join, leave and show a fleet: many hosts on one etcd'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert status start stop restart reload help" -f -a "password" -d 'Read a password from standard input and print a line for the password file, whose users are operators in the Xen-API (`xend user` is for accounts limited to domains)'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert status start stop restart reload help" -f -a "keys" -d 'Print every key of xend-config.sxp with its default and a description'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert status start stop restart reload help" -f -a "check" -d 'Check domain configurations: report errors and likely mistakes, and print the configuration as xend understands it'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert status start stop restart reload help" -f -a "convert" -d 'Print the S-expression of a file of xm or xl, or of XML of libvirt, as xm or libvirt would send it'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert status start stop restart reload help" -f -a "status" -d 'Tell whether a daemon runs: exits with 0 if one listens, with 3 if none does, and with 4 if that is unknown'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert status start stop restart reload help" -f -a "start" -d 'Say how to start the daemon, which systemd runs; nothing is done, and it exits with 1'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert status start stop restart reload help" -f -a "stop" -d 'Say how to stop the daemon, as start does'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert status start stop restart reload help" -f -a "restart" -d 'Say how to restart the daemon, as start does'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert status start stop restart reload help" -f -a "reload" -d 'Say how to have the configuration read again, as start does'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user fleet password keys check convert status start stop restart reload help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c xend -n "__fish_xend_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "add" -d 'Add an account. Its password is read from the terminal, or from standard input'
 complete -c xend -n "__fish_xend_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "set" -d 'Change an account. An option replaces what the account has; \'\' removes it'
 complete -c xend -n "__fish_xend_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "password" -d 'Set the password of an account. It is read from the terminal, or from standard input'
