@@ -44,9 +44,10 @@ pub(crate) enum Query {
     StoreNode,
     StoreTree,
     Fleet,
+    Destinations,
 }
 
-pub(crate) const QUERIES: [Query; 33] = [
+pub(crate) const QUERIES: [Query; 34] = [
     Query::Domains,
     Query::Domain,
     Query::DomainsWith,
@@ -80,6 +81,7 @@ pub(crate) const QUERIES: [Query; 33] = [
     Query::StoreNode,
     Query::StoreTree,
     Query::Fleet,
+    Query::Destinations,
 ];
 
 impl Query {
@@ -123,6 +125,10 @@ impl Query {
             Query::StoreNode => view.store_node(domain, &node).await.map(drop),
             Query::StoreTree => view.store_tree(domain, &node).await.map(drop),
             Query::Fleet => view.fleet().await.map(drop),
+            Query::Destinations => {
+                drop(view.destinations().await);
+                Ok(())
+            }
         }
     }
 
@@ -144,7 +150,8 @@ impl Query {
             | Query::SavedFiles
             | Query::HostUsage
             | Query::Load
-            | Query::Fleet => Ok(()),
+            | Query::Fleet
+            | Query::Destinations => Ok(()),
             Query::Vnet => Err(ErrorKind::NotFound),
             // No such file.
             Query::SavedConfig | Query::SavedDomain => Err(ErrorKind::Invalid),
