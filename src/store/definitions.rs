@@ -12,7 +12,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
-use tracing::warn;
+use tracing::{info, warn};
 
 /// The directory of all domains, in the state directory.
 pub(super) const DOMAINS: &str = "domains";
@@ -79,6 +79,11 @@ fn load(dir: &Path, uuid: Uuid, entropy: &dyn Entropy) -> io::Result<Option<Defi
             Ok(Some(Definition { config, suspended }))
         }
         Stored::Damaged => Ok(None),
+        // A killed xend leaves it before the definition is written.
+        Stored::Missing if fs::remove_dir(dir).is_ok() => {
+            info!(dir = %dir.display(), "Removed the empty directory of a domain");
+            Ok(None)
+        }
         Stored::Missing => {
             warn!(dir = %dir.display(), "The directory of a domain has no {CONFIG}");
             Ok(None)
@@ -145,8 +150,12 @@ pub fn defined(state_dir: &Path) -> Vec<(Uuid, DomName)> {
 /// Stores a definition, replacing an earlier version.
 pub(super) fn save(domains: &Path, uuid: Uuid, tree: &Sxp) -> io::Result<()> {
     let dir = domain_dir(domains, uuid);
-    durable::create_last_dir(&dir)?;
-    files::write(&dir.join(CONFIG), tree)
+    let saved = durable::create_last_dir(&dir).and_then(|()| files::write(&dir.join(CONFIG), tree));
+    if saved.is_err() {
+        // One with an earlier definition is not empty, and stays.
+        let _ = fs::remove_dir(&dir);
+    }
+    saved
 }
 
 /// Renames the directory of a domain to one that is not read. Of the few names that there are for

@@ -51,6 +51,25 @@ async fn definitions_are_stored_in_xends_layout_and_read_back() {
     assert_eq!(again, [Definition { config: b, suspended: false }]);
 }
 
+#[tokio::test]
+async fn a_definition_that_cannot_be_stored_leaves_no_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let [a, b] = [config("a", 1), config("b", 2)];
+    let domain = |config: &CompleteConfig| dir.path().join(format!("domains/{}", config.uuid()));
+    // As on a full disk: a file cannot be in the place of a directory.
+    fs::create_dir_all(domain(&a).join(CONFIG)).unwrap();
+    store.save(&a).await.unwrap_err();
+    assert!(domain(&a).join(CONFIG).is_dir(), "what was there stays");
+    fs::remove_dir(domain(&a).join(CONFIG)).unwrap();
+    store.save(&a).await.unwrap();
+
+    // What a killed daemon leaves goes at the next start.
+    fs::create_dir(domain(&b)).unwrap();
+    assert_eq!(loaded(&open(dir.path())).await, ["a"]);
+    assert!(!domain(&b).exists() && domain(&a).exists());
+}
+
 /// They are read on several threads, each of which sets aside what is damaged.
 #[tokio::test]
 async fn all_of_many_definitions_are_read() {
