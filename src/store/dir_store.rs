@@ -19,9 +19,9 @@ use std::fmt;
 use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
-use tracing::error;
+use tracing::{error, info};
 
 /// The directory of disk images that is the daemon's own.
 const STORAGE: &str = "storage";
@@ -36,6 +36,8 @@ pub struct DirStore {
     pub(super) histories: Arc<HistoryFiles>,
     /// For what stored configurations lack.
     entropy: Arc<dyn Entropy>,
+    /// The host's UUID for as long as no file has it.
+    unstored_uuid: Arc<Mutex<Option<Uuid>>>,
 }
 
 impl fmt::Debug for DirStore {
@@ -51,8 +53,7 @@ pub(super) struct Paths {
     domains: PathBuf,
     moves: PathBuf,
     vnets: PathBuf,
-    host_uuid: PathBuf,
-    host_uuid_copy: PathBuf,
+    host_uuid: [PathBuf; 2],
     pub(super) objects: PathBuf,
     pub(super) storage: PathBuf,
     /// The directory and those in it, as they were when the store was opened.
@@ -79,14 +80,12 @@ impl DirStore {
 
     /// Opens the directory, creating it if need be, with disk images in another directory. Blocks.
     pub fn with_storage(dir: &Path, storage: &Path, entropy: Arc<dyn Entropy>) -> io::Result<Self> {
-        let [host_uuid, host_uuid_copy] = host_uuid::files(dir);
         let mut paths = Paths {
             dir: dir.to_owned(),
             domains: dir.join(definitions::DOMAINS),
             moves: dir.join("moves"),
             vnets: dir.join("vnets.sxp"),
-            host_uuid,
-            host_uuid_copy,
+            host_uuid: host_uuid::files(dir),
             objects: dir.join("objects"),
             storage: storage.to_owned(),
             held: Vec::new(),
@@ -110,7 +109,7 @@ impl DirStore {
             .map(|dir| HeldDir::open(dir));
         paths.held = held.into_iter().collect::<io::Result<_>>()?;
         let histories = Arc::new(HistoryFiles::open(&dir.join("history"))?);
-        Ok(Self { paths: Arc::new(paths), histories, entropy })
+        Ok(Self { paths: Arc::new(paths), histories, entropy, unstored_uuid: Arc::default() })
     }
 }
 
@@ -252,15 +251,33 @@ impl Store for DirStore {
 
     async fn host_uuid(&self, new: Uuid) -> Result<Uuid, Error> {
         let paths = self.paths.clone();
-        let load = move || host_uuid::load(&paths.host_uuid, &paths.host_uuid_copy, new);
-        blocking_write("The host's UUID cannot be stored", &self.paths.dir, load).await
+        let unstored = self.unstored_uuid.clone();
+        let load = move || {
+            let (uuid, stored) = host_uuid::load(&paths.host_uuid, new)?;
+            if let Err(error) = stored {
+                let message = "The host's UUID cannot be stored";
+                let error = Error::not_written(message, &paths.dir, error);
+                error!(%uuid, "{error}: it counts for this run unless there is room before its end");
+                *lock(&unstored) = Some(uuid);
+            }
+            Ok(uuid)
+        };
+        blocking_io("The host's UUID cannot be read", load).await
     }
 
     async fn check(&self) -> Result<(), Error> {
         let paths = self.paths.clone();
+        let unstored = self.unstored_uuid.clone();
         let write = move || {
             paths.check()?;
-            durable::begin(&paths.dir.join("check"))?.write_all(&[0; CHECKED])
+            durable::begin(&paths.dir.join("check"))?.write_all(&[0; CHECKED])?;
+            let mut unstored = lock(&unstored);
+            if let Some(uuid) = *unstored {
+                host_uuid::store(&paths.host_uuid, uuid)?;
+                *unstored = None;
+                info!(%uuid, "The host's UUID is stored");
+            }
+            Ok(())
         };
         blocking_write("The state directory cannot be written", &self.paths.dir, write).await
     }
@@ -276,6 +293,10 @@ impl Store for DirStore {
         let save = move || paths.check().and_then(|()| vnets::save(&paths.vnets, &vnets));
         blocking_write("The virtual networks could not be stored", &self.paths.dir, save).await
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl DirStore {

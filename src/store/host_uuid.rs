@@ -12,8 +12,8 @@ use tracing::{error, warn};
 /// is stored. Blocks.
 pub fn host_uuid(dir: &Path, new: Uuid) -> io::Result<Uuid> {
     durable::create_dir(dir)?;
-    let [path, copy] = files(dir);
-    load(&path, &copy, new)
+    let (uuid, stored) = load(&files(dir), new)?;
+    stored.map(|()| uuid)
 }
 
 /// The two files in a state directory.
@@ -21,8 +21,9 @@ pub(super) fn files(dir: &Path) -> [PathBuf; 2] {
     ["host-uuid", "host-uuid.copy"].map(|name| dir.join(name))
 }
 
-/// Reads the UUID from `path`, or from its `copy`; the first time, stores `new` in both.
-pub(super) fn load(path: &Path, copy: &Path, new: Uuid) -> io::Result<Uuid> {
+/// Reads the UUID from the first file, or from its copy; the first time, stores `new` in both.
+/// Tells beside it whether a file has it: the next start makes another one if none has.
+pub(super) fn load([path, copy]: &[PathBuf; 2], new: Uuid) -> io::Result<(Uuid, io::Result<()>)> {
     let first = state_file::load(path, read)?;
     let second = state_file::load(copy, read)?;
     let uuid = match (&first, &second) {
@@ -43,14 +44,23 @@ pub(super) fn load(path: &Path, copy: &Path, new: Uuid) -> io::Result<Uuid> {
             new
         }
     };
+    let has_it = |known: &Stored<Uuid>| matches!(known, Stored::Sound(known) if *known == uuid);
+    let lacking = [(path, &first), (copy, &second)].into_iter().filter(|(_, known)| !has_it(known));
+    let lacking: Vec<&PathBuf> = lacking.map(|(file, _)| file).collect();
+    let is_stored = has_it(&first) || has_it(&second);
+    let written = store(lacking, uuid);
+    Ok((uuid, if is_stored { Ok(()) } else { written }))
+}
+
+/// Writes the UUID into each of these files. Fails if it is in none then, unless there are none.
+pub(super) fn store<'a>(
+    files: impl IntoIterator<Item = &'a PathBuf>,
+    uuid: Uuid,
+) -> io::Result<()> {
     let mut is_stored = false;
     let mut failure = None;
-    for (file, known) in [(path, first), (copy, second)] {
-        let written = match known {
-            Stored::Sound(known) if known == uuid => Ok(()),
-            _ => durable::replace(file, format!("{uuid}\n").as_bytes()),
-        };
-        match written {
+    for file in files {
+        match durable::replace(file, format!("{uuid}\n").as_bytes()) {
             Ok(()) => is_stored = true,
             Err(error) => {
                 warn!(file = %file.display(), %error, "The host's UUID could not be written");
@@ -60,7 +70,7 @@ pub(super) fn load(path: &Path, copy: &Path, new: Uuid) -> io::Result<Uuid> {
     }
     match failure {
         Some(error) if !is_stored => Err(error),
-        _ => Ok(uuid),
+        _ => Ok(()),
     }
 }
 
@@ -77,12 +87,14 @@ mod tests {
     #[test]
     fn the_identity_is_kept_as_long_as_one_file_has_it() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("host-uuid");
-        let copy = dir.path().join("host-uuid.copy");
+        let files = files(dir.path());
+        let [path, copy] = files.clone();
         let mut next = 0;
         let mut loaded = || {
             next += 1;
-            load(&path, &copy, Uuid::from_u128(next)).unwrap().as_u128()
+            let (uuid, stored) = load(&files, Uuid::from_u128(next)).unwrap();
+            stored.unwrap();
+            uuid.as_u128()
         };
         assert_eq!((loaded(), loaded()), (1, 1));
         for file in [&path, &copy] {
@@ -103,5 +115,21 @@ mod tests {
         fs::write(&copy, "x").unwrap();
         let new = loaded();
         assert_eq!((new, loaded()), (11, 11));
+    }
+
+    #[test]
+    fn a_uuid_that_cannot_be_written_counts_until_it_can() {
+        let dir = tempfile::tempdir().unwrap();
+        // There is no such directory.
+        let files = files(&dir.path().join("state"));
+        let (uuid, stored) = load(&files, Uuid::from_u128(1)).unwrap();
+        assert_eq!(
+            (uuid, stored.unwrap_err().kind()),
+            (Uuid::from_u128(1), io::ErrorKind::NotFound)
+        );
+        fs::create_dir(dir.path().join("state")).unwrap();
+        store(&files, uuid).unwrap();
+        let (again, stored) = load(&files, Uuid::from_u128(2)).unwrap();
+        assert_eq!((again, stored.is_ok()), (uuid, true));
     }
 }
