@@ -122,8 +122,12 @@ pub fn remove_unsynced(path: &Path) -> io::Result<bool> {
 }
 
 /// Removes a directory and its files. Damaged files and directories within it stay, and so does the
-/// directory if it has any. A missing directory is no error.
+/// directory if it has any. A missing directory is no error. Of a link, the link alone is removed:
+/// the files behind it need not be the daemon's.
 pub fn remove_dir(dir: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(dir).is_ok_and(|data| data.is_symlink()) {
+        return remove(dir);
+    }
     let entries = match fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         entries => entries?,
@@ -270,5 +274,16 @@ mod tests {
         remove_dir(&dir).unwrap();
         remove_dir(&dir).unwrap();
         assert!(!dir.exists());
+    }
+
+    #[test]
+    fn what_a_link_leads_to_is_kept() {
+        let root = tempfile::tempdir().unwrap();
+        let [link, dir] = ["link", "d"].map(|name| root.path().join(name));
+        create_dir(&dir).unwrap();
+        replace(&dir.join("f"), b"x").unwrap();
+        symlink(&dir, &link).unwrap();
+        remove_dir(&link).unwrap();
+        assert_eq!((names(root.path()), names(&dir)), (vec!["d".to_owned()], vec!["f".to_owned()]));
     }
 }

@@ -91,11 +91,23 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 }
 
 /// Makes a directory of the daemon's own, which nobody else may enter, also if it is there already.
-/// What is there in its place is set aside.
+/// What is there in its place is set aside, and so is a link to a directory that others can write.
+/// A link to another one is followed; that directory is the operator's, and so is its mode.
 pub fn make_dir(dir: &Path) -> io::Result<()> {
     make_dir_of_any_mode(dir)?;
+    let is_link = fs::symlink_metadata(dir)?.is_symlink();
+    if is_link && let Err(reason) = host_file::check_owner(&fs::metadata(dir)?) {
+        set_aside(dir, &format!("it leads to a directory that is not used: {reason}"));
+        durable::create_dir(dir)?;
+        return Ok(());
+    }
     let mode = fs::metadata(dir)?.permissions().mode() & 0o777;
-    if mode != PRIVATE {
+    if mode & !PRIVATE != 0 && is_link {
+        warn!(
+            dir = %dir.display(),
+            "A directory is a link, and others can enter where it leads to: its mode is {mode:o}"
+        );
+    } else if mode != PRIVATE && !is_link {
         let shown = dir.display();
         match fs::set_permissions(dir, Permissions::from_mode(PRIVATE)) {
             Ok(()) => info!(dir = %shown, "The mode of a directory was {mode:o}, it is 700 now"),
@@ -307,6 +319,30 @@ mod tests {
         symlink("nowhere", &dir).unwrap();
         assert!(entries(&dir).unwrap().is_empty());
         assert_eq!((mode(), damaged(root.path()).len()), (0o700, 2));
+    }
+
+    #[test]
+    fn a_directory_behind_a_link_is_the_operators() {
+        let root = tempfile::tempdir().unwrap();
+        let [dir, target] = ["f", "elsewhere"].map(|name| root.path().join(name));
+        let mode = || fs::metadata(&target).unwrap().permissions().mode() & 0o777;
+        let set_mode = |mode| {
+            fs::set_permissions(&target, Permissions::from_mode(mode)).unwrap();
+        };
+        fs::create_dir(&target).unwrap();
+        fs::write(target.join("kept"), "").unwrap();
+        symlink(&target, &dir).unwrap();
+        for wanted in [0o755, 0o750, 0o700] {
+            set_mode(wanted);
+            make_dir(&dir).unwrap();
+            assert_eq!((mode(), entries(&dir).unwrap()), (wanted, vec![dir.join("kept")]));
+        }
+        // Whoever can write there could have the daemon write anywhere.
+        set_mode(0o777);
+        make_dir(&dir).unwrap();
+        assert!(!fs::symlink_metadata(&dir).unwrap().is_symlink());
+        assert!(entries(&dir).unwrap().is_empty() && target.join("kept").exists());
+        assert_eq!((mode(), damaged(root.path()).len()), (0o777, 1));
     }
 
     #[test]

@@ -177,5 +177,7 @@ pub(super) fn remove(domains: &Path, uuid: Uuid) -> io::Result<()> {
     let dir = domain_dir(domains, uuid);
     // The definition goes first: without it, the other files have no meaning.
     durable::remove(&dir.join(CONFIG))?;
+    // By its name, too: of a link to a directory, the rest stays.
+    let _ = durable::remove_unsynced(&dir.join(CHECKPOINT));
     durable::remove_dir(&dir)
 }

@@ -70,6 +70,26 @@ async fn a_definition_that_cannot_be_stored_leaves_no_directory() {
     assert!(!domain(&b).exists() && domain(&a).exists());
 }
 
+/// A domain's directory may be on another disk, with files of others beside its own.
+#[tokio::test]
+async fn a_domain_that_is_removed_takes_no_files_of_others_along() {
+    let root = tempfile::tempdir().unwrap();
+    let store = open(&root.path().join("state"));
+    let a = config("a", 1);
+    let domain = root.path().join(format!("state/domains/{}", a.uuid()));
+    let elsewhere = root.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    fs::write(elsewhere.join("others"), "").unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &domain).unwrap();
+    store.save(&a).await.unwrap();
+    fs::write(store.checkpoint(a.uuid()), "memory").unwrap();
+    assert_eq!(loaded(&store).await, ["a"]);
+    store.remove(a.uuid()).await.unwrap();
+    assert!(fs::symlink_metadata(&domain).is_err());
+    let left: Vec<_> = fs::read_dir(&elsewhere).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left, ["others"]);
+}
+
 /// They are read on several threads, each of which sets aside what is damaged.
 #[tokio::test]
 async fn all_of_many_definitions_are_read() {
