@@ -1,9 +1,9 @@
 //! A disk that is full: each wire says it and names the disk, the log says it, and nothing is lost.
 //! The disk is a file system in memory that only the daemon sees.
 
-use crate::http_support::{Daemon, Listener, ask, encoded, guest};
-use crate::xenapi_support::{Client, record, text};
-use rustix::process::geteuid;
+use crate::http_support::{Answer, Daemon, Listener, ask, encoded, guest};
+use crate::xenapi_support::{Client, record, strings, text};
+use rustix::process::{Signal, geteuid};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -13,18 +13,25 @@ use xend::wire::xmlrpc::Value;
 /// The size of the disk in bytes.
 const SIZE: &str = "size=4m";
 
+/// A command that fills the disk.
+const FILL: &str = "{ dd if=/dev/zero of=filler bs=4096 2>/dev/null; true; }";
+
 /// Namespaces in which the daemon may mount.
 fn namespaces() -> &'static [&'static str] {
     if geteuid().is_root() { &["--mount"] } else { &["--map-root-user", "--mount"] }
 }
 
-/// A client of a daemon whose state directory is a small disk; `None` where nothing can be mounted.
-fn on_a_small_disk() -> Option<Client> {
+/// A client of a daemon whose state directory is a small disk, in which a script has run before;
+/// `None` where nothing can be mounted.
+fn on_a_small_disk(script: &str) -> Option<Client> {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("state");
     fs::create_dir(&state).unwrap();
-    let mount =
-        format!("mount -t tmpfs -o {SIZE},mode=700 small '{}' && exec \"$@\"", state.display());
+    let mount = format!(
+        "mount -t tmpfs -o {SIZE},mode=700 small '{0}' && cd '{0}' && {{ {script}; }} && cd / \
+         && exec \"$@\"",
+        state.display()
+    );
     let program = [&["unshare"], namespaces(), &["sh", "-c", &mount, "sh"]].concat();
     let tried = Command::new(program[0]).args(&program[1..]).arg("true").output();
     if !tried.is_ok_and(|tried| tried.status.success()) {
@@ -42,9 +49,9 @@ fn on_a_small_disk() -> Option<Client> {
 }
 
 /// The file that fills the disk, as this process reaches it.
-fn filler(client: &Client) -> PathBuf {
-    let state = client.daemon.dir.path().join("state");
-    let root = PathBuf::from(format!("/proc/{}/root", client.daemon.pid()));
+fn filler(daemon: &Daemon) -> PathBuf {
+    let state = daemon.dir.path().join("state");
+    let root = PathBuf::from(format!("/proc/{}/root", daemon.pid()));
     root.join(state.strip_prefix("/").unwrap()).join("filler")
 }
 
@@ -61,12 +68,12 @@ fn fill(file: &Path) {
 
 #[test]
 fn a_full_disk_is_said_on_every_wire_and_nothing_is_lost() {
-    let Some(client) = on_a_small_disk() else { return };
+    let Some(client) = on_a_small_disk("true") else { return };
     let daemon = &client.daemon;
     let state = daemon.dir.path().join("state");
     assert_eq!(daemon.create(&guest("web", "")).code, 201);
     assert_eq!(daemon.post("/xend/domain/web", "op=unpause").code, 200);
-    let filler = filler(&client);
+    let filler = filler(&client.daemon);
     fill(&filler);
 
     let full = |place: &str| {
@@ -116,6 +123,10 @@ fn a_full_disk_is_said_on_every_wire_and_nothing_is_lost() {
     let began = format!("The state directory cannot be written: {}: changes fail", full(""));
     assert_eq!(log.matches(&began).count(), 1, "{log}");
 
+    // What is refused leaves nothing behind.
+    let domains = filler.parent().unwrap().join("domains");
+    assert_eq!(fs::read_dir(domains).unwrap().count(), 0);
+
     // As it was, and with room again everything works.
     assert!(
         daemon.value("web", "state").starts_with('r') || daemon.value("web", "state").contains('b')
@@ -126,6 +137,68 @@ fn a_full_disk_is_said_on_every_wire_and_nothing_is_lost() {
     assert_eq!(daemon.post("/xend/domain", &format!("op=new&config={defined}")).code, 200);
     client.call("VDI.create", &[vdi]).unwrap();
     client.daemon.wait_for_log("The state directory can be written again");
+}
+
+/// Whatever else is wrong with one file: what is there is served, and changes wait for room.
+#[test]
+fn a_full_disk_does_not_prevent_the_start() {
+    let daemon = Daemon::start(&[]);
+    assert_eq!(daemon.create(&guest("web", "")).code, 201);
+    assert_eq!(daemon.post("/xend/domain/web", "op=unpause").code, 200);
+    let defined = encoded(&guest("db", ""));
+    assert_eq!(daemon.post("/xend/domain", &format!("op=new&config={defined}")).code, 200);
+    let (_, original) = daemon.end(Signal::TERM);
+    let original = original.path().join("state");
+    let known = fs::read_to_string(original.join("host-uuid")).unwrap();
+    for (damage, domains, said) in [
+        ("true", "Domain-0 db web", ""),
+        ("echo x >sim/host.sxp", "Domain-0 db web", "The record of the simulated host"),
+        ("rm sim/host.sxp", "Domain-0 db web", "The record of the simulated host"),
+        ("echo x >sim/domains/0.sxp", "Domain-0 db web", "Domain-0 is not written"),
+        ("echo x >sim/domains/1.sxp", "Domain-0 db", ""),
+        ("rm sim/dmesg", "Domain-0 db web", ""),
+        ("echo 'x(' >vnets.sxp", "Domain-0 db web", ""),
+        ("echo x >host-uuid; echo x >host-uuid.copy", "Domain-0 db web", "The host's UUID"),
+        ("rm host-uuid host-uuid.copy", "Domain-0 db web", "The host's UUID"),
+    ] {
+        let script = format!("cp -a '{}'/. . && {{ {damage}; }} && {FILL}", original.display());
+        let Some(client) = on_a_small_disk(&script) else { return };
+        let daemon = &client.daemon;
+        let log = daemon.log();
+        let state = daemon.dir.path().join("state");
+        let full = format!("no space left on the disk of {}", state.display());
+        let listed = daemon.get("/xend/domain?state=all").text();
+        let mut listed: Vec<&str> = listed.trim_matches(['(', ')']).split_whitespace().collect();
+        listed.sort_unstable();
+        assert_eq!(listed.join(" "), domains, "{damage}: {log}");
+        if said.is_empty() {
+            assert!(!log.contains("is not written"), "{damage}: {log}");
+        } else {
+            let has_it = |line: &str| line.contains(said) && line.contains(&full);
+            assert!(log.lines().any(has_it), "{damage}: {log}");
+        }
+        let uuid = strings(&client.call("host.get_all", &[]).unwrap()).remove(0);
+        assert_eq!(uuid == known.trim(), !damage.contains("host-uuid"), "{damage}");
+        let define = |name: &str| -> Answer {
+            let config = encoded(&guest(name, ""));
+            daemon.post("/xend/domain", &format!("op=new&config={config}"))
+        };
+        let weigh = || daemon.post("/xend/domain/Domain-0", "op=domain_sched_credit_set&weight=77");
+        for answer in [define("more"), weigh()] {
+            assert!(answer.code == 500 && answer.text().contains(&full), "{}", answer.text());
+        }
+        let filler = filler(daemon);
+        fs::remove_file(&filler).unwrap();
+        assert_eq!(define("more").code, 200, "{damage}");
+        assert_eq!(weigh().code, 200, "{damage}");
+        let state = filler.parent().unwrap();
+        assert!(state.join("sim/host.sxp").is_file(), "{damage}");
+        if damage.contains("host-uuid") {
+            daemon.wait_for_log("The host's UUID is stored");
+            let stored = fs::read_to_string(state.join("host-uuid")).unwrap();
+            assert_eq!(stored.trim(), uuid);
+        }
+    }
 }
 
 /// The commands that write the file of accounts.

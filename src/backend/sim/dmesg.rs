@@ -25,19 +25,30 @@ pub(super) struct Dmesg {
     text: Mutex<Vec<u8>>,
 }
 
+/// The file and its length; opened by the first message.
 #[derive(Debug)]
 struct Appended {
-    file: File,
+    file: Option<File>,
     len: usize,
+}
+
+impl Appended {
+    fn file(&mut self, state_dir: &StateDir) -> io::Result<&mut File> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => state_dir.open_dmesg()?,
+        };
+        Ok(self.file.insert(file))
+    }
 }
 
 impl Dmesg {
     /// The buffer as it was left.
     pub(super) fn open(state_dir: &StateDir) -> io::Result<Self> {
-        let (file, mut text) = state_dir.dmesg()?;
+        let mut text = state_dir.dmesg()?;
         let len = text.len();
         drop_oldest(&mut text);
-        Ok(Self { file: Mutex::new(Appended { file, len }), text: Mutex::new(text) })
+        Ok(Self { file: Mutex::new(Appended { file: None, len }), text: Mutex::new(text) })
     }
 
     /// The contents of the buffer.
@@ -63,18 +74,19 @@ impl Dmesg {
         file.len += message.len();
         if file.len > FILE_LIMIT {
             let text = self.text();
-            file.file = state_dir.replace_dmesg(&text)?;
+            state_dir.replace_dmesg(&text)?;
+            file.file = None;
             file.len = text.len();
             return Ok(());
         }
-        file.file.write_all(message.as_bytes())
+        file.file(state_dir)?.write_all(message.as_bytes())
     }
 
     /// Empties the buffer. Blocks: it writes to the disk.
     pub(super) fn clear(&self, state_dir: &StateDir) -> io::Result<()> {
         let mut file = lock(&self.file);
         let _held = state_dir.hold()?;
-        file.file.set_len(0)?;
+        file.file(state_dir)?.set_len(0)?;
         file.len = 0;
         lock(&self.text).clear();
         Ok(())
@@ -141,7 +153,7 @@ mod tests {
                 && text.ends_with(b"(XEN) message number 4999\n(XEN) and its second line\n")
         );
         assert_eq!(Dmesg::open(&state_dir).unwrap().text(), text);
-        assert!(state_dir.dmesg().unwrap().1.len() <= FILE_LIMIT);
+        assert!(state_dir.dmesg().unwrap().len() <= FILE_LIMIT);
 
         dmesg.clear(&state_dir).unwrap();
         assert_eq!(dmesg.text(), b"");

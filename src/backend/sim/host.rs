@@ -7,13 +7,14 @@
 //! block. Each domain has its own lock for changes, and reads wait for none.
 
 mod agents;
+mod own_record;
 mod terminals;
 
 use super::devices;
 use super::dmesg::{self, Dmesg};
 use super::domains::Domains;
 use super::facts;
-use super::host_record::{HostRecord, SimPool};
+use super::host_record::HostRecord;
 use super::lock::lock;
 use super::network;
 use super::record::Record;
@@ -22,8 +23,9 @@ use super::settings::SimSettings;
 use super::state_dir::StateDir;
 use crate::core::backend::{ChangeSender, ReportSender};
 use crate::core::error::Error;
-use crate::core::model::{CpuSet, DomId, DomainFacts, Interface, PoolFacts};
+use crate::core::model::{DomId, DomainFacts, Interface};
 use crate::core::ports::{Clock, Entropy};
+use own_record::{OwnRecord, log_not_written};
 use std::collections::HashSet;
 use std::io;
 use std::mem;
@@ -44,7 +46,7 @@ pub(super) struct Host {
     dmesg: Dmesg,
     domains: Mutex<Domains>,
     /// Held while the record is replaced, in memory and on disk.
-    own_record: Mutex<HostRecord>,
+    own_record: Mutex<OwnRecord>,
     /// Domain-0's network. It ends with the daemon, as a real one ends with the machine's run.
     pub(super) interfaces: Mutex<Vec<Interface>>,
     pub(super) changes: ChangeSender,
@@ -66,7 +68,7 @@ impl Host {
         entropy: Arc<dyn Entropy>,
     ) -> io::Result<Self> {
         let now = clock.now();
-        let own_record = open_own_record(&state_dir, boot, &settings)?;
+        let mut own_record = OwnRecord::open(&state_dir, boot, &settings)?;
         let dmesg = Dmesg::open(&state_dir)?;
         let mut domains = Domains::default();
         for mut record in state_dir.records()? {
@@ -81,14 +83,21 @@ impl Host {
         }
         if !domains.by_domid.contains_key(&DomId::ZERO) {
             let record = Record::domain0(now, &settings);
-            state_dir.write_record(&record)?;
-            dmesg.add(&state_dir, &dmesg::banner(&settings))?;
+            // What cannot be written, for want of room, is written with the next change.
+            if let Err(error) = state_dir.write_record(&record) {
+                log_not_written(&state_dir, "The record of Domain-0", error);
+            }
+            if let Err(error) = dmesg.add(&state_dir, &dmesg::banner(&settings)) {
+                log_not_written(&state_dir, "Xen's messages", error);
+            }
             domains.add(record, now);
         }
         let used = domains.by_domid.values().map(|entry| entry.record.memory_kib);
         domains.used_kib = used.fold(0, u64::saturating_add);
         // Last, so that a daemon that was killed before this point starts over.
-        state_dir.write_host_record(&own_record)?;
+        if let Err(error) = own_record.store(&state_dir) {
+            log_not_written(&state_dir, "The record of the simulated host", error);
+        }
         let host = Self {
             settings,
             clock,
@@ -182,7 +191,7 @@ impl Host {
     }
 
     pub(super) fn host_record(&self) -> HostRecord {
-        lock(&self.own_record).clone()
+        lock(&self.own_record).record().clone()
     }
 
     /// Changes the host's record, on disk and in memory. Blocks.
@@ -190,13 +199,19 @@ impl Host {
         &self,
         change: impl FnOnce(&HostRecord) -> Result<HostRecord, Error>,
     ) -> Result<(), Error> {
-        let mut record = lock(&self.own_record);
-        let next = change(&record)?;
-        self.state_dir
-            .write_host_record(&next)
-            .map_err(|error| self.state_dir.not_written(error))?;
-        *record = next;
+        let mut own = lock(&self.own_record);
+        let mut next = OwnRecord::changed(change(own.record())?);
+        next.store(&self.state_dir).map_err(|error| self.state_dir.not_written(error))?;
+        *own = next;
         Ok(())
+    }
+
+    /// Writes the record of a domain, and before it the host's if that could not be written yet:
+    /// the next start would take the domain for one of another run of the machine. Blocks.
+    fn write_record(&self, record: &Record) -> Result<(), Error> {
+        let stored = lock(&self.own_record).store(&self.state_dir);
+        let written = stored.and_then(|()| self.state_dir.write_record(record));
+        written.map_err(|error| self.state_dir.not_written(error))
     }
 
     /// The domid of a domain that is being built. It is not used again, even if the build fails.
@@ -230,7 +245,7 @@ impl Host {
                 devices::set_port_in_use(screen, &mut record.links);
             }
         }
-        self.state_dir.write_record(&record).map_err(|error| self.state_dir.not_written(error))?;
+        self.write_record(&record)?;
         let facts = self.facts(&record);
         let message = format!("d{}: domain created, {} KiB", record.domid, record.memory_kib);
         lock(&self.domains).add(record, self.now());
@@ -264,7 +279,7 @@ impl Host {
         let now = self.now();
         let outcome = apply(&mut new, now)?;
         if new != *old {
-            self.state_dir.write_record(&new).map_err(|error| self.state_dir.not_written(error))?;
+            self.write_record(&new)?;
             if lock(&self.domains).replace(new, now) {
                 self.wake.notify_one();
             }
@@ -373,24 +388,6 @@ impl Host {
             .try_for_each(|key| self.dmesg.add(&self.state_dir, &format!("'{key}' pressed")))
             .map_err(|error| self.state_dir.not_written(error))
     }
-}
-
-/// The host's record for this run of the machine. Domains of an earlier run are removed.
-fn open_own_record(
-    state_dir: &StateDir,
-    boot: String,
-    settings: &SimSettings,
-) -> io::Result<HostRecord> {
-    let mut known = state_dir.host_record()?;
-    if known.as_ref().is_some_and(|record| record.boot != boot) {
-        state_dir.clear()?;
-        known = None;
-    }
-    let next_domid = known.as_ref().map_or(1, |record| record.next_domid);
-    let next_domid = next_domid.max(state_dir.highest_domid()?.saturating_add(1)).max(1);
-    let first = SimPool { name: PoolFacts::FIRST.to_owned(), cpus: CpuSet::first(settings.cpus) };
-    let pools = known.map(|record| record.pools).filter(|pools| !pools.is_empty());
-    Ok(HostRecord { boot, next_domid, pools: pools.unwrap_or_else(|| vec![first]) })
 }
 
 fn no_such_domain(domid: DomId) -> Error {

@@ -137,19 +137,21 @@ impl StateDir {
         self.domains.join(format!("{domid}.{RECORD}"))
     }
 
-    /// The file of the message buffer, opened for appending, and its contents.
-    pub(super) fn dmesg(&self) -> io::Result<(File, Vec<u8>)> {
-        let path = self.dir.join("dmesg");
+    /// The contents of the file of the message buffer. What is no file is set aside.
+    pub(super) fn dmesg(&self) -> io::Result<Vec<u8>> {
         let any = |text: &[u8]| Ok::<_, Infallible>(text.to_vec());
-        let text = state_file::load(&path, any)?.sound().unwrap_or_default();
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
-        Ok((file, text))
+        Ok(state_file::load(&self.dir.join("dmesg"), any)?.sound().unwrap_or_default())
+    }
+
+    /// Opens the file of the message buffer for appending, and makes it if it is missing.
+    pub(super) fn open_dmesg(&self) -> io::Result<File> {
+        let path = self.dir.join("dmesg");
+        OpenOptions::new().create(true).append(true).mode(0o600).open(path)
     }
 
     /// Replaces the file of the message buffer.
-    pub(super) fn replace_dmesg(&self, text: &[u8]) -> io::Result<File> {
-        durable::replace_unsynced(&self.dir.join("dmesg"), text)?;
-        self.dmesg().map(|(file, _)| file)
+    pub(super) fn replace_dmesg(&self, text: &[u8]) -> io::Result<()> {
+        durable::replace_unsynced(&self.dir.join("dmesg"), text)
     }
 }
 
@@ -225,7 +227,7 @@ mod tests {
         fs::create_dir(dir.path().join("domains/5.sxp")).unwrap();
         fs::create_dir(dir.path().join("dmesg")).unwrap();
         state_dir.clear().unwrap();
-        assert_eq!(state_dir.dmesg().unwrap().1, b"");
+        assert_eq!(state_dir.dmesg().unwrap(), b"");
         assert!(!dir.path().join("domains/5.sxp").exists());
     }
 
