@@ -7,6 +7,7 @@ use crate::xmlrpc_accounts_support::{
 };
 use async_trait::async_trait;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use xend::core::caller::{Caller, Via};
 use xend::core::ports::{Authenticator, LoginError};
 use xend::core::rights::{Account, Limits};
@@ -91,8 +92,15 @@ async fn a_session_follows_its_account_and_ends_with_it() {
     changed[0].access.grants[0].domains.truncate(1);
     host.accounts.replace(changed.clone(), None);
     assert_eq!(names(&listener, &steve), ["lj"]);
+    let waits = api_call(&listener, "Async.debug.wait", &[steve.clone(), text("3000")]).unwrap();
     changed.remove(0);
     host.accounts.replace(changed, None);
+    let operator = host.log_in_as_operator().await;
+    let until = Instant::now() + Duration::from_secs(60);
+    while operator.call("task.get_status", std::slice::from_ref(&waits)) != Ok(text("failure")) {
+        assert!(Instant::now() < until, "a task that waits ends with the account");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let Value::Text(reference) = &steve else { panic!() };
     let ended = vec!["SESSION_INVALID".to_owned(), reference.clone()];
     for method in ["VM.get_all", "Async.VM.get_all", "session.logout", "event.next"] {

@@ -76,6 +76,14 @@ fn a_cancelled_save_leaves_the_domain_running() {
     assert_eq!(client.call("task.cancel", std::slice::from_ref(&waits)), Ok(text("")));
     client.daemon.until("the task ends", |_| field(&waits, "status") == text("failure"));
     assert_eq!(client.call("task.cancel", &[waits]).unwrap_err()[0], "OPERATION_NOT_ALLOWED");
+    // One of another session ends with it.
+    let passing = client.bare("session.login_with_password", &[text("root"), text("")]).unwrap();
+    let waits = client.bare("Async.debug.wait", &[passing.clone(), text("3000")]).unwrap();
+    assert_eq!(field(&waits, "status"), text("pending"));
+    client.bare("session.logout", &[passing]).unwrap();
+    client.daemon.until("the task ends", |_| field(&waits, "status") == text("failure"));
+    let error = strings(&field(&waits, "error_info"));
+    assert_eq!(error, ["OPERATION_NOT_ALLOWED", "The session of this call is over"]);
     // Another user may read the task, and not change it.
     let other = client.bare("session.login_with_password", &[text("guest"), text("")]).unwrap();
     let status = client.bare("task.get_status", &[other.clone(), task.clone()]);

@@ -26,10 +26,15 @@ use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::endpoint::LoginPolicy;
 use crate::wire::xmlrpc::receive::ReceivedCall;
 use crate::wire::xmlrpc::value::Value;
+use std::future::pending;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+
+/// How often a call that waits looks at the age of its session.
+const LIVENESS: Duration = Duration::from_secs(60);
 
 /// What a call comes to.
 pub(crate) async fn answer(
@@ -187,8 +192,8 @@ async fn run(
             plugins::run(api, view, call, asker).await
         }
         Action::Wait(duration) => {
-            drop(host);
-            wait(api, duration).await
+            let session = host.into_session();
+            wait(api, view, &session.reference, duration).await
         }
         Action::NextEvent => next_events(api, view, host.into_session()).await,
         Action::ListMethods => Ok(texts(catalog::all_methods())),
@@ -238,12 +243,48 @@ async fn read_dmesg(api: &XenApi, view: &View, clear: bool) -> Result<Value, Fai
     Ok(Value::text(String::from_utf8_lossy(&messages)))
 }
 
-/// Waits, and not any longer when the daemon stops.
-async fn wait(api: &XenApi, duration: Duration) -> Result<Value, Failure> {
+/// Waits, and not any longer when the session is over or the daemon stops.
+async fn wait(
+    api: &XenApi,
+    view: &View,
+    session: &str,
+    duration: Duration,
+) -> Result<Value, Failure> {
     tokio::select! {
-        () = tokio::time::sleep(duration) => Ok(Value::Nil),
+        () = sleep(duration) => Ok(Value::Nil),
+        () = session_is_over(api, view, session) => {
+            Err(Failure::not_allowed("The session of this call is over"))
+        }
         () = api.context.stopping().cancelled() => {
             Err(failed(Error::Stopping))
+        }
+    }
+}
+
+/// Waits for the end of a session: a logout, the login that takes its place, another password of
+/// its account, or its age.
+async fn session_is_over(api: &XenApi, view: &View, session: &str) {
+    let sessions = &api.state.sessions;
+    let mut ends = sessions.ends();
+    let mut access = view.access_changes();
+    loop {
+        ends.mark_unchanged();
+        if let Some(access) = &mut access {
+            access.mark_unchanged();
+        }
+        if !sessions.is_live(session, Now::of(api.context.engine())) {
+            return;
+        }
+        let access_changed = async {
+            match &mut access {
+                Some(access) => access.changed().await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            Ok(()) = ends.changed() => {}
+            Ok(()) = access_changed => {}
+            () = sleep(LIVENESS) => {}
         }
     }
 }

@@ -347,6 +347,7 @@ pub(crate) mod tests {
                 reference: String::new(),
                 user: "root".to_owned(),
                 principal: caller.principal.clone(),
+                originator: "internal".to_owned(),
             };
             Self {
                 host: HOST,

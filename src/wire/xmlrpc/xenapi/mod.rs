@@ -77,6 +77,7 @@ mod service;
 mod sessions;
 mod state;
 mod task_states;
+mod task_usage;
 mod tasks;
 #[cfg(test)]
 mod tests;

@@ -51,6 +51,8 @@ pub(crate) struct CallSession {
     pub(crate) user: String,
     /// Who makes the call, over whatever connection it comes.
     pub(crate) principal: Principal,
+    /// The account, or the user or host that the login came from.
+    pub(crate) originator: String,
 }
 
 /// A session.
@@ -148,6 +150,7 @@ impl Sessions {
             reference: uuid.to_string(),
             user: session.user.clone(),
             principal: session.principal.clone(),
+            originator: session.originator.clone(),
         })
     }
 

@@ -4,6 +4,7 @@ use super::failure::Failure;
 use super::owner::sees;
 use super::sessions::CallSession;
 use super::task_states::{TaskStates, VisibleTasks};
+use super::task_usage::TaskUsage;
 use crate::core::caller::{Caller, Principal};
 use crate::core::model::Uuid;
 use crate::wire::xmlrpc::value::Value;
@@ -25,6 +26,9 @@ const MAX_OF_USER: usize = 200;
 
 /// Limit of tasks of one session that are under way.
 const MAX_UNDER_WAY: usize = 64;
+
+/// The same limit of all sessions from one user or host: many sessions leave room for others, too.
+const MAX_OF_ORIGINATOR: usize = 1000;
 
 /// Limit of what the tasks of one session keep, or of all sessions of one account, in bytes: the
 /// parameters of those under way, and as much again of results.
@@ -94,11 +98,6 @@ impl Task {
         }
     }
 
-    fn is_kept(&self, now: SystemTime) -> bool {
-        let age = |ended: &Ended| now.duration_since(ended.when).unwrap_or_default();
-        self.ended.as_ref().is_none_or(|ended| age(ended) < RETENTION)
-    }
-
     fn has_result(&self) -> bool {
         self.ended.is_some() && self.size > 0
     }
@@ -122,7 +121,7 @@ pub(crate) struct Tasks {
 #[derive(Debug, Default)]
 struct Table {
     all: HashMap<Uuid, Task>,
-    under_way: HashSet<Uuid>,
+    usage: TaskUsage,
     /// The tasks with results that count, in the order in which they ended. Some may be gone.
     results: VecDeque<Uuid>,
     /// What events tell of them.
@@ -132,41 +131,48 @@ struct Table {
 impl Table {
     fn insert(&mut self, uuid: Uuid, task: Task) {
         self.states.set(uuid, &task.session.principal, false);
+        self.usage.add(&task.session, task.size);
         self.all.insert(uuid, task);
-        self.under_way.insert(uuid);
     }
 
     fn remove(&mut self, uuid: Uuid) {
-        self.all.remove(&uuid);
-        self.under_way.remove(&uuid);
+        if let Some(Task { session, size, ended, .. }) = self.all.remove(&uuid) {
+            match ended {
+                Some(ended) => self.usage.remove_ended(uuid, &session, ended.when),
+                None => self.usage.remove(&session, size),
+            }
+        }
         self.states.remove(uuid);
     }
 
     /// Removes the tasks that ended long ago. Tells whether there were any.
     fn remove_old(&mut self, now: SystemTime) -> bool {
-        let old = self.all.iter().filter(|(_, task)| !task.is_kept(now));
-        let old: Vec<Uuid> = old.map(|(uuid, _)| *uuid).collect();
-        for uuid in &old {
-            self.remove(*uuid);
+        let mut has_old = false;
+        while let Some((when, first)) = self.usage.of_all().first_ended() {
+            if now.duration_since(when).unwrap_or_default() < RETENTION {
+                break;
+            }
+            self.remove(first);
+            has_old = true;
         }
-        !old.is_empty()
+        has_old
     }
 
     /// Fails if there is no room for a task of a session with parameters of so many bytes.
     fn check_room(&self, size: usize, session: &CallSession) -> Result<(), Failure> {
-        let mut tasks_of_session = 0;
-        let mut size_of_one = size;
-        let mut size_of_all = size;
-        for task in self.under_way.iter().filter_map(|uuid| self.all.get(uuid)) {
-            tasks_of_session += usize::from(task.session.reference == session.reference);
-            size_of_one += if task.shares_limits_of(session) { task.size } else { 0 };
-            size_of_all += task.size;
-        }
-        if tasks_of_session >= MAX_UNDER_WAY {
+        let usage = &self.usage;
+        if usage.of_session(session).under_way >= MAX_UNDER_WAY {
             let reason = "Too many tasks of this session are under way, wait for some of them";
             return Err(Failure::not_allowed(reason));
         }
-        if size_of_one > MAX_SIZE_OF_ONE || size_of_all > MAX_SIZE {
+        if usage.of_originator(session).under_way >= MAX_OF_ORIGINATOR {
+            let reason = "Too many tasks of this user or host are under way, wait for some of them";
+            return Err(Failure::not_allowed(reason));
+        }
+        let is_beyond = |taken: usize, limit: usize| taken.saturating_add(size) > limit;
+        if is_beyond(usage.of_sharers(session).size, MAX_SIZE_OF_ONE)
+            || is_beyond(usage.of_all().size, MAX_SIZE)
+        {
             let reason = "The parameters of the tasks under way are too long, wait for some tasks";
             return Err(Failure::not_allowed(reason));
         }
@@ -209,16 +215,12 @@ impl Tasks {
         let mut table = self.lock();
         table.remove_old(now);
         table.check_room(size, session)?;
-        let tasks = &table.all;
         let is_of_user = matches!(session.principal, Principal::User(_));
-        let is_own = |task: &Task| task.session.principal == session.principal;
-        let user_is_full =
-            is_of_user && tasks.values().filter(|task| is_own(task)).count() >= MAX_OF_USER;
-        if user_is_full || tasks.len() >= MAX_TASKS {
-            let ended = |task: &Task| task.ended.as_ref().map(|ended| ended.when);
-            let replaceable = tasks.iter().filter(|(_, task)| !user_is_full || is_own(task));
-            let first = replaceable.filter_map(|(uuid, task)| Some((ended(task)?, *uuid))).min();
-            let (_, first) = first.ok_or_else(|| {
+        let of_originator = table.usage.of_originator(session);
+        let user_is_full = is_of_user && of_originator.count() >= MAX_OF_USER;
+        if user_is_full || table.all.len() >= MAX_TASKS {
+            let full = if user_is_full { of_originator } else { table.usage.of_all() };
+            let (_, first) = full.first_ended().ok_or_else(|| {
                 Failure::not_allowed("Too many tasks are under way, wait for some of them")
             })?;
             table.remove(first);
@@ -248,7 +250,7 @@ impl Tasks {
     }
 
     /// Ends a task, and tells its session. Its result can displace those of tasks that ended
-    /// before. `None` if there is no such task.
+    /// before. `None` if no such task is under way.
     pub(crate) fn end(
         &self,
         uuid: Uuid,
@@ -257,8 +259,8 @@ impl Tasks {
     ) -> Option<String> {
         let mut guard = self.lock();
         let table = &mut *guard;
-        table.under_way.remove(&uuid);
-        let task = table.all.get_mut(&uuid)?;
+        let task = table.all.get_mut(&uuid).filter(|task| task.ended.is_none())?;
+        table.usage.end(uuid, &task.session, task.size, now);
         task.size = outcome.as_ref().map_or(0, Value::heap_size);
         task.ended = Some(Ended { when: now, outcome: Arc::new(outcome) });
         table.states.set(uuid, &task.session.principal, true);
@@ -301,7 +303,7 @@ impl Tasks {
     /// The number of tasks that are under way, and of those that have ended and are kept.
     pub(crate) fn counts(&self) -> (usize, usize) {
         let table = self.lock();
-        let under_way = table.under_way.len();
+        let under_way = table.usage.of_all().under_way;
         (under_way, table.all.len().saturating_sub(under_way))
     }
 
@@ -355,8 +357,32 @@ mod tests {
     }
 
     fn session(reference: &str, principal: &Principal) -> CallSession {
-        let principal = principal.clone();
-        CallSession { reference: reference.to_owned(), user: "x".to_owned(), principal }
+        let originator = match principal {
+            Principal::User(user) => format!("user {}", user.name()),
+            Principal::Operator | Principal::Nobody => "uid 0".to_owned(),
+        };
+        CallSession {
+            reference: reference.to_owned(),
+            user: "x".to_owned(),
+            principal: principal.clone(),
+            originator,
+        }
+    }
+
+    /// Fails if a walk over all tasks counts something else than what is known of them.
+    fn check_usage(tasks: &Tasks) {
+        let table = tasks.lock();
+        let mut counted = TaskUsage::default();
+        for (uuid, task) in &table.all {
+            match &task.ended {
+                None => counted.add(&task.session, task.size),
+                Some(ended) => {
+                    counted.add(&task.session, 0);
+                    counted.end(*uuid, &task.session, 0, ended.when);
+                }
+            }
+        }
+        assert_eq!(table.usage, counted);
     }
 
     fn caller(principal: &Principal) -> Caller {
@@ -501,6 +527,37 @@ mod tests {
         begin(1004, MAX_SIZE_OF_ONE, &session("a", &steve)).unwrap();
         begin(1005, 1, &session("b", &steve)).unwrap_err();
         begin(1005, 1, &session("b", &user("ann"))).unwrap();
+    }
+
+    #[test]
+    fn many_sessions_of_one_operator_leave_room_for_others() {
+        let tasks = Tasks::default();
+        let now = SystemTime::UNIX_EPOCH;
+        let begin = |number: usize, session: &CallSession| {
+            tasks.begin(Uuid::from_u128(number as u128), "debug.wait", 0, session, now)
+        };
+        let own =
+            |number: usize| session(&(number / MAX_UNDER_WAY).to_string(), &Principal::Operator);
+        for number in 0..MAX_OF_ORIGINATOR {
+            begin(number, &own(number)).unwrap();
+        }
+        let full = begin(MAX_TASKS, &own(MAX_TASKS)).unwrap_err();
+        assert!(matches!(full, Failure::Code("OPERATION_NOT_ALLOWED", _)), "{full:?}");
+        let other = CallSession { originator: "uid 7".to_owned(), ..own(MAX_TASKS) };
+        begin(MAX_TASKS, &other).unwrap();
+        begin(MAX_TASKS + 1, &session("ann", &user("ann"))).unwrap();
+        check_usage(&tasks);
+        tasks.end(Uuid::from_u128(0), Ok(Value::Nil), now);
+        begin(MAX_TASKS + 2, &own(MAX_TASKS + 2)).unwrap();
+        check_usage(&tasks);
+        tasks.forget(Uuid::from_u128(0));
+        for number in 0..MAX_OF_ORIGINATOR {
+            tasks.end(Uuid::from_u128(number as u128), Ok(Value::Nil), now);
+        }
+        check_usage(&tasks);
+        tasks.forget_old(now + RETENTION);
+        check_usage(&tasks);
+        assert_eq!(tasks.counts(), (3, 0));
     }
 
     #[test]
