@@ -30,6 +30,25 @@ async fn a_line_without_an_end_is_skipped() {
     assert_eq!(client.ask(&format!("{longest} ")).await, "400 LINE TOO LONG\n");
 }
 
+#[tokio::test]
+async fn help_is_answered_a_few_times_before_a_login() {
+    let host = ArgoHost::new().await;
+    host.accounts.replace(vec![account("steve", &["lj"], &[Right::See])], None);
+    let mut client = host.connect().await;
+    for _ in 0..3 {
+        assert!(client.ask("help").await.starts_with("200 OK\nauth USER PASSWORD "));
+    }
+    client.send("help\n".repeat(1000).as_bytes()).await;
+    for _ in 0..1000 {
+        assert_eq!(client.answer().await, "400 NOT AUTHENTICATED\n");
+    }
+    assert_eq!(client.ask("nop").await, "200 OK\n300 END\n");
+    assert_eq!(client.ask("auth steve steve").await, "200 OK\n300 DONE\n");
+    for _ in 0..10 {
+        assert!(client.ask("help").await.starts_with("200 OK\n"));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_idle_session_ends_and_nop_keeps_it_open() {
     let host = ArgoHost::new().await;

@@ -3,6 +3,7 @@
 use super::answer::{Answer, Effect, Refusal, print};
 use super::call::Call;
 use super::command::Run;
+use super::commands::session::HELP;
 use super::context::Argo;
 use super::instance::Instance;
 use super::line::Line;
@@ -27,7 +28,12 @@ pub(super) struct Session {
     caller: Caller,
     /// The user of the last successful `auth`.
     login: Option<Arc<User>>,
+    /// How often `help` was answered before a login.
+    helped: u32,
 }
+
+/// How often `help` is answered before a login: a line of five bytes has an answer of a kilobyte.
+const MAX_HELPED: u32 = 3;
 
 /// The answer to a line.
 #[derive(Debug)]
@@ -40,7 +46,7 @@ pub(super) struct Reply {
 
 impl Session {
     pub(super) fn new(argo: Argo, caller: Caller) -> Self {
-        Self { argo, caller, login: None }
+        Self { argo, caller, login: None, helped: 0 }
     }
 
     /// The answer to a line; `None` to an empty one.
@@ -54,9 +60,12 @@ impl Session {
                 Err(_) => Err(Refusal::BadQuotes),
                 Ok(words) => {
                     let (name, words) = words.split_first()?;
-                    let answer = self.perform(&caller, is_authenticated, name, words).await;
                     command = Some(name.to_owned());
-                    answer
+                    if self.may_go_on(is_authenticated, name) {
+                        self.perform(&caller, is_authenticated, name, words).await
+                    } else {
+                        Err(Refusal::NotAuthenticated)
+                    }
                 }
             },
         };
@@ -64,6 +73,15 @@ impl Session {
         let error = answer.as_ref().err().map(tracing::field::display);
         debug!(%caller, command, error, "Command");
         Some(self.reply(answer))
+    }
+
+    /// Counts the answers of `help` before a login.
+    fn may_go_on(&mut self, is_authenticated: bool, name: &str) -> bool {
+        if is_authenticated || name != HELP.signature.name {
+            return true;
+        }
+        self.helped = self.helped.saturating_add(1);
+        self.helped <= MAX_HELPED
     }
 
     /// How long the session may send no command.
