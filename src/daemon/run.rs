@@ -8,7 +8,7 @@ use super::reload::Reload;
 use super::relocation::{Encrypted, RELOCATION_PORTS, Relocation};
 use super::wires::Wires;
 use super::{engine, relocation};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use arc_swap::ArcSwap;
 use std::path;
 use std::process::ExitCode;
@@ -19,7 +19,8 @@ use xend::config::{Config, Diagnostic, Environment, LogFormat, RunOptions};
 use xend::core::engine::Engine;
 use xend::dir_lock::DirLock;
 use xend::memory_budget::MemoryBudgets;
-use xend::server::places::{OpenFiles, raise_file_limit};
+use xend::server::listen::OpenListeners;
+use xend::server::places::{OpenFiles, fewest_files, open_files, raise_file_limit};
 use xend::server::telemetry::{Telemetry, report_failure};
 use xend::server::{Inherited, Places, Server, Signals, lifecycle, listen};
 use xend::wire::http::Http;
@@ -90,11 +91,12 @@ async fn run(
     let lock = DirLock::acquire(&config.state_dir)?;
     // Before the engine starts: a socket in use is a clear error. Connections are accepted when the
     // engine has started.
-    let listeners = match listen::open(&config, inherited).await {
+    let file_limit = raise_file_limit();
+    let listeners = match open_listeners(&config, inherited, file_limit).await {
         Ok(listeners) => listeners,
         Err(error) => {
             lock.undo();
-            return Err(error.into());
+            return Err(error);
         }
     };
     let accounts = HostAccounts::load(&config);
@@ -109,7 +111,7 @@ async fn run(
         fleet.as_ref(),
     )
     .await?;
-    let (places, relocation_places) = places(&config, listeners.count());
+    let (places, relocation_places) = places(&config, file_limit, listeners.count());
     let server = Server::new(Arc::clone(&tunables), config.max_connections)
         .with_places(places)
         .with_accounts(accounts.accounts.clone());
@@ -202,10 +204,32 @@ async fn begin_stop(engine: Engine, stopping: CancellationToken) {
     engine.begin_stop();
 }
 
+/// Opens the listeners, if there can be enough files for the clients of all.
+async fn open_listeners(
+    config: &Config,
+    inherited: Inherited,
+    file_limit: Option<u64>,
+) -> Result<OpenListeners> {
+    let listeners = listen::open(config, inherited).await?;
+    check_file_limit(file_limit, listeners.count())?;
+    Ok(listeners)
+}
+
+/// Fails if a client of one listener could take the files that another one needs.
+fn check_file_limit(limit: Option<u64>, listeners: usize) -> Result<()> {
+    let fewest = fewest_files(open_files(), listeners, RELOCATION_PORTS);
+    match limit {
+        Some(limit) if usize::try_from(limit).is_ok_and(|limit| limit < fewest) => bail!(
+            "Only {limit} files may be open (RLIMIT_NOFILE), and the configured listeners need at \
+             least {fewest}: raise LimitNOFILE= in the unit or ulimit -n"
+        ),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// The places of each listener and of each relocation port: the configured ones, or as many as the
 /// open files allow.
-fn places(config: &Config, listeners: usize) -> (Places, RelocationPlaces) {
-    let limit = raise_file_limit();
+fn places(config: &Config, limit: Option<u64>, listeners: usize) -> (Places, RelocationPlaces) {
     let all = RelocationPlaces::ALL;
     let files = OpenFiles::of(limit, all.files() * RELOCATION_PORTS);
     let wanted = Places::for_connections(config.max_connections);

@@ -13,6 +13,10 @@ const MAX_PENDING: usize = 256;
 /// The fewest, however few connections a listener has: a burst of clients has to pass.
 const MIN_PENDING: usize = 64;
 
+/// Open files that a daemon cannot do without, beside those of its listeners and their clients: for
+/// the directories of its state, the hypervisor, a change and a name lookup.
+const FEWEST_OTHERS: usize = 32;
+
 /// What the open files of a daemon are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenFiles {
@@ -34,6 +38,19 @@ impl OpenFiles {
         let relocation = relocation.min(rest / 4);
         Self { clients: rest - relocation, relocation }
     }
+}
+
+/// The fewest files that a daemon has to be allowed to open which has `open` files now, its
+/// listeners included: each listener and each relocation port serves one client while another one
+/// waits.
+pub fn fewest_files(open: usize, listeners: usize, relocation_ports: usize) -> usize {
+    const CLIENTS: usize = 2;
+    open + CLIENTS * listeners + (1 + CLIENTS) * relocation_ports + FEWEST_OTHERS
+}
+
+/// How many files this process has open; 0 where the kernel does not tell.
+pub fn open_files() -> usize {
+    std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }
 
 /// The places of a listener.
@@ -102,6 +119,18 @@ mod tests {
         let few = OpenFiles::of(Some(1024), 512);
         assert_eq!(few, OpenFiles { clients: 480, relocation: 160 });
         assert_eq!(places.within(few.clients, 4), Places { connections: 80, pending: 40 });
+    }
+
+    #[test]
+    fn each_listener_has_two_clients_within_the_fewest_files() {
+        for listeners in [1, 4, 12] {
+            let fewest = fewest_files(10 + listeners, listeners, 2);
+            assert_eq!(fewest, 10 + listeners + 2 * listeners + 6 + FEWEST_OTHERS);
+            let files = OpenFiles::of(Some(fewest as u64), 512);
+            let Places { connections, pending } =
+                Places::for_connections(512).within(files.clients, listeners);
+            assert!(10 + listeners * (1 + connections + pending) <= fewest);
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::tls_support::{encrypted, write_certificate};
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::routing::any;
-use rustix::process::Signal;
+use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -364,9 +364,20 @@ struct Small {
 impl Small {
     /// A daemon that may open so many files.
     fn start(dir: &Path, files: usize) -> Self {
+        let mut child = Self::command(dir, files).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.strip_prefix("Listening on http://");
+        let address = address.unwrap_or_else(|| panic!("an address: {line}"));
+        let address = address.trim_end_matches("/\n").parse().unwrap();
+        Self { child, address, dir: dir.to_owned() }
+    }
+
+    fn command(dir: &Path, files: usize) -> Command {
         let config = dir.join("xend-config.sxp");
         std::fs::write(&config, "# empty\n").unwrap();
-        let mut child = Command::new("sh")
+        let mut command = Command::new("sh");
+        command
             .args(["-c", "ulimit -n \"$1\"; shift; exec \"$@\"", "sh", &files.to_string()])
             .arg(env!("CARGO_BIN_EXE_xend"))
             .args(["--http", "127.0.0.1:0", "--unix"])
@@ -380,15 +391,8 @@ impl Small {
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(File::create(dir.join("stderr")).unwrap())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.strip_prefix("Listening on http://");
-        let address = address.unwrap_or_else(|| panic!("an address: {line}"));
-        let address = address.trim_end_matches("/\n").parse().unwrap();
-        Self { child, address, dir: dir.to_owned() }
+            .stderr(File::create(dir.join("stderr")).unwrap());
+        command
     }
 
     fn get(&self) -> u16 {
@@ -429,12 +433,30 @@ fn places_shrink_to_the_open_files_and_the_log_says_so() {
     assert!(!log.contains("Cannot accept"), "{log}");
 }
 
+#[test]
+fn so_few_open_files_that_listeners_starve_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    for files in [24, 40] {
+        let mut refused = Small::command(dir.path(), files).spawn().unwrap();
+        assert_eq!(refused.wait().unwrap().code(), Some(1), "{files}");
+        let log = std::fs::read_to_string(dir.path().join("stderr")).unwrap();
+        let said = format!(
+            "Only {files} files may be open (RLIMIT_NOFILE), and the configured listeners need at \
+             least "
+        );
+        assert!(log.contains(&said) && log.contains("raise LimitNOFILE="), "{log}");
+    }
+}
+
 /// So few files that not even the reserve is enough: `accept` fails.
 #[test]
 fn a_full_table_of_files_is_survived() {
     let dir = tempfile::tempdir().unwrap();
-    let own_files = Small::start(dir.path(), 128).open_files();
-    let daemon = Small::start(dir.path(), own_files + 3);
+    let daemon = Small::start(dir.path(), 128);
+    // As if the daemon had many other files open.
+    let limit = Some(daemon.open_files() as u64 + 3);
+    let limits = Rlimit { current: limit, maximum: limit };
+    prlimit(Some(Pid::from_child(&daemon.child)), Resource::Nofile, limits).unwrap();
     let silent: Vec<_> =
         (0..100).map(|_| BlockingStream::connect(daemon.address).unwrap()).collect();
     let began = Instant::now();
