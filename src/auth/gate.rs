@@ -12,6 +12,9 @@
 //! as some account would, always the same account. PAM is not asked then, since the name can be
 //! that of a user of this machine: all refusals by PAM come after the same time instead.
 //!
+//! When the daemon stops, logins from new sources fail at once, also those that are being checked:
+//! the end of the daemon waits for no stranger.
+//!
 //! Each login has a line in the log, but not those with a password that was right a short time ago.
 
 use super::hash::{DUMMY_HASH, HASHER, Hasher};
@@ -30,6 +33,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 /// When PAM's refusals are answered, after the question. On many hosts PAM itself waits for up to
 /// 4.5 s after a wrong password.
@@ -52,6 +56,8 @@ pub struct LoginGate {
     slowdown: Slowdown,
     slowed: Slowed,
     unchecked: Mutex<Unchecked>,
+    /// Cancelled when the daemon stops.
+    stopping: CancellationToken,
 }
 
 /// The users of this machine.
@@ -95,7 +101,14 @@ impl LoginGate {
             slowdown: Slowdown::default(),
             slowed: Slowed::default(),
             unchecked: Mutex::new(Unchecked { count: 0, logged: None }),
+            stopping: CancellationToken::new(),
         })
+    }
+
+    /// Has logins from new sources fail from now on with [`LoginError::Busy`], those that wait
+    /// included.
+    pub fn begin_stop(&self) {
+        self.stopping.cancel();
     }
 
     /// The same authenticator behind this gate.
@@ -135,7 +148,8 @@ impl LoginGate {
         if let Some(known) = known() {
             return Ok(known);
         }
-        let result = match lane.turns.take(&login.digest).await {
+        let result = match self.until_stopped(login, lane.turns.take(&login.digest)).await.flatten()
+        {
             None => Err(LoginError::Busy),
             Some(was_refused) if *was_refused => {
                 Err(LoginError::Refused("this password was refused at the same time".to_owned()))
@@ -144,13 +158,27 @@ impl LoginGate {
                 if let Some(known) = known() {
                     return Ok(known);
                 }
-                let result = self.check_slowly(login, lane, check).await;
+                let checked =
+                    self.until_stopped(login, self.check_slowly(login, lane, check)).await;
+                let result = checked.unwrap_or(Err(LoginError::Busy));
                 *was_refused = matches!(result, Err(LoginError::Refused(_)));
                 result
             }
         };
         self.log(login, result.as_ref().err());
         result
+    }
+
+    /// The end of a wait or a check; `None` for a stranger when the daemon stops.
+    async fn until_stopped<T>(
+        &self,
+        login: &Login<'_>,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        if self.slowdown.is_known(login.user, Source::from(login.via), Instant::now()) {
+            return Some(work.await);
+        }
+        self.stopping.run_until_cancelled(work).await
     }
 
     /// Checks a login when earlier failures allow it.
@@ -256,6 +284,8 @@ impl LoginGate {
             Some(LoginError::Broken(reason)) => {
                 tracing::error!(%user, %via, "A login could not be checked: {reason}");
             }
+            // Of the daemon's end alone.
+            Some(LoginError::Busy) if self.stopping.is_cancelled() => {}
             Some(LoginError::Busy) => {
                 if let Some(count) = self.count_unchecked(Instant::now()) {
                     tracing::warn!(

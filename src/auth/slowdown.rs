@@ -161,6 +161,11 @@ impl Slowdown {
         Some(Attempt { at, is_known, user: user.to_owned(), source, counts })
     }
 
+    /// Whether the account has logged in from there before.
+    pub(super) fn is_known(&self, user: &str, source: Source, now: Instant) -> bool {
+        self.lock().is_known(user, source, now)
+    }
+
     /// Takes back the count of an attempt that did not fail.
     pub(super) fn withdraw(&self, attempt: &Attempt) {
         let mut state = self.lock();

@@ -46,8 +46,14 @@ impl HostAccounts {
         }
     }
 
-    /// Reads the file again whenever it changes, until the server stops.
+    /// Reads the file again whenever it changes, until the server stops. Logins of strangers end
+    /// then.
     pub(super) fn watch(&self, server: &Server) {
+        let (gate, stopping) = (self.gate.clone(), server.stopping());
+        server.spawn(async move {
+            stopping.cancelled().await;
+            gate.begin_stop();
+        });
         if let Some(file) = &self.file {
             server.spawn(file.clone().watch(Arc::clone(&self.accounts), server.stopping()));
         }

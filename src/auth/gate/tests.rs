@@ -220,6 +220,31 @@ async fn a_flood_from_many_addresses_leaves_room_for_sources_of_earlier_logins()
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_end_of_the_daemon_waits_for_no_stranger() {
+    let fixture = Fixture::with_slow_refusals();
+    fixture.log_in("steve", "right", &from(1)).await.0.unwrap();
+    let sources: Vec<(String, Via)> = (2..=100).map(|n| (format!("name{n}"), from(n))).collect();
+    let flood = sources.iter().map(|(name, via)| fixture.log_in(name, "wrong", via));
+    // They wait for the check, for earlier failures, and for the same login.
+    let guesses: Vec<String> = (0..6).map(|n| format!("wrong{}", n / 2)).collect();
+    let stranger = from(101);
+    let guesses = guesses.iter().map(|guess| fixture.log_in("ann", guess, &stranger));
+    let here = from(1);
+    let known = fixture.log_in("steve", "wrong", &here);
+    let stop = async {
+        sleep(Duration::from_secs(1)).await;
+        fixture.gate.begin_stop();
+    };
+    let (flood, guesses, known, ()) = tokio::join!(join_all(flood), join_all(guesses), known, stop);
+    for (result, seconds) in flood.into_iter().chain(guesses) {
+        assert!(matches!(result, Err(LoginError::Busy)) && seconds <= 1, "{result:?} {seconds}");
+    }
+    assert!(is_refused(&known.0) && known.1 == 5, "what a known source has begun is completed");
+    let (late, _) = fixture.log_in("ann", "right", &stranger).await;
+    assert!(matches!(late, Err(LoginError::Busy)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn checks_that_fail_by_themselves_are_no_failures_of_the_user() {
     let fixture = Fixture::new();
     for _ in 0..20 {
