@@ -10,6 +10,9 @@ fn names(list: &Value) -> Vec<&str> {
     list.as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect()
 }
 
+/// Brings a domain of this name into a state.
+type Way<'a> = &'a dyn Fn(&str);
+
 #[test]
 fn what_a_wrong_state_allows_is_what_it_permits() {
     let daemon = Daemon::start(&[]);
@@ -36,7 +39,7 @@ fn what_a_wrong_state_allows_is_what_it_permits() {
     let perform = |name: &str, op: &str| perform(&daemon, name, &json!({"op": op}));
     let create = |name: &str| assert_eq!(create(&daemon, name).code, 201);
     // How a domain gets into the state, and an operation that the state refuses.
-    let states: [(&str, &dyn Fn(&str), &str); 5] = [
+    let states: [(&str, Way<'_>, &str); 5] = [
         ("paused", &create, "start"),
         (
             "running",
