@@ -19,8 +19,8 @@ pub struct Environment {
     pub state_home: Option<PathBuf>,
     /// `XDG_RUNTIME_DIR`.
     pub runtime_dir: Option<PathBuf>,
-    /// `CONFIGURATION_DIRECTORY`: where a unit's `ConfigurationDirectory=` is. It takes the place of
-    /// xend's directory in `config_home`.
+    /// `CONFIGURATION_DIRECTORY`: where a unit's `ConfigurationDirectory=` is. It takes the place
+    /// of xend's directory in `config_home`.
     pub configuration: Option<PathBuf>,
 }
 

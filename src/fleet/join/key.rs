@@ -17,8 +17,8 @@ impl Candidate<'_> {
         Ok(key)
     }
 
-    /// The key for a token. The fleet gets it in the same transaction if it has none, as one that an
-    /// older xend has made.
+    /// The key for a token. The fleet gets it in the same transaction if it has none, as one that
+    /// an older xend has made.
     pub(super) async fn key_for_token(
         &self,
         entropy: &dyn Entropy,
