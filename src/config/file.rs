@@ -98,14 +98,15 @@ impl ConfigFile {
         }
     }
 
-    /// Whether an entry is wrong whose value nothing can replace. What others say together with it
-    /// need not be wrong then.
-    pub(super) fn has_refusals(&self) -> bool {
-        !self.refusals.is_empty()
+    /// Keeps the daemon from starting, unless an entry does so already whose value nothing can
+    /// replace: what others say together with it need not be wrong.
+    pub(super) fn refuse_together(&mut self, error: Diagnostic) {
+        if self.refusals.is_empty() {
+            self.refuse(error);
+        }
     }
 
-    /// Keeps the daemon from starting.
-    pub(super) fn refuse(&mut self, error: Diagnostic) {
+    fn refuse(&mut self, error: Diagnostic) {
         self.refusals.push(error);
     }
 

@@ -16,9 +16,7 @@ pub(super) fn settings(file: &mut ConfigFile) -> Option<FleetSettings> {
         Ok(parts) => parts,
         Err((key, reason)) => {
             let error = Diagnostic::error_at(file.positions.get(key), format!("{key}: {reason}"));
-            if !file.has_refusals() {
-                file.refuse(error);
-            }
+            file.refuse_together(error);
             return None;
         }
     };

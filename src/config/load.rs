@@ -323,8 +323,8 @@ fn http_tls(file: &mut ConfigFile) -> Option<TlsFiles> {
     let files = file.settings.http_tls.files("xend-http-key", "xend-http-cert");
     files.unwrap_or_else(|reason| {
         let position = file.origin(&["xend-http-key", "xend-http-cert"]).0;
-        if let Some(position) = position.filter(|_| !file.has_refusals()) {
-            file.refuse(position.error(reason));
+        if let Some(position) = position {
+            file.refuse_together(position.error(reason));
         }
         None
     })
