@@ -1,6 +1,6 @@
 //! Definitions and names of a fleet: on one host each, in etcd first, compared when a host begins.
 
-use crate::fleet_support::{FleetHost, Lab, SOON};
+use crate::fleet_support::{FleetHost, Lab, RelocationPort, SOON};
 use crate::http_fleet_support::identify;
 use crate::http_support::{Answer, Listener, ask, post};
 use crate::server_support::{Daemon, tunables};
@@ -8,7 +8,6 @@ use crate::sim_support::config;
 use axum::middleware::from_fn_with_state;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -17,13 +16,9 @@ use xend::core::error::{Error, Place};
 use xend::core::lifecycle::State;
 use xend::core::model::{DomName, DomainConfig, DomainRef, Uuid};
 use xend::core::op::{Change, DomainOp};
-use xend::core::ports::Destination;
 use xend::core::rights::Accounts;
 use xend::fleet::{Link, Lost};
-use xend::peers::AllowedHosts;
-use xend::server::Identities;
 use xend::wire::http::Http;
-use xend::wire::relocation::RelocationServer;
 
 /// Longer than etcd needs to be noticed again.
 const LATER: Duration = Duration::from_secs(15);
@@ -206,19 +201,8 @@ async fn a_definition_moves_with_its_domain() {
     let (source, target) = (lab.owner("xen1", 1).await, lab.owner("xen2", 2).await);
     define(&source, "web", 7).await;
     source.change("web", START).await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let to = Destination {
-        host: "127.0.0.1".to_owned(),
-        port: listener.local_addr().unwrap().port(),
-        encrypted: false,
-        member: None,
-    };
-    let stop = CancellationToken::new();
-    let callers = Arc::new(Identities::new(Arc::default(), Arc::default()));
-    let allowed = Arc::new(Arc::new(AllowedHosts::parse("").unwrap()).into());
-    let server =
-        RelocationServer::new(target.engine.clone(), allowed, callers, Duration::from_secs(60));
-    let serving = tokio::spawn(server.serve(listener, stop.clone()));
+    let port = RelocationPort::open(&target.engine, 0).await;
+    let to = port.to.clone();
     source.change("web", DomainOp::Migrate { to, live: true }).await;
     assert_eq!(
         (lab.defined(7).await.as_str(), lab.owned(7).await.as_str()),
@@ -234,8 +218,7 @@ async fn a_definition_moves_with_its_domain() {
     sleep(SOON).await;
     assert!(lab.definition(7).await.contains("(maxmem 96)"));
     assert_eq!(lab.defined(7).await, "xen2 web");
-    stop.cancel();
-    serving.await.unwrap();
+    port.end().await;
 }
 
 /// A host's clients, over HTTP.

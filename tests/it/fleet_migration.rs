@@ -3,17 +3,16 @@
 //! Real time: domains are sent over TCP.
 
 use crate::fleet_noted_support::{NotedFleet, Says};
+use crate::fleet_support::RelocationPort;
 use crate::http_support::GENEROUS;
 use crate::sim_support::{TestClock, completed, config, name, open, ports_on};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 use xend::backend::sim::Sim;
 use xend::core::caller::Caller;
 use xend::core::engine::{Engine, Settings};
@@ -23,9 +22,6 @@ use xend::core::model::{DomainRef, ShutdownReason, Uuid};
 use xend::core::op::{Change, DomainOp, Outcome};
 use xend::core::ports::{Copies as _, Destination, Hypervisor};
 use xend::os::OsEntropy;
-use xend::peers::AllowedHosts;
-use xend::server::Identities;
-use xend::wire::relocation::RelocationServer;
 
 const START: DomainOp = DomainOp::Start { paused: false };
 const SUSPENDED: State = State::Stopped(ShutdownReason::Suspend);
@@ -70,14 +66,9 @@ impl Host {
         let port = self.port;
         let started = runtime.spawn(async move {
             let engine = Engine::start(ports, settings).await.unwrap();
-            let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
-            let port = listener.local_addr().unwrap().port();
-            let callers = Arc::new(Identities::new(Arc::default(), Arc::default()));
-            let allowed = Arc::new(Arc::new(AllowedHosts::parse("").unwrap()).into());
-            let limit = Duration::from_secs(60);
-            let server = RelocationServer::new(engine.clone(), allowed, callers, limit);
-            tokio::spawn(server.serve(listener, CancellationToken::new()));
-            (engine, port)
+            // It is open until the runtime ends.
+            let port = RelocationPort::open(&engine, port).await;
+            (engine, port.to.port)
         });
         let (engine, port) = started.await.unwrap();
         self.port = port;

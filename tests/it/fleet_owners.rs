@@ -1,13 +1,10 @@
 //! Domains of a fleet: which host has them, when two want one, when a daemon is killed, when answers
 //! are lost, and when etcd is away.
 
-use crate::fleet_support::{FleetHost, Lab, SOON};
+use crate::fleet_support::{FleetHost, Lab, RelocationPort, SOON};
 use crate::sim_support::config;
-use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
-use tokio::net::TcpListener;
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 use xend::core::caller::Caller;
 use xend::core::error::Error;
 use xend::core::lifecycle::State;
@@ -15,9 +12,6 @@ use xend::core::model::{DomName, DomainConfig, DomainRef, OnXendStop, ShutdownRe
 use xend::core::op::{Change, DomainOp};
 use xend::core::ports::Destination;
 use xend::fleet::{HostRecord, Kv, Link, Lost, MemberMark as _, Op, SchemaRecord};
-use xend::peers::AllowedHosts;
-use xend::server::Identities;
-use xend::wire::relocation::RelocationServer;
 
 /// Longer than etcd needs to be noticed again.
 const LATER: Duration = Duration::from_secs(15);
@@ -249,19 +243,8 @@ async fn a_domain_that_moves_belongs_to_one_host_at_a_time() {
     let (source, target) = (lab.owner("xen1", 1).await, lab.owner("xen2", 2).await);
     source.create("web", 7).await;
     source.change("web", DomainOp::Unpause).await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let to = Destination {
-        host: "127.0.0.1".to_owned(),
-        port: listener.local_addr().unwrap().port(),
-        encrypted: false,
-        member: None,
-    };
-    let stop = CancellationToken::new();
-    let callers = Arc::new(Identities::new(Arc::default(), Arc::default()));
-    let allowed = Arc::new(Arc::new(AllowedHosts::parse("").unwrap()).into());
-    let limit = Duration::from_secs(60);
-    let server = RelocationServer::new(target.engine.clone(), allowed, callers, limit);
-    let serving = tokio::spawn(server.serve(listener, stop.clone()));
+    let port = RelocationPort::open(&target.engine, 0).await;
+    let to = port.to.clone();
     // A receiver that is not permitted to take it leaves it where it is.
     lab.put(lab.keys.fence(&target.own.name, 1), b"declared".to_vec()).await;
     let migrated =
@@ -274,8 +257,7 @@ async fn a_domain_that_moves_belongs_to_one_host_at_a_time() {
     assert_eq!(state(&source, "web").await, None);
     assert_eq!(state(&target, "web").await, Some(State::Running));
     assert_eq!(lab.owned(7).await, "xen2 running");
-    stop.cancel();
-    serving.await.unwrap();
+    port.end().await;
 }
 
 /// Its daemon starts, and etcd does not know the host.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -18,12 +19,15 @@ use xend::core::fingerprint::Fingerprint;
 use xend::core::fleet::HostName;
 use xend::core::model::{DomName, DomainRef, Uuid};
 use xend::core::op::{Change, DomainOp, Outcome};
-use xend::core::ports::{Alone, Ownership};
+use xend::core::ports::{Alone, Destination, Ownership};
 use xend::fleet::{
     FleetReader, HostFacts, HostRecord, KeyFile, Keys, Kv, MemberMark, MemoryKv, Notes, Op,
     OwnHost, Owner, SCHEMAS, SchemaRecord, Txn, ViewRecord, take_part,
 };
 use xend::os::OsEntropy;
+use xend::peers::AllowedHosts;
+use xend::server::Identities;
+use xend::wire::relocation::RelocationServer;
 
 /// Longer than changes are gathered.
 pub(crate) const SOON: Duration = Duration::from_secs(3);
@@ -48,6 +52,38 @@ pub(crate) struct FleetHost {
     keys: Keys,
     part: Option<(CancellationToken, JoinHandle<()>)>,
     dir: TempDir,
+}
+
+/// The relocation port of a host, until it is ended.
+pub(crate) struct RelocationPort {
+    pub(crate) to: Destination,
+    stop: CancellationToken,
+    serving: JoinHandle<()>,
+}
+
+impl RelocationPort {
+    /// A port with this number; 0 is any.
+    pub(crate) async fn open(engine: &Engine, port: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+        let to = Destination {
+            host: "127.0.0.1".to_owned(),
+            port: listener.local_addr().unwrap().port(),
+            encrypted: false,
+            member: None,
+        };
+        let stop = CancellationToken::new();
+        let callers = Arc::new(Identities::new(Arc::default(), Arc::default()));
+        let allowed = Arc::new(Arc::new(AllowedHosts::parse("").unwrap()).into());
+        let limit = Duration::from_secs(60);
+        let server = RelocationServer::new(engine.clone(), allowed, callers, limit);
+        let serving = tokio::spawn(server.serve(listener, stop.clone()));
+        Self { to, stop, serving }
+    }
+
+    pub(crate) async fn end(self) {
+        self.stop.cancel();
+        self.serving.await.unwrap();
+    }
 }
 
 /// Starts a host's engine on the files in a directory.
