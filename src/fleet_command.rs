@@ -104,13 +104,18 @@ pub fn run(
     runtime.map_err(FleetCommandError::Runtime)?.block_on(async {
         let kv = fleet::connect(etcd).ok_or(FleetCommandError::NoFeature)?;
         let keys = Keys::new(cluster);
-        let (keys, host) = (&keys, &host);
-        let key_file = &key_file;
-        let candidate = Candidate { kv: &*kv, keys, host, uuid, certificate, key_file };
+        let candidate = Candidate {
+            kv: &*kv,
+            keys: &keys,
+            host: &host,
+            uuid,
+            certificate,
+            key_file: &key_file,
+        };
         let token = token.as_deref().unwrap_or_default();
         let output = carry_out(&candidate, command, token, &defined).await;
         if let (FleetCommand::Leave, Ok(_)) = (command, &output) {
-            Notes::forget(&dir.join("fleet"))
+            Notes::forget(&fleet::fleet_dir(dir))
                 .map_err(|source| FleetCommandError::StateDir { dir: dir.clone(), source })?;
             let mark = FleetMark::new(dir, keys.cluster().as_str());
             mark.remove().map_err(|source| FleetCommandError::MarkStays {
@@ -249,7 +254,7 @@ fn read_token() -> Result<String, FleetCommandError> {
 /// The domains that are defined here and were never the fleet's. Of others, the daemon finds out
 /// what became of them when the host is back.
 fn new_domains(dir: &Path) -> Vec<(Uuid, DomName)> {
-    let known = Notes::open(&dir.join("fleet")).domains();
+    let known = Notes::open(&fleet::fleet_dir(dir)).domains();
     let mut defined = store::defined(dir);
     defined.retain(|(domain, _)| !known.contains(domain));
     defined

@@ -42,7 +42,7 @@ impl Fleet {
         let kv = fleet::connect(settings.etcd.clone())?;
         let keys = Keys::new(settings.cluster.clone());
         let host = settings.host.clone();
-        let notes = Notes::open(&config.state_dir.join("fleet"));
+        let notes = Notes::open(&fleet::fleet_dir(&config.state_dir));
         let key = settings.key_file(&config.state_dir);
         let owner =
             Owner::new(Arc::clone(&kv), keys.clone(), host, Arc::new(OsEntropy), notes, key);

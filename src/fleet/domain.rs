@@ -87,14 +87,14 @@ impl FoundDomain {
         txn.compares.push(unchanged(&definition, self.definition.as_ref()));
         if after.own != self.domain.own {
             txn.ops.push(match &after.own {
-                Some(own_after) => put(own, OwnRecord::encode(own_after)),
+                Some(own_after) => Op::put(own, OwnRecord::encode(own_after)),
                 None => Op::Delete { key: own },
             });
         }
         if after.defined != self.domain.defined {
             let text = text.or(self.text.as_deref()).unwrap_or_default();
             txn.ops.push(match &after.defined {
-                Some(defined) => put(definition, DefinitionRecord::encode(defined, text)),
+                Some(defined) => Op::put(definition, DefinitionRecord::encode(defined, text)),
                 None => Op::Delete { key: definition },
             });
             self.add_home(keys, after, &mut txn);
@@ -120,7 +120,7 @@ impl FoundDomain {
                 Some(_) => defined.op.hyphenated().to_string().into_bytes(),
                 None => OrphanRecord::new(&defined.name, self.domain.host()).encode(),
             };
-            txn.ops.push(put(new, value));
+            txn.ops.push(Op::put(new, value));
         }
     }
 
@@ -137,7 +137,7 @@ impl FoundDomain {
         }
         for name in old.difference(&new) {
             let entry = kv.get(&keys.name(name)).await?;
-            if let Some(entry) = entry.filter(|entry| domain_of(entry) == Some(self.uuid)) {
+            if let Some(entry) = entry.filter(|entry| entry.uuid() == Some(self.uuid)) {
                 txn.compares.push(Compare::Modified(entry.key.clone(), entry.modified));
                 txn.ops.push(Op::Delete { key: entry.key });
             }
@@ -157,7 +157,7 @@ impl FoundDomain {
         let key = keys.name(name);
         let entry = kv.get(&key).await?;
         txn.compares.push(unchanged(&key, entry.as_ref()));
-        match entry.as_ref().and_then(domain_of) {
+        match entry.as_ref().and_then(Entry::uuid) {
             Some(by) if by == self.uuid => return Ok(()),
             Some(by) => {
                 let other = Box::pin(Self::read(kv, keys, by)).await?;
@@ -171,14 +171,9 @@ impl FoundDomain {
             }
             None => {}
         }
-        txn.ops.push(put(key, self.uuid.hyphenated().to_string().into_bytes()));
+        txn.ops.push(Op::put(key, self.uuid.hyphenated().to_string().into_bytes()));
         Ok(())
     }
-}
-
-/// The domain that has a name, as the name's key says.
-fn domain_of(entry: &Entry) -> Option<Uuid> {
-    Uuid::try_parse_ascii(&entry.value).ok()
 }
 
 fn unchanged(key: &str, entry: Option<&Entry>) -> Compare {
@@ -186,8 +181,4 @@ fn unchanged(key: &str, entry: Option<&Entry>) -> Compare {
         Some(entry) => Compare::Modified(key.to_owned(), entry.modified),
         None => Compare::Absent(key.to_owned()),
     }
-}
-
-fn put(key: String, value: Vec<u8>) -> Op {
-    Op::Put { key, value, lease: None }
 }

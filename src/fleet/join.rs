@@ -125,8 +125,8 @@ impl Candidate<'_> {
                 compares: vec![Compare::Absent(self.keys.schema())],
                 ops: vec![
                     self.put_schema(SchemaRecord { schema: SCHEMAS.max }.encode()),
-                    put(self.keys.key(), key.id().into_bytes()),
-                    put(self.keys.host(self.host), own.clone()),
+                    Op::put(self.keys.key(), key.id().into_bytes()),
+                    Op::put(self.keys.host(self.host), own.clone()),
                 ],
             };
             if attempts.commit(self.kv, txn).await? {
@@ -200,7 +200,7 @@ impl Candidate<'_> {
                     Op::Delete { key: token.key },
                     Op::Delete { key: self.keys.forgotten(self.host) },
                     self.put_schema(schema.value),
-                    put(host, own.clone()),
+                    Op::put(host, own.clone()),
                 ],
             };
             if attempts.commit(self.kv, txn).await? {
@@ -260,17 +260,13 @@ impl Candidate<'_> {
     }
 
     fn put_schema(&self, value: Vec<u8>) -> Op {
-        put(self.keys.schema(), value)
+        Op::put(self.keys.schema(), value)
     }
 }
 
 /// Whether this is the owner of a domain, and this host is it.
 fn belongs_to(entry: &Entry, host: &HostName) -> bool {
     OwnRecord::decode(&entry.value).is_ok_and(|own| own.by.host == *host)
-}
-
-fn put(key: String, value: Vec<u8>) -> Op {
-    Op::Put { key, value, lease: None }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What a fleet needs of etcd.
 
+use crate::core::model::Uuid;
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use std::time::Duration;
@@ -22,6 +23,13 @@ pub struct Entry {
     pub value: Vec<u8>,
     /// The revision of the last change.
     pub modified: Revision,
+}
+
+impl Entry {
+    /// The value, if it is a UUID.
+    pub fn uuid(&self) -> Option<Uuid> {
+        Uuid::try_parse_ascii(&self.value).ok()
+    }
 }
 
 /// All keys below a prefix at one revision.
@@ -60,6 +68,13 @@ pub enum Op {
     DeleteBelow {
         prefix: String,
     },
+}
+
+impl Op {
+    /// Puts a key that stays until it is deleted.
+    pub fn put(key: String, value: Vec<u8>) -> Self {
+        Self::Put { key, value, lease: None }
+    }
 }
 
 /// A transaction: all operations, if all comparisons hold, or none. Without operations it only

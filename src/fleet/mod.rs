@@ -61,7 +61,9 @@ pub use records::{
     Schemas, Unreadable, ViewRecord,
 };
 pub use seal::{FleetKey, SealError};
-pub use settings::{ClientCertificate, EtcdEndpoint, EtcdLogin, EtcdSettings, FleetSettings};
+pub use settings::{
+    ClientCertificate, EtcdEndpoint, EtcdLogin, EtcdSettings, FleetSettings, fleet_dir,
+};
 pub use status::{EtcdStatus, FleetStatus, MemberStatus, Problem};
 
 /// The servers of etcd, of which none is asked yet; `None` in a build without a client for them.

@@ -53,6 +53,9 @@ use tokio::time::{Instant, timeout};
 /// How long an operation waits until the fleet knows that a domain has come or gone.
 const TELLING_LIMIT: Duration = Duration::from_secs(2);
 
+const MAY_HAVE_RUN: &str = "The fleet says that it is nobody's, and the other host knows nothing of \
+                            the migration, so that it may have run there";
+
 impl Owner {
     /// The error for the caller, as on a host alone. A change in doubt is made right later.
     fn failure(&self, domain: Uuid, failed: Failed, is_rename: bool) -> Error {
@@ -273,11 +276,7 @@ impl Ownership for Owner {
             }
             Err(Failed::Refused(Refusal::NotOurs(NotOurs { owner: Some(_) }))) => Ok(false),
             Err(Failed::Refused(Refusal::NotOurs(NotOurs { owner: None }))) => {
-                let reason =
-                    "The fleet says that it is nobody's, and the other host knows nothing \
-                              of the migration, so that it may have run there"
-                        .to_owned();
-                Err(Error::OwnerUnknown { domain, reason })
+                Err(Error::OwnerUnknown { domain, reason: MAY_HAVE_RUN.to_owned() })
             }
             Err(failed) => Err(self.failure(domain, failed, false)),
         }
@@ -363,5 +362,7 @@ impl Ownership for Owner {
     }
 }
 
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;

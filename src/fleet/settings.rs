@@ -30,9 +30,14 @@ pub struct FleetSettings {
 impl FleetSettings {
     /// The file of the fleet's key.
     pub fn key_file(&self, state_dir: &Path) -> KeyFile {
-        let default = || state_dir.join("fleet").join("key");
+        let default = || fleet_dir(state_dir).join("key");
         KeyFile::at(self.key_file.clone().unwrap_or_else(default))
     }
+}
+
+/// The directory of what a host keeps of its fleet.
+pub fn fleet_dir(state_dir: &Path) -> PathBuf {
+    state_dir.join("fleet")
 }
 
 /// How etcd is reached.

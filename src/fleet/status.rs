@@ -114,15 +114,12 @@ impl FleetStatus {
         };
         status.ask_servers(kv).await;
         match settled_contents(kv, keys, host).await {
-            Ok(mut contents) => {
-                let homes = std::mem::take(&mut contents.homes);
-                let orphans = std::mem::take(&mut contents.orphans);
-                let clashes = std::mem::take(&mut contents.clashes);
-                let id = contents.key.take();
-                status.judge(keys, host, contents);
-                status.judge_definitions(keys, &homes, &orphans, &clashes);
+            Ok(contents) => {
+                status.judge(keys, host, &contents);
+                let Contents { key, homes, orphans, clashes, .. } = &contents;
+                status.judge_definitions(keys, homes, orphans, clashes);
                 if status.is_member == Some(true) {
-                    status.judge_key(id.as_deref(), key_file).await;
+                    status.judge_key(key.as_deref(), key_file).await;
                 }
             }
             Err(error) => status.problems.push(Problem::new(
@@ -149,10 +146,10 @@ impl FleetStatus {
         }
     }
 
-    fn judge(&mut self, keys: &Keys, host: &HostName, contents: Contents) {
+    fn judge(&mut self, keys: &Keys, host: &HostName, contents: &Contents) {
         let fleet = keys.cluster();
         self.is_member = Some(false);
-        let Some(schema) = contents.schema else {
+        let Some(schema) = &contents.schema else {
             let advice = "xend fleet init on its first host";
             self.problems.push(Problem::new(format!("There is no fleet {fleet}"), advice));
             return;

@@ -80,6 +80,6 @@ impl Candidate<'_> {
         }
         let key = self.keys.name(&DomName::adopted(domain));
         let entry = attempts.read(self.kv.get(&key).await)?;
-        Ok(entry.and_then(|entry| Uuid::try_parse_ascii(&entry.value).ok()))
+        Ok(entry.and_then(|entry| entry.uuid()))
     }
 }

@@ -38,7 +38,7 @@ impl Candidate<'_> {
             return Ok(Some(format!("{name} ({domain}): {host} has a domain of this UUID")));
         }
         let named = attempts.read(self.kv.get(&self.keys.name(name)).await)?;
-        let other = named.and_then(|entry| Uuid::try_parse_ascii(&entry.value).ok());
+        let other = named.and_then(|entry| entry.uuid());
         let Some(other) = other.filter(|other| *other != domain) else { return Ok(None) };
         let there = self.read_domain(other, attempts).await?.domain;
         if !there.names().contains(name) {

@@ -1,6 +1,6 @@
 //! Forgetting a host that is gone for good, and so cannot leave.
 
-use super::{Attempts, Candidate, JoinError, Left, TRIES, belongs_to, put};
+use super::{Attempts, Candidate, JoinError, Left, TRIES, belongs_to};
 use crate::core::fleet::HostName;
 use crate::core::fleet_domain::FleetDomain;
 use crate::core::model::Uuid;
@@ -94,7 +94,7 @@ impl Candidate<'_> {
                 ops.push(self.put_schema(schema.value));
                 if let Some(uuid) = was.uuid {
                     let record = ForgottenRecord::new(uuid, self.host, now);
-                    ops.push(put(self.keys.forgotten(name), record.encode()));
+                    ops.push(Op::put(self.keys.forgotten(name), record.encode()));
                 }
             }
             if attempts.commit(self.kv, Txn { compares, ops }).await? {

@@ -1,9 +1,9 @@
 //! The fleet's key on its way from host to host.
 
-use super::{Attempts, Candidate, JoinError, put};
+use super::{Attempts, Candidate, JoinError};
 use crate::core::ports::Entropy;
 use crate::fleet::definition_records::TokenRecord;
-use crate::fleet::kv::{Compare, Entry, Txn};
+use crate::fleet::kv::{Compare, Entry, Op, Txn};
 use crate::fleet::seal::FleetKey;
 
 impl Candidate<'_> {
@@ -29,7 +29,7 @@ impl Candidate<'_> {
         let Some(known) = attempts.read(self.kv.get(&id).await)? else {
             let key = self.own_key(entropy).await?;
             txn.compares.push(Compare::Absent(id.clone()));
-            txn.ops.push(put(id, key.id().into_bytes()));
+            txn.ops.push(Op::put(id, key.id().into_bytes()));
             return Ok(key);
         };
         let shown = self.key_file.path().display();

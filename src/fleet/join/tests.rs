@@ -132,8 +132,9 @@ async fn a_fleet_begins_grows_and_ends() {
     assert_eq!(xen3.join(&token).await, Err(JoinError::BadToken));
     assert_eq!(xen1.keys().await, ["host/xen1", "host/xen2", "key", "schema"]);
     // What a host leaves behind is deleted, and nobody else's.
-    let view = |host: &Host, uuid| put(host.keys.view(&host.name, Uuid::from_u128(uuid)), vec![]);
-    let views = vec![view(&xen1, 1), view(&xen2, 2), put(xen1.keys.alive(&xen1.name), vec![])];
+    let view =
+        |host: &Host, uuid| Op::put(host.keys.view(&host.name, Uuid::from_u128(uuid)), vec![]);
+    let views = vec![view(&xen1, 1), view(&xen2, 2), Op::put(xen1.keys.alive(&xen1.name), vec![])];
     xen1.kv.commit(Txn { compares: vec![], ops: views }).await.unwrap();
     assert_eq!(xen1.leave().await, Ok(Left::Fleet));
     assert_eq!(xen1.leave().await, Err(JoinError::NoMember(xen1.name.clone())));
@@ -174,7 +175,7 @@ async fn the_key_comes_with_the_token_and_is_never_in_etcd() {
     let mut record: serde_json::Value = serde_json::from_slice(&entry.value).unwrap();
     let other = FleetKey::new(&OsEntropy);
     record["key"] = other.for_token("x", xen1.keys.cluster(), &OsEntropy).unwrap().into();
-    let ops = vec![put(digest, record.to_string().into_bytes())];
+    let ops = vec![Op::put(digest, record.to_string().into_bytes())];
     xen1.kv.commit(Txn { compares: vec![], ops }).await.unwrap();
     assert!(matches!(xen3.join(&token).await, Err(JoinError::Unreadable { .. })));
     assert_eq!(xen3.key_file.read().await, Ok(None));
@@ -293,12 +294,12 @@ async fn a_fleet_of_a_later_version_is_left_alone() {
     let [xen1, xen2, _] = hosts();
     xen1.init().await.unwrap();
     let token = xen1.token().await.unwrap();
-    let later = put(xen1.keys.schema(), SchemaRecord { schema: SCHEMAS.max + 1 }.encode());
+    let later = Op::put(xen1.keys.schema(), SchemaRecord { schema: SCHEMAS.max + 1 }.encode());
     xen1.kv.commit(Txn { compares: vec![], ops: vec![later] }).await.unwrap();
     let needs = SCHEMAS.max + 1;
     assert_eq!(xen2.join(&token).await, Err(JoinError::Schema { needs }));
     assert_eq!(xen1.leave().await, Err(JoinError::Schema { needs }));
-    let strange = put(xen1.keys.schema(), b"{".to_vec());
+    let strange = Op::put(xen1.keys.schema(), b"{".to_vec());
     xen1.kv.commit(Txn { compares: vec![], ops: vec![strange] }).await.unwrap();
     assert!(matches!(xen2.join(&token).await, Err(JoinError::Unreadable { .. })));
 }
@@ -312,7 +313,7 @@ async fn a_host_with_domains_of_the_fleet_does_not_leave_the_others() {
     let own = |host: &str, domain: u128| {
         let op = Uuid::nil();
         let value = format!(r#"{{"host":"{host}","epoch":1,"phase":"running","op":"{op}"}}"#);
-        put(first.keys.own(Uuid::from_u128(domain)), value.into_bytes())
+        Op::put(first.keys.own(Uuid::from_u128(domain)), value.into_bytes())
     };
     let ops = vec![own("xen1", 1), own("xen2", 2), own("xen2", 3)];
     first.kv.commit(Txn { compares: vec![], ops }).await.unwrap();
@@ -405,7 +406,7 @@ async fn a_host_does_not_leave_with_a_domain_that_begins() {
     let claim = |host: &str, domain: u128| {
         let op = Uuid::nil();
         let value = format!(r#"{{"host":"{host}","epoch":1,"phase":"starting","op":"{op}"}}"#);
-        let own = put(first.keys.own(Uuid::from_u128(domain)), value.into_bytes());
+        let own = Op::put(first.keys.own(Uuid::from_u128(domain)), value.into_bytes());
         Mutex::new(Some(Txn { compares: vec![], ops: vec![own] }))
     };
     let kv = Meddler { kv: second.kv.another_client(), next: claim("xen2", 1) };
@@ -428,7 +429,7 @@ async fn domains_of_a_host_without_a_record_are_forgotten() {
     let unknown = first.candidate().silent_host(&name).await;
     assert_eq!(unknown, Err(JoinError::NoSuchHost(name.clone())));
     let value = format!(r#"{{"host":"xen2","epoch":1,"phase":"running","op":"{}"}}"#, Uuid::nil());
-    let own = put(first.keys.own(Uuid::from_u128(1)), value.into_bytes());
+    let own = Op::put(first.keys.own(Uuid::from_u128(1)), value.into_bytes());
     first.kv.commit(Txn { compares: vec![], ops: vec![own] }).await.unwrap();
     let silent = first.candidate().silent_host(&name).await.unwrap();
     assert_eq!(silent.domains, 1);
@@ -478,7 +479,7 @@ async fn a_host_that_leaves_takes_its_definitions_out_of_the_fleet() {
         xen2.join(&token).await.unwrap();
         xen1.define(1, "web").await;
         xen2.define(2, "db").await;
-        let clash = put(xen2.keys.clash(&xen2.name, Uuid::from_u128(3)), b"{}".to_vec());
+        let clash = Op::put(xen2.keys.clash(&xen2.name, Uuid::from_u128(3)), b"{}".to_vec());
         xen2.kv.commit(Txn { compares: vec![], ops: vec![clash] }).await.unwrap();
         if let Some(lost) = lost {
             xen2.kv.lose_answer(lost);
@@ -591,7 +592,7 @@ async fn a_host_without_the_key_and_disagreements_are_told_of() {
         let strange = record.encode();
         let sound = ClashRecord { name: "web".to_owned(), ..record }.encode();
         for value in [strange, sound] {
-            let ops = vec![put(key.clone(), value)];
+            let ops = vec![Op::put(key.clone(), value)];
             xen1.kv.commit(Txn { compares: vec![], ops }).await.unwrap();
         }
         let begin = format!("web ({}) on xen1 is not the fleet's: why", uuid(number));

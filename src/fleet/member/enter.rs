@@ -150,7 +150,7 @@ async fn try_to_enter(
         return Ok(Membership { epoch, revision: found.modified, certificate });
     }
     let compares = vec![Compare::Modified(key.clone(), found.modified)];
-    let ops = vec![Op::Put { key, value: renewed.encode(), lease: None }];
+    let ops = vec![Op::put(key, renewed.encode())];
     // In doubt it is read and written again: of two writes that compare the same revision, one
     // happens at most.
     match seat.kv.commit(Txn { compares, ops }).await? {

@@ -114,7 +114,7 @@ impl Publisher<'_> {
             let op = |(uuid, value): &(Uuid, Option<Vec<u8>>)| {
                 let key = self.seat.keys.view(&self.seat.own.name, *uuid);
                 match value.clone() {
-                    Some(value) => Op::Put { key, value, lease: None },
+                    Some(value) => Op::put(key, value),
                     None => Op::Delete { key },
                 }
             };

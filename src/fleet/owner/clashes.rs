@@ -57,7 +57,7 @@ impl Owner {
             let op = |domain: &Uuid| {
                 let key = self.keys.clash(&self.host, *domain);
                 match wanted.get(domain).cloned() {
-                    Some(value) => Op::Put { key, value, lease: None },
+                    Some(value) => Op::put(key, value),
                     None => Op::Delete { key },
                 }
             };

@@ -122,7 +122,7 @@ impl Owner {
             .into_iter()
             .filter_map(|entry| {
                 let domain = self.keys.parse_home(&self.host, &entry.key)?;
-                Some((domain, Uuid::try_parse_ascii(&entry.value).ok()))
+                Some((domain, entry.uuid()))
             })
             .collect();
         let mut table = self.news_table();
@@ -137,7 +137,7 @@ impl Owner {
         for event in events {
             let Some(domain) = self.keys.parse_home(&self.host, event.key()) else { continue };
             let op = match event {
-                KvEvent::Put(entry) => Uuid::try_parse_ascii(&entry.value).ok(),
+                KvEvent::Put(entry) => entry.uuid(),
                 KvEvent::Deleted { .. } => None,
             };
             table.add(domain, News::Compare(op));

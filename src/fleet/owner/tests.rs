@@ -5,15 +5,14 @@ mod world;
 
 use super::*;
 use crate::core::fingerprint::Fingerprint;
-use crate::core::fleet::HostName;
 use crate::core::ownership::{Own, Phase};
 use crate::core::ports::{Copies, Destination, DestinationMember};
 use crate::fleet::domain::OwnRecord;
 use crate::fleet::key_file::KeyFile;
-use crate::fleet::keys::Keys;
 use crate::fleet::kv::{Committed, Kv, Op, Txn};
 use crate::fleet::membership::Membership;
 use crate::fleet::memory::{Link, Lost, MemoryKv};
+use crate::fleet::owner::testing::{host_name, keys, put};
 use crate::os::OsEntropy;
 use std::path::Path;
 use tokio::task::JoinHandle;
@@ -22,14 +21,6 @@ use tokio::time::sleep;
 const DOMAIN: Uuid = Uuid::from_u128(0xd0);
 const OTHER: Uuid = Uuid::from_u128(0xd1);
 const SOON: Duration = Duration::from_secs(2);
-
-fn keys() -> Keys {
-    Keys::new("lab".parse().unwrap())
-}
-
-fn name(host: usize) -> HostName {
-    format!("xen{host}").parse().unwrap()
-}
 
 /// The name of a domain, which is unique in the fleet.
 fn name_of(domain: Uuid) -> DomName {
@@ -91,7 +82,8 @@ impl Host {
     fn with_client(kv: Arc<MemoryKv>, number: usize) -> Self {
         let notes = Notes::open(Path::new("/nonexistent"));
         let key = KeyFile::at("/nonexistent/key");
-        let owner = Owner::new(kv.clone(), keys(), name(number), Arc::new(OsEntropy), notes, key);
+        let owner =
+            Owner::new(kv.clone(), keys(), host_name(number), Arc::new(OsEntropy), notes, key);
         Self { number, kv, owner, part: tokio::spawn(async {}) }
     }
 
@@ -139,7 +131,7 @@ impl Drop for Host {
 /// What a host's part in the fleet does: each membership has a record that was written anew.
 async fn take_part(kv: Arc<MemoryKv>, number: usize, owner: Arc<Owner>) {
     loop {
-        let ops = vec![put(keys().host(&name(number)), b"")];
+        let ops = vec![put(keys().host(&host_name(number)), b"")];
         if let Ok(Committed::Yes(revision)) = kv.commit(Txn { compares: vec![], ops }).await {
             let membership = Membership { epoch: 1, revision, certificate: None };
             owner.enter(membership);
@@ -147,10 +139,6 @@ async fn take_part(kv: Arc<MemoryKv>, number: usize, owner: Arc<Owner>) {
         }
         sleep(Duration::from_millis(500)).await;
     }
-}
-
-fn put(key: String, value: &[u8]) -> Op {
-    Op::Put { key, value: value.to_vec(), lease: None }
 }
 
 async fn write(kv: &MemoryKv, op: Op) {
@@ -181,7 +169,7 @@ async fn of_two_hosts_that_start_a_domain_one_has_it() {
     assert_eq!(shown(&kv, DOMAIN).await, format!("xen{} Running", winner.number));
     let error = loser.start(DOMAIN).await.unwrap_err();
     let Error::OwnedElsewhere { domain, host } = error else { panic!("{error:?}") };
-    assert_eq!((domain, host), (DOMAIN, name(winner.number).to_string()));
+    assert_eq!((domain, host), (DOMAIN, host_name(winner.number).to_string()));
     // What is here needs no leave, and restarts in place.
     winner.kv.set_link(Link::Refused);
     winner.start(DOMAIN).await.unwrap();
@@ -292,7 +280,7 @@ async fn a_host_that_is_fenced_gets_nothing_and_gives_up_what_it_had() {
     let host = Host::member(&kv, 1).await;
     host.start(DOMAIN).await.unwrap();
     host.owner.claim(OTHER, &name_of(OTHER)).await.unwrap();
-    let fence = keys().fence(&name(1), 1);
+    let fence = keys().fence(&host_name(1), 1);
     write(&kv, put(fence.clone(), b"declared")).await;
     for refused in [
         host.owner.run(OTHER).await,
@@ -305,7 +293,7 @@ async fn a_host_that_is_fenced_gets_nothing_and_gives_up_what_it_had() {
     assert_eq!(shown(&kv, DOMAIN).await, "halted");
     // Of another boot.
     write(&kv, Op::Delete { key: fence }).await;
-    write(&kv, put(keys().fence(&name(1), 2), b"declared")).await;
+    write(&kv, put(keys().fence(&host_name(1), 2), b"declared")).await;
     host.owner.run(OTHER).await.unwrap();
 }
 
@@ -364,7 +352,7 @@ async fn a_domain_moves_to_a_host_of_the_fleet_by_its_name() {
     let source = Host::member(&kv, 1).await;
     source.start(DOMAIN).await.unwrap();
     let certificate = Fingerprint::new([7; Fingerprint::LEN]);
-    let member = Some(DestinationMember { name: name(2), certificate });
+    let member = Some(DestinationMember { name: host_name(2), certificate });
     // Its address may be longer than what is read of a record.
     let to = Destination { host: "x".repeat(512), port: 8003, encrypted: true, member };
     source.owner.hand_over(DOMAIN, &Handover { id: OTHER, to }).await.unwrap();

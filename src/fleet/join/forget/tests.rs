@@ -33,7 +33,7 @@ impl Lab {
     }
 
     async fn put(&self, key: String, value: Vec<u8>) {
-        let ops = vec![put(key, value)];
+        let ops = vec![Op::put(key, value)];
         self.kv.another_client().commit(Txn { compares: vec![], ops }).await.unwrap();
     }
 

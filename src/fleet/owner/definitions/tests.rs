@@ -4,24 +4,24 @@ mod moves;
 
 use super::*;
 use crate::core::error::Place;
-use crate::core::fleet::HostName;
 use crate::core::model::{DomainConfig, Property};
 use crate::core::ports::{Arrived, Copies, Leave, Ownership};
 use crate::fleet::definition_records::{ClashKind, ClashRecord};
 use crate::fleet::domain::{DefinitionRecord, FoundDomain};
 use crate::fleet::key_file::KeyFile;
-use crate::fleet::keys::Keys;
-use crate::fleet::kv::{Committed, Kv, Op, Txn};
+use crate::fleet::kv::{Committed, Kv, Txn};
 use crate::fleet::membership::Membership;
 use crate::fleet::memory::{Link, Lost, MemoryKv};
 use crate::fleet::owner::Notes;
+use crate::fleet::owner::news::Dispute;
+use crate::fleet::owner::testing::{Random, host_name, keys, lock, put};
 use crate::fleet::seal::FleetKey;
 use crate::os::OsEntropy;
 use async_trait::async_trait;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::Mutex;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::runtime::Builder;
@@ -32,20 +32,8 @@ const SOON: Duration = Duration::from_secs(3);
 /// Longer than an outage is noticed.
 const LATER: Duration = Duration::from_secs(90);
 
-fn keys() -> Keys {
-    Keys::new("lab".parse().unwrap())
-}
-
-fn host_name(number: usize) -> HostName {
-    format!("xen{number}").parse().unwrap()
-}
-
 fn uuid(number: u128) -> Uuid {
     Uuid::from_u128(number)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap()
 }
 
 fn config(domain: u128, name: &str, memory: u64) -> Arc<CompleteConfig> {
@@ -211,10 +199,6 @@ async fn take_part(kv: Arc<MemoryKv>, number: usize, owner: Arc<Owner>, disk: Ar
         }
         sleep(Duration::from_millis(500)).await;
     }
-}
-
-fn put(key: String, value: &[u8]) -> Op {
-    Op::Put { key, value: value.to_vec(), lease: None }
 }
 
 /// The home, the name and the memory of a definition in etcd: `xen1 web 64`.
@@ -528,24 +512,11 @@ struct World {
     kv: MemoryKv,
     asked: Mutex<BTreeMap<u128, Asked>>,
     memory: Mutex<u64>,
-    random: Mutex<u64>,
+    random: Random,
     acknowledged: Mutex<usize>,
 }
 
 impl World {
-    /// A number below `bound` (splitmix64).
-    fn random(&self, bound: u64) -> u64 {
-        let mut state = lock(&self.random);
-        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
-    }
-
-    async fn pause(&self, most: u64) {
-        sleep(Duration::from_millis(self.random(most))).await;
-    }
-
     fn next_memory(&self) -> u64 {
         let mut memory = lock(&self.memory);
         *memory += 1;
@@ -568,17 +539,17 @@ impl World {
     /// for the names alone.
     async fn drive(self: Arc<Self>, owner: Arc<Owner>, disk: Arc<Disk>, number: usize) {
         loop {
-            self.pause(4_000).await;
-            let domain = number as u128 + 3 * u128::from(self.random(2));
-            let name = ["web", "db", "www"][usize::try_from(self.random(3)).unwrap()];
+            self.random.pause(4_000).await;
+            let domain = number as u128 + 3 * u128::from(self.random.below(2));
+            let name = ["web", "db", "www"][usize::try_from(self.random.below(3)).unwrap()];
             let here = disk.definition(uuid(domain));
             let memory = self.next_memory();
-            match (here, self.random(5)) {
+            match (here, self.random.below(5)) {
                 (None, _) => {
                     let definition = config(domain, name, memory);
                     self.ask(domain, Some(memory));
                     if let Ok(pending) = owner.define(&definition).await {
-                        self.pause(50).await;
+                        self.random.pause(50).await;
                         disk.save(&definition);
                         pending.done();
                         self.acknowledge(domain, Some(memory));
@@ -587,7 +558,7 @@ impl World {
                 (Some(_), 0) => {
                     self.ask(domain, None);
                     if let Ok(pending) = owner.delete(uuid(domain)).await {
-                        self.pause(50).await;
+                        self.random.pause(50).await;
                         lock(&disk.defined).remove(&uuid(domain));
                         pending.done();
                         self.acknowledge(domain, None);
@@ -599,7 +570,7 @@ impl World {
                     let name = definition.name.clone();
                     let renamed = owner.rename(uuid(domain), &name, Some(&definition)).await;
                     if let Ok(pending) = renamed {
-                        self.pause(50).await;
+                        self.random.pause(50).await;
                         disk.save(&definition);
                         pending.done();
                         self.acknowledge(domain, Some(memory));
@@ -628,17 +599,17 @@ async fn minutes_of_faults(seed: u64) -> usize {
         kv: MemoryKv::default(),
         asked: Mutex::default(),
         memory: Mutex::new(64),
-        random: Mutex::new(seed),
+        random: Random::new(seed),
         acknowledged: Mutex::default(),
     });
     let mut daemons: Vec<_> =
         (0..3).map(|number| Some(world.daemon(Host::new(&world.kv, number)))).collect();
     for _ in 0..120 {
-        world.pause(2_000).await;
-        let number = usize::try_from(world.random(3)).unwrap();
+        world.random.pause(2_000).await;
+        let number = usize::try_from(world.random.below(3)).unwrap();
         let (mut host, mut driver) = daemons[number].take().unwrap();
         assert!(!driver.is_finished());
-        match world.random(11) {
+        match world.random.below(11) {
             0 | 1 => host.kv.lose_answer(Lost::Happened),
             2 => host.kv.lose_answer(Lost::Never),
             3 | 4 => host.kv.lose_answer(Lost::Later),
@@ -678,7 +649,16 @@ async fn minutes_of_faults(seed: u64) -> usize {
             "domain {domain}: {there:?}, but {:?} was acknowledged and {:?} asked for since",
             asked.acknowledged, asked.since
         );
-        assert_eq!(copy, there, "domain {domain}");
+        // A copy whose deletion was cut off can have lost its name to another host meanwhile: both
+        // sides stay as they are, and a person is told.
+        let owner = &daemons[number].as_ref().unwrap().0.owner;
+        let disputed = owner.news_table().disputed.get(&uuid(domain)).cloned();
+        let has_lost_name =
+            disputed.is_some_and(|disputed| matches!(disputed.dispute, Dispute::Name(_)));
+        assert!(
+            copy == there || (there.is_none() && has_lost_name),
+            "domain {domain}: {copy:?} here and {there:?} there"
+        );
     }
     *lock(&world.acknowledged)
 }

@@ -95,7 +95,7 @@ async fn without_any_doubt_a_domain_is_refused_at_once() {
     let (source, target) = (Host::member(&kv, 1).await, Host::member(&kv, 2).await);
     source.start(DOMAIN).await.unwrap();
     source.owner.hand_over(DOMAIN, &handover(id)).await.unwrap();
-    let fence = keys().fence(&name(2), 1);
+    let fence = keys().fence(&host_name(2), 1);
     write(&kv, put(fence.clone(), b"declared")).await;
     assert!(!target.receives(DOMAIN, id).await, "it is fenced");
     write(&kv, Op::Delete { key: fence.clone() }).await;
@@ -186,7 +186,7 @@ async fn what_belongs_to_another_host_is_said_and_does_not_begin_anew() {
     other.owner.hold(DOMAIN, &name_of(DOMAIN));
     let disputed = other.owner.check_dispute(DOMAIN).await.unwrap_err();
     assert!(matches!(disputed, Error::OwnedElsewhere { .. }), "{disputed:?}");
-    assert_eq!(other.owner.disputes().borrow().get(&DOMAIN), Some(&name(1)));
+    assert_eq!(other.owner.disputes().borrow().get(&DOMAIN), Some(&host_name(1)));
     other.owner.claim(DOMAIN, &name_of(DOMAIN)).await.unwrap_err();
     other.owner.run(DOMAIN).await.unwrap_err();
     host.owner.check_dispute(DOMAIN).await.unwrap();
@@ -239,7 +239,7 @@ async fn a_change_that_others_get_in_the_way_of_ends_in_time() {
     let kv = Arc::new(Contended(memory.clone()));
     let notes = Notes::open(Path::new("/nonexistent"));
     let key = KeyFile::at("/nonexistent/key");
-    let owner = Owner::new(kv, keys(), name(1), Arc::new(OsEntropy), notes, key);
+    let owner = Owner::new(kv, keys(), host_name(1), Arc::new(OsEntropy), notes, key);
     let membership = Membership { epoch: 1, revision: Revision(1), certificate: None };
     owner.enter(membership);
     let began = Instant::now();

@@ -4,9 +4,10 @@
 //! run.
 
 use super::*;
+use crate::fleet::owner::testing::{Random, lock};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::Mutex;
 use tokio::runtime::Builder;
 
 /// What a hypervisor has of the domain: it outlives the daemon.
@@ -50,7 +51,7 @@ struct World {
     /// How often the domain has begun to run.
     starts: Mutex<usize>,
     moves: Mutex<usize>,
-    random: Mutex<u64>,
+    random: Random,
 }
 
 impl World {
@@ -62,21 +63,8 @@ impl World {
             arrivals: Mutex::default(),
             starts: Mutex::default(),
             moves: Mutex::default(),
-            random: Mutex::new(seed),
+            random: Random::new(seed),
         })
-    }
-
-    /// A number below `bound` (splitmix64).
-    fn random(&self, bound: u64) -> u64 {
-        let mut state = lock(&self.random);
-        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
-    }
-
-    async fn pause(&self, most: u64) {
-        sleep(Duration::from_millis(self.random(most))).await;
     }
 
     fn machine(&self, host: usize) -> Machine {
@@ -118,7 +106,7 @@ impl World {
     /// What the daemon of a host does, until it is killed.
     async fn drive(self: Arc<Self>, host: usize, owner: Arc<Owner>) {
         loop {
-            self.pause(3_000).await;
+            self.random.pause(3_000).await;
             let machine = self.machine(host);
             match machine.here {
                 Here::Suspended | Here::Absent if machine.handed_over.is_some() => {
@@ -128,7 +116,7 @@ impl World {
                 Here::Absent => self.start(host, &owner).await,
                 // It was adopted.
                 Here::Built => self.set(host, Here::Running),
-                Here::Running => match self.random(4) {
+                Here::Running => match self.random.below(4) {
                     0 => {
                         // The guest reboots.
                         self.set(host, Here::Built);
@@ -147,7 +135,7 @@ impl World {
     async fn start(&self, host: usize, owner: &Owner) {
         if owner.claim(DOMAIN, &name_of(DOMAIN)).await.is_ok() {
             self.set(host, Here::Built);
-            self.pause(2_000).await;
+            self.random.pause(2_000).await;
             if owner.run(DOMAIN).await.is_ok() {
                 self.set(host, Here::Running);
             } else {
@@ -163,14 +151,14 @@ impl World {
     }
 
     async fn send(&self, host: usize, owner: &Owner) {
-        let to = (host + 1 + usize::from(self.random(2) == 0)) % 3;
+        let to = (host + 1 + usize::from(self.random.below(2) == 0)) % 3;
         if owner.check().await.is_err() || self.machine(to).here != Here::Absent {
             return;
         }
         if self.machine(to).handed_over.is_some() || self.undecided(to).is_some() {
             return;
         }
-        let id = Uuid::from_u128(u128::from(self.random(u64::MAX)));
+        let id = Uuid::from_u128(u128::from(self.random.below(u64::MAX)));
         {
             let mut machines = lock(&self.machines);
             machines[to].here = Here::Arrived(id);
@@ -229,7 +217,7 @@ impl World {
             Arrival::Arriving => {}
             Arrival::Undecided => match ask_for(owner, id).await {
                 Ok(Leave::Granted) => {
-                    self.pause(2_000).await;
+                    self.random.pause(2_000).await;
                     self.note(id, Arrival::Taken);
                     self.set(host, Here::Running);
                 }
@@ -278,7 +266,7 @@ impl World {
             if let Some(id) = given_up {
                 let keys = keys();
                 while owner.renounce(arrived(DOMAIN, id, Some(keys.cluster()))).await.is_err() {
-                    world.pause(2_000).await;
+                    world.random.pause(2_000).await;
                 }
                 world.note(id, Arrival::Refused);
             }
@@ -293,23 +281,20 @@ async fn ask_for(owner: &Owner, id: Uuid) -> Result<Leave, Error> {
     owner.receive(arrived(DOMAIN, id, Some(keys.cluster())), &name_of(DOMAIN), None).await
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap()
-}
-
 /// Faults of all kinds for some minutes. Returns how often the domain was started and moved.
 async fn minutes_of_faults(seed: u64) -> (usize, usize) {
     let world = World::new(seed);
     let mut daemons: Vec<_> =
         (0..3).map(|number| Some(world.daemon(Host::new(&world.kv, number)))).collect();
     for _ in 0..300 {
-        world.pause(2_000).await;
-        let number = usize::from(world.random(3) == 0) + usize::from(world.random(2) == 0);
+        world.random.pause(2_000).await;
+        let number =
+            usize::from(world.random.below(3) == 0) + usize::from(world.random.below(2) == 0);
         let (host, driver) = daemons[number].take().unwrap();
         // What broke a rule has failed in its task.
         assert!(!driver.is_finished());
         let (mut host, mut driver) = (host, driver);
-        match world.random(13) {
+        match world.random.below(13) {
             0 | 1 => host.kv.lose_answer(Lost::Happened),
             2 => host.kv.lose_answer(Lost::Never),
             3 | 4 => host.kv.lose_answer(Lost::Later),
@@ -320,14 +305,14 @@ async fn minutes_of_faults(seed: u64) -> (usize, usize) {
             kill @ (10 | 11) => {
                 driver.abort();
                 driver.await.ok();
-                if kill == 11 && world.random(3) == 0 {
+                if kill == 11 && world.random.below(3) == 0 {
                     world.lose_power(number);
                 }
                 (host, driver) = world.daemon(host.restarted());
             }
             _ => {
                 let leader = world.kv.another_client();
-                write(&leader, put(keys().host(&name(number)), b"changed")).await;
+                write(&leader, put(keys().host(&host_name(number)), b"changed")).await;
             }
         }
         daemons[number] = Some((host, driver));
