@@ -1,6 +1,7 @@
 //! `xend fleet` on a real etcd, with the configurations of two hosts.
 
-use crate::etcd_server::{EtcdServer, free_ports};
+use crate::etcd_server::EtcdServer;
+use crate::ports::free_port;
 use std::fs;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -41,7 +42,7 @@ impl Host {
         let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
         fs::write(dir.path().join("key"), made.signing_key.serialize_pem()).unwrap();
         fs::write(dir.path().join("cert"), made.cert.pem()).unwrap();
-        let [port] = free_ports();
+        let port = free_port();
         let config = format!(
             "(xend-fleet lab) (xend-fleet-host {name}) (xend-fleet-etcd {etcd})
              (xend-fleet-old-etcd yes)
@@ -168,7 +169,7 @@ fn a_status_says_what_is_wrong_and_what_to_type() {
     assert_eq!(text.status, Some(1));
     assert!(text.out.contains("fleet  lab\n") && text.out.contains("systemctl"), "{}", text.out);
     drop(server);
-    let [dead] = free_ports();
+    let dead = free_port();
     let cut_off = Host::new("xen1", &format!("http://127.0.0.1:{dead}"));
     let status = cut_off.status();
     assert!(status["etcd"][0]["error"].is_string(), "{status}");

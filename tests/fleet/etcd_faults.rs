@@ -1,8 +1,9 @@
 //! Servers that hang, are away, or are too old.
 
 use crate::GENEROUS;
-use crate::etcd_server::{EtcdServer, free_ports, settings};
+use crate::etcd_server::{EtcdServer, settings};
 use crate::kv_suite::{put, txn, write};
+use crate::ports::free_port;
 use futures_util::StreamExt as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -110,7 +111,7 @@ async fn when_a_server_hangs_the_next_call_is_another_ones() {
 #[tokio::test]
 async fn a_server_that_is_away_costs_no_call() {
     let Some(server) = EtcdServer::start() else { return };
-    let [dead] = free_ports();
+    let dead = free_port();
     // Its connections are taken by the kernel, and nobody answers them.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let dead = format!("http://127.0.0.1:{dead}");

@@ -1,8 +1,8 @@
 //! A real etcd of a test's own.
 
 use crate::GENEROUS;
+use crate::ports::free_port;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -43,7 +43,7 @@ impl EtcdServer {
         }
         for _ in 0..STARTS {
             let dir = tempfile::tempdir().unwrap();
-            let [port, peer] = free_ports();
+            let (port, peer) = (free_port(), free_port());
             let data = dir.path().join("data");
             let peer = format!("http://127.0.0.1:{peer}");
             let client = format!("{scheme}://127.0.0.1:{port}");
@@ -133,10 +133,4 @@ pub(crate) fn settings(urls: &[&str]) -> EtcdSettings {
         login: None,
         allows_old: true,
     }
-}
-
-/// Ports that are free now.
-pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
 }

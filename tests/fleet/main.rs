@@ -17,6 +17,8 @@ mod kv_suite;
 mod moving;
 #[path = "../support/page.rs"]
 mod page;
+#[path = "../support/ports.rs"]
+mod ports;
 #[path = "../support/process.rs"]
 mod process;
 mod two_daemons;

@@ -27,6 +27,8 @@ mod figures;
 mod http;
 mod long_run;
 mod memory;
+#[path = "../support/ports.rs"]
+mod ports;
 #[path = "../support/process.rs"]
 mod process;
 mod silence;

@@ -1,11 +1,12 @@
 //! A daemon under attack.
 
 use crate::figures::{Figures, Times, Use};
+use crate::ports::free_port;
 use crate::process;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -53,8 +54,7 @@ impl Victim {
     pub(crate) fn start_in(dir: TempDir, config: &str) -> Self {
         let mut config = config.replace("{DIR}", dir.path().to_str().unwrap());
         while config.contains("{PORT}") {
-            let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            config = config.replacen("{PORT}", &free.to_string(), 1);
+            config = config.replacen("{PORT}", &free_port().to_string(), 1);
         }
         let path = |name: &str| dir.path().join(name);
         fs::write(path("xend-config.sxp"), format!("{config}\n")).unwrap();

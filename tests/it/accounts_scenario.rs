@@ -4,10 +4,11 @@
 //! `tests/browser`.
 
 use crate::http_support::{Answer, Daemon, GENEROUS, Listener, ask, encoded, guest, post};
+use crate::ports::free_port;
 use crate::xenapi_support::{CallResult, api_call, as_text, strings, text};
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -63,7 +64,7 @@ impl Scenario {
         xend_user(&users, &[&["add", "steve"][..], &rights].concat());
         xend_user(&users, &["add", "ann", "--domains", "builder", "--rights", "power"]);
         let config = dir.path().join("xend-config.sxp");
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let text = format!(
             "(xend-users-file users.sxp) (xend-http-auth users) \
              (xen-api-server ((127.0.0.1:0 users))) (xend-tcp-xmlrpc-server yes) \

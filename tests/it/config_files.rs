@@ -2,6 +2,7 @@
 //! about them, and their effect on domains.
 
 use crate::http_support::{Daemon, fixture, guest};
+use crate::ports::free_port;
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -141,14 +142,7 @@ const CASES: &[Case] = &[
 const PORTS: [&str; 5] = ["28002", "28006", "28102", "28106", "28202"];
 
 fn free_ports() -> Vec<(&'static str, String)> {
-    let free = |port| {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        (listener, (port, address.port().to_string()))
-    };
-    // All are open at the same time, so that they differ.
-    let (_open, ports): (Vec<_>, Vec<_>) = PORTS.into_iter().map(free).unzip();
-    ports
+    PORTS.into_iter().map(|port| (port, free_port().to_string())).collect()
 }
 
 fn replaced(text: &str, ports: &[(&str, String)]) -> String {

@@ -6,6 +6,7 @@ use crate::fleet_support::Lab;
 use crate::http_accounts_support::{JSON, NAVIGATION};
 use crate::http_json_support::parsed;
 use crate::http_support::Answer;
+use crate::ports::free_address;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -106,7 +107,7 @@ async fn a_destination_that_cannot_be_one_is_named_with_the_reason() {
     assert_eq!(refused("xen2&port=7", 422, &words)["parameter"], "port");
     refused("xen9.invalid", 502, "; the fleet has no host of this name");
     let other = Identity::new();
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = free_address();
     record(&lab, "silent", closed, other.fingerprint()).await;
     refused("silent", 502, "destination: silent is silent: it is off, or cut off from etcd");
     record(&lab, "copy", xen2.relocation, other.fingerprint()).await;

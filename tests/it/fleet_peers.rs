@@ -4,6 +4,7 @@ use crate::fleet_peers_support::{Identity, PeerHost, record};
 use crate::fleet_support::Lab;
 use crate::http_accounts_support::{JSON, NAVIGATION};
 use crate::http_json_support::parsed;
+use crate::ports::free_address;
 use crate::server_support::GENEROUS;
 use serde_json::json;
 use std::net::SocketAddr;
@@ -308,7 +309,7 @@ async fn a_host_that_fails_is_told_of() {
         parsed(&answer)["detail"].as_str().unwrap().to_owned()
     };
     let own = Identity::new();
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = free_address();
     let text = ask("off", &own, closed).await;
     assert!(text.starts_with(&format!("off cannot be reached at {closed}: nothing")), "{text}");
     // A port that takes connections and says nothing.

@@ -5,6 +5,7 @@ use crate::fleet_support::Lab;
 use crate::http_accounts_support::{BROWSER, JSON, NAVIGATION};
 use crate::http_json_support::parsed;
 use crate::http_support::Answer;
+use crate::ports::free_address;
 use serde_json::json;
 use std::time::{Duration, Instant};
 use xend::core::caller::Caller;
@@ -134,7 +135,7 @@ async fn a_request_is_routed_once_and_a_host_that_fails_is_named() {
     for host in [&xen1, &xen2] {
         host.route();
     }
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = free_address();
     record(&lab, "off", closed, Identity::new().fingerprint()).await;
     come_alive(&lab, "off").await;
     publish(&lab, "off", "web6", Uuid::from_u128(6)).await;

@@ -5,6 +5,7 @@ use crate::http_support::{
     Daemon as Process, Listener as Address, ask as ask_process, connect as connect_process, guest,
     post,
 };
+use crate::ports::free_port;
 use crate::server_support::{
     Daemon, GENEROUS, Wire, config_in, read_answer, read_to_end, tcp_address, tunables,
 };
@@ -501,12 +502,6 @@ fn a_stop_of_the_daemon_does_not_wait_for_half_sent_requests() {
         assert_eq!(answer, b"");
     }
     assert_eq!(answer(&mut relocation), "");
-}
-
-/// A free port of the loopback interface.
-fn free_port() -> u16 {
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    socket.local_addr().unwrap().port()
 }
 
 /// What the relocation port answers; empty if nobody listens.

@@ -2,8 +2,8 @@
 
 use crate::http_json_support::{JSON, config, create, get, parsed, perform, post};
 use crate::http_support::{Answer, Daemon, Listener, ask, connect, guest};
+use crate::ports::free_address;
 use serde_json::{Value, json};
-use std::net::TcpListener;
 
 /// The detail of a problem.
 fn detail(answer: &Value) -> &str {
@@ -113,7 +113,7 @@ fn what_the_state_or_the_configuration_forbids_is_no_wrong_value() {
     let daemon = Daemon::start(&[]);
     assert_eq!(create(&daemon, "web1").code, 201);
     assert_eq!(perform(&daemon, "web1", &json!({"op": "unpause"})).0, 204);
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = free_address();
     let attach = |device: Value| json!({"op": "device_create", "config": device});
     let disk = |dev: &str, path: &str| {
         let mode = "w";

@@ -93,6 +93,8 @@ mod names;
 mod old_clients;
 mod packages;
 mod parity;
+#[path = "../support/ports.rs"]
+mod ports;
 #[path = "../support/process.rs"]
 mod process;
 mod proxy_support;

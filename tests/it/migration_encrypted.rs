@@ -1,10 +1,11 @@
 //! Migration over encrypted connections between two daemons.
 
 use crate::http_support::{Answer, Daemon, guest};
+use crate::ports::free_port;
 use crate::proxy_support::{Cut, Proxy};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustix::process::{Pid, Signal, kill_process};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use tempfile::TempDir;
@@ -70,7 +71,7 @@ impl Host {
     }
 
     fn start_in(dir: TempDir, more: &str) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let free = free_port();
         let config = dir.path().join("xend-config.sxp");
         let text = format!(
             "(xend-relocation-ssl-server yes) (xend-relocation-ssl-port {free})

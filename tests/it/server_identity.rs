@@ -2,6 +2,7 @@
 //! without root, these tests skip visibly.
 
 use crate::http_support::{Daemon, Listener, ask, guest, post};
+use crate::ports::free_address;
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -70,7 +71,7 @@ impl Host {
         let text = format!("(user steve (uid {STEVE}) (domains lj) (rights see power))");
         std::fs::write(&users, text).unwrap();
         std::fs::set_permissions(&users, std::fs::Permissions::from_mode(0o600)).unwrap();
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let free = free_address();
         let config = dir.path().join("config.sxp");
         std::fs::write(&config, CONFIG.replace("PORT", &free.port().to_string())).unwrap();
         let daemon = Daemon::start_with_config(dir, &config, &["--relocation", "127.0.0.1:0"]);

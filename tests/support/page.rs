@@ -6,11 +6,11 @@
 
 #![allow(dead_code, reason = "not every test uses all of it")]
 
+use crate::ports::free_port;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -103,11 +103,8 @@ impl Session {
         let mut input = shell.stdin.take().unwrap();
         input.write_all(b"exec 2>&1\n").unwrap();
         let output = BufReader::new(shell.stdout.take().unwrap());
-        // All are held until all are known, so that no two are the same.
-        let listeners: Vec<_> =
-            ports.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-        let free = listeners.iter().map(|one| one.local_addr().unwrap().port().to_string());
-        let ports = ports.iter().map(|port| (*port).to_owned()).zip(free).collect();
+        let free = |port: &&str| ((*port).to_owned(), free_port().to_string());
+        let ports = ports.iter().map(free).collect();
         Self { dir, shell, input, output, daemons: Vec::new(), ports }
     }
 
@@ -149,11 +146,24 @@ impl Session {
         }
     }
 
+    fn log(&self, daemon: usize) -> PathBuf {
+        self.dir.path().join(format!("daemon-{daemon}.log"))
+    }
+
+    /// What the daemons logged.
+    fn logs(&self) -> String {
+        let log = |daemon| {
+            let log = std::fs::read(self.log(daemon)).unwrap();
+            format!("daemon {daemon} logged:\n{}", String::from_utf8_lossy(&log))
+        };
+        (0..self.daemons.len()).map(log).collect()
+    }
+
     /// Starts a daemon, and waits for the last address of one that has addresses.
     fn start_daemon(&mut self, command: &str, last: Option<&str>) {
         let mut child = Self::command(&self.dir, "bash");
         let command = format!("exec {}", self.here(command));
-        let path = self.dir.path().join(format!("daemon-{}.log", self.daemons.len()));
+        let path = self.log(self.daemons.len());
         let log = std::fs::File::create(&path).unwrap();
         child.args(["-c", &command]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = child.spawn().unwrap();
@@ -229,7 +239,8 @@ pub(crate) fn run_prepared_page(
         let got = session.run(&command);
         assert!(
             fits(&output, &got) || fits(&output, &format!("{got}\n")),
-            "{name}:{line}: $ {command}\nexpected:\n{output}\ngot:\n{got}"
+            "{name}:{line}: $ {command}\nexpected:\n{output}\ngot:\n{got}\n{}",
+            session.logs()
         );
     }
 }

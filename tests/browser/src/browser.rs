@@ -1,5 +1,6 @@
 //! Chromium, through WebDriver.
 
+use crate::ports::free_port;
 use anyhow::{Context, Result, bail, ensure};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use fantoccini::elements::Element;
@@ -27,7 +28,7 @@ pub struct Driver {
 impl Driver {
     /// Starts chromedriver.
     pub async fn start() -> Result<Self> {
-        let port = tokio::net::TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port();
+        let port = free_port();
         let mut command = Command::new("chromedriver");
         command.arg(format!("--port={port}")).kill_on_drop(true);
         let child = command.stdout(std::process::Stdio::null()).spawn().context("chromedriver")?;

@@ -1,12 +1,13 @@
 //! xend on the simulator, and a client for scripts.
 
+use crate::ports::free_address;
 use anyhow::{Context, Result, bail, ensure};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::process::{Child, Command};
 
 /// The file with the accounts, beside the daemon's state.
@@ -51,8 +52,7 @@ impl Daemon {
         for disk in ["root.img", "second.img"] {
             std::fs::File::create(dir.path().join(disk))?.set_len(1 << 20)?;
         }
-        // Another process could take the port before the daemon does, but that is unlikely.
-        let address = TcpListener::bind("127.0.0.1:0").await?.local_addr()?.to_string();
+        let address = free_address().to_string();
         let mut command = Command::new(xend);
         command.args(["--http", &address, "--config"]).arg(&config);
         command

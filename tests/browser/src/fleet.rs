@@ -5,12 +5,12 @@ use crate::browser::{Browser, Driver};
 use crate::configuration;
 use crate::daemon::Daemon;
 use crate::pictures::in_all_windows;
+use crate::ports::free_address;
 use crate::thumbs;
 use anyhow::{Context, Result, bail, ensure};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
 /// The pages, and the names of their pictures.
@@ -33,7 +33,7 @@ impl Etcd {
     /// Starts a server; `None` where there is no etcd.
     async fn start() -> Result<Option<Self>> {
         let dir = tempfile::tempdir()?;
-        let [url, peer] = [free_url().await?, free_url().await?];
+        let [url, peer] = [(); 2].map(|()| format!("http://{}", free_address()));
         let mut command = Command::new("etcd");
         command.args(["--name", "a", "--logger", "zap", "--log-level", "error"]);
         command.arg("--data-dir").arg(dir.path().join("data"));
@@ -57,10 +57,6 @@ impl Etcd {
         );
         Daemon::start(xend, &configuration).await
     }
-}
-
-async fn free_url() -> Result<String> {
-    Ok(format!("http://{}", TcpListener::bind("127.0.0.1:0").await?.local_addr()?))
 }
 
 /// All pages, on two hosts that are alive and a third one that never was.

@@ -15,6 +15,8 @@ mod fleet;
 mod host_pages;
 mod operations;
 mod pictures;
+#[path = "../../support/ports.rs"]
+mod ports;
 mod reference;
 mod screen;
 mod thumbs;
