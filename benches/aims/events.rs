@@ -6,9 +6,11 @@ use crate::support::client::percentile;
 use crate::table::Aim::{AtLeast, AtMost};
 use crate::table::Table;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
+use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use xend::core::caller::Caller;
 use xend::core::model::DomainRef;
@@ -45,12 +47,14 @@ async fn run(host: &Host, address: SocketAddr, followers: usize, effort: Effort)
     let changes = if effort.quick() { 40 } else { 2 * CHANGES };
     let started = Instant::now();
     let mut all: JoinSet<Vec<Duration>> = JoinSet::new();
+    let listening = Arc::new(Barrier::new(followers + 1));
     for _ in 0..followers {
-        all.spawn(follow(address, changes as usize, started));
+        all.spawn(follow(address, changes as usize, started, listening.clone()));
     }
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    listening.wait().await;
+    let first = started.elapsed();
     let before = cpu_time();
-    let sent = change(host, changes, started).await;
+    let sent = change(host, changes, started, first).await;
     let mut late = Vec::new();
     let mut received = 0;
     while let Some(times) = all.join_next().await {
@@ -67,33 +71,46 @@ async fn run(host: &Host, address: SocketAddr, followers: usize, effort: Effort)
 }
 
 /// Pauses and unpauses domains. Returns when each change began.
-async fn change(host: &Host, changes: u32, started: Instant) -> Vec<Duration> {
+async fn change(host: &Host, changes: u32, started: Instant, first: Duration) -> Vec<Duration> {
     let mut begun = Vec::new();
     for n in 0..changes {
-        let due = Duration::from_secs(1) * n / CHANGES;
+        let due = first + Duration::from_secs(1) * n / CHANGES;
         begun.push(started.elapsed());
         let engine = host.engine.clone();
         let op = if n / 2 % 2 == 0 { DomainOp::Pause } else { DomainOp::Unpause };
         let domain = DomainRef::new(format!("d{}", n % 2));
         engine.execute(&Caller::internal(), Change::Domain(domain, op)).await.unwrap();
         let now = started.elapsed();
-        tokio::time::sleep((due + Duration::from_millis(500)).saturating_sub(now)).await;
+        tokio::time::sleep(due.saturating_sub(now)).await;
     }
     begun
 }
 
-/// The times at which a follower received each change, as far as they came within some seconds.
-async fn follow(address: SocketAddr, changes: usize, started: Instant) -> Vec<Duration> {
+/// The times at which a follower received each change, as far as each came within some seconds of
+/// the one before.
+async fn follow(
+    address: SocketAddr,
+    changes: usize,
+    started: Instant,
+    listening: Arc<Barrier>,
+) -> Vec<Duration> {
     let mut stream = BufReader::new(TcpStream::connect(address).await.unwrap());
     let request =
         b"GET /xend/events HTTP/1.1\r\nHost: localhost\r\nAccept: application/sxp\r\n\r\n";
     stream.write_all(request).await.unwrap();
     let mut times = Vec::with_capacity(changes);
     let mut line = Vec::new();
+    while !line.windows(9).any(|part| part == b"listening") {
+        line.clear();
+        stream.read_until(b'\n', &mut line).await.unwrap();
+    }
+    listening.wait().await;
+    let mut last = Instant::now();
     while times.len() < changes {
         line.clear();
         let read = stream.read_until(b'\n', &mut line);
-        match tokio::time::timeout(Duration::from_secs(10), read).await {
+        // Heartbeats come while no event does.
+        match tokio::time::timeout_at((last + Duration::from_secs(10)).into(), read).await {
             Ok(Ok(n)) if n > 0 => {}
             _ => break,
         }
@@ -102,6 +119,7 @@ async fn follow(address: SocketAddr, changes: usize, started: Instant) -> Vec<Du
             && line.windows(4).any(|part| part == b"done")
         {
             times.push(started.elapsed());
+            last = Instant::now();
         }
     }
     times

@@ -11,6 +11,8 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
+const SXP: &str = "application/sxp";
+
 /// How many lists are timed.
 const LISTS: usize = 9;
 
@@ -34,36 +36,39 @@ impl<'a> Gateway<'a> {
         let child = spawn(&mut command, &host.dir.path().join("log"));
         let gateway = Self { host, child };
         let began = Instant::now();
-        while gateway.get("/xend/node").is_none() {
+        while gateway.get("/xend/node", SXP).is_none() {
             assert!(began.elapsed() < GENEROUS, "the daemon does not listen");
             sleep(Duration::from_millis(100)).await;
         }
         gateway
     }
 
-    /// The body of an answer in JSON, and the seconds that it took.
-    fn get(&self, target: &str) -> Option<(String, f64)> {
+    /// The body of an answer in this format, and the seconds that it took.
+    fn get(&self, target: &str, format: &str) -> Option<(String, f64)> {
         let socket = self.host.dir.path().join("socket");
         let began = Instant::now();
-        let request = format!("GET {target} HTTP/1.0\r\nAccept: application/json\r\n\r\n");
+        let request = format!("GET {target} HTTP/1.0\r\nAccept: {format}\r\n\r\n");
         let (status, body) = ask(&socket, &request, GENEROUS).ok()?;
         let seconds = began.elapsed().as_secs_f64();
         assert_eq!(status, 200, "{target}: {body}");
         Some((body, seconds))
     }
 
-    /// Seconds of an answer that is a list of so many at least.
-    fn list(&self, target: &str, least: u32) -> (f64, usize) {
-        let (body, seconds) = self.get(target).unwrap();
+    /// Seconds and bytes of the list of all domains, of which there are so many at least.
+    fn domains(&self, least: u32) -> (f64, usize) {
+        let (body, seconds) = self.get("/xend/domain?host=all", "application/json").unwrap();
         let listed = serde_json::from_str::<Value>(&body).unwrap();
-        // The list of hosts says more than its rows.
-        let listed = listed.get("hosts").unwrap_or(&listed).as_array().map_or(0, Vec::len);
-        assert!(listed >= least as usize, "{target} has {listed} of {least}");
+        let listed = listed.as_array().map_or(0, Vec::len);
+        assert!(listed >= least as usize, "{listed} of {least} domains are listed");
         (seconds, body.len())
     }
 
-    fn median_of(&self, target: &str, least: u32) -> f64 {
-        median(&mut (0..LISTS).map(|_| self.list(target, least).0).collect::<Vec<_>>())
+    /// Seconds of the list of all hosts, which JSON has in pages.
+    fn hosts(&self, least: u32) -> f64 {
+        let (body, seconds) = self.get("/xend/host?detail=1", SXP).unwrap();
+        let listed = body.matches("(name host").count();
+        assert!(listed >= least as usize, "{listed} of {least} hosts are listed");
+        seconds
     }
 
     /// Bytes of the daemon's memory.
@@ -76,9 +81,9 @@ impl<'a> Gateway<'a> {
     /// Reads the fleet as a client does.
     pub(crate) fn shows(&self, hosts: u32, domains: u32, table: &mut Table) -> Shown {
         let before = self.resident();
-        let (first_list, bytes) = self.list("/xend/domain?host=all", domains);
-        let list = self.median_of("/xend/domain?host=all", domains);
-        let of_hosts = self.median_of("/xend/host?detail=1", hosts);
+        let (first_list, bytes) = self.domains(domains);
+        let list = median_of(|| self.domains(domains).0);
+        let of_hosts = median_of(|| self.hosts(hosts));
         let resident = self.resident();
         println!("a list of all domains has {:.1} MB", bytes as f64 / 1e6);
         table.add(
@@ -97,6 +102,10 @@ impl<'a> Gateway<'a> {
         );
         Shown { first_list, list, hosts: of_hosts, memory: resident - before }
     }
+}
+
+fn median_of(measured: impl Fn() -> f64) -> f64 {
+    median(&mut (0..LISTS).map(|_| measured()).collect::<Vec<_>>())
 }
 
 impl Drop for Gateway<'_> {
