@@ -8,16 +8,19 @@ use crate::core::fingerprint::Fingerprint;
 use crate::core::model::{DomName, Uuid};
 use crate::core::ports::{Clock as _, Entropy as _};
 use crate::fleet::{
-    self, Adopted, Candidate, FleetSettings, FleetStatus, JoinError, Joined, Keys, Left, Notes,
-    SilentHost,
+    self, Adopted, Candidate, Examination, FleetSettings, FleetStatus, JoinError, Joined, Keys,
+    Left, Notes, SilentHost,
 };
 use crate::os::{OsEntropy, SystemClock};
 use crate::parent_dir;
 use crate::peer_tls::fingerprint_in;
+use crate::server::listen::open_relocation_tls;
 use crate::store::{self, FleetMark};
+use crate::wire::relocation::TlsPeers;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::task::spawn_blocking;
@@ -81,6 +84,10 @@ pub fn run(
     let options = host.run_options();
     let (config, _) = Config::load(&options, environment)?;
     let certificate = certificate(&config);
+    // What it costs to read the files is nothing beside a call of etcd.
+    let tls = open_relocation_tls(&config)
+        .map(Arc::new)
+        .map_err(|(key, reason)| format!("{reason}, see {key}"));
     let Some(settings) = config.fleet else {
         let file = options.config_file(environment);
         let file = file.map_or("The configuration".to_owned(), |file| file.display().to_string());
@@ -104,6 +111,7 @@ pub fn run(
     runtime.map_err(FleetCommandError::Runtime)?.block_on(async {
         let kv = fleet::connect(etcd).ok_or(FleetCommandError::NoFeature)?;
         let keys = Keys::new(cluster);
+        let peers = TlsPeers::new(host.clone(), tls);
         let candidate = Candidate {
             kv: &*kv,
             keys: &keys,
@@ -113,7 +121,7 @@ pub fn run(
             key_file: &key_file,
         };
         let token = token.as_deref().unwrap_or_default();
-        let output = carry_out(&candidate, command, token, &defined).await;
+        let output = carry_out(&candidate, &peers, command, token, &defined).await;
         if let (FleetCommand::Leave, Ok(_)) = (command, &output) {
             Notes::forget(&fleet::fleet_dir(dir))
                 .map_err(|source| FleetCommandError::StateDir { dir: dir.clone(), source })?;
@@ -137,6 +145,7 @@ fn certificate(config: &Config) -> Option<Fingerprint> {
 
 async fn carry_out(
     candidate: &Candidate<'_>,
+    peers: &TlsPeers,
     command: &FleetCommand,
     token: &str,
     defined: &[(Uuid, DomName)],
@@ -204,6 +213,13 @@ async fn carry_out(
             let status = FleetStatus::of(kv, keys, host, uuid, key_file).await;
             let text = if *json { status_text::json(&status) } else { status_text::text(&status) };
             return Ok(FleetOutput { text, is_well: status.problems.is_empty() });
+        }
+        FleetCommand::Doctor { json } => {
+            let examined = Examination::of(kv, keys, host, uuid, key_file, peers).await;
+            let is_well = examined.status.problems.is_empty();
+            let text =
+                if *json { status_text::json(&examined) } else { status_text::doctor(&examined) };
+            return Ok(FleetOutput { text, is_well });
         }
     };
     // Writing to a text does not fail.

@@ -44,6 +44,13 @@ pub enum FleetCommand {
         #[arg(long)]
         json: bool,
     },
+    /// The same after a look at what the status cannot tell: whether etcd is slow, and whether each
+    /// host that is alive answers this one
+    Doctor {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// The daemon that a command of a fleet is about.

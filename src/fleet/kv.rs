@@ -128,8 +128,24 @@ pub enum Watched {
 /// The servers of etcd, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KvStatus {
-    /// Each endpoint with the version of its server, or the reason why it is of no use.
-    pub endpoints: Vec<(String, Result<String, String>)>,
+    /// Each endpoint with its server, or the reason why it is of no use.
+    pub endpoints: Vec<(String, Result<KvServer, String>)>,
+}
+
+/// A server of etcd that answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KvServer {
+    pub version: String,
+    pub alarms: Vec<KvAlarm>,
+}
+
+/// What a server of etcd says is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KvAlarm {
+    /// The database of a server is full: no server takes a write.
+    NoSpace,
+    /// The data of a server are not those of the others.
+    Corrupt,
 }
 
 /// Why etcd did not do it.

@@ -4,7 +4,8 @@
 mod store;
 
 use super::kv::{
-    CALL_LIMIT, Committed, Entry, Kv, KvError, KvStatus, Lease, Listing, Revision, Txn, Watched,
+    CALL_LIMIT, Committed, Entry, Kv, KvError, KvServer, KvStatus, Lease, Listing, Revision, Txn,
+    Watched,
 };
 use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -281,7 +282,8 @@ impl Kv for MemoryKv {
 
     async fn status(&self) -> Result<KvStatus, KvError> {
         self.reach(KvError::Unreachable).await?;
-        let endpoints = vec![("memory".to_owned(), Ok("3.5.16".to_owned()))];
+        let server = KvServer { version: "3.5.16".to_owned(), alarms: Vec::new() };
+        let endpoints = vec![("memory".to_owned(), Ok(server))];
         Ok(KvStatus { endpoints })
     }
 }

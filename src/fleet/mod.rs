@@ -7,6 +7,7 @@
 //! kv                     what is needed of etcd; memory: a store with faults, for tests
 //! etcd                   the servers of etcd (feature `fleet`)
 //! join, status           making, joining and leaving a fleet, and what an operator is told of it
+//! doctor                 the status, and whether etcd is slow and the other hosts answer
 //! mark                   what a host remembers of its membership
 //! member                 a host's part: its record, its lease, the summaries of its domains
 //! domain                 what etcd has of a domain, and one change of it
@@ -16,6 +17,7 @@
 
 mod backoff;
 mod definition_records;
+mod doctor;
 mod domain;
 #[cfg(feature = "fleet")]
 mod etcd;
@@ -41,14 +43,15 @@ mod told;
 use std::sync::Arc;
 
 pub use definition_records::{ClashKind, ClashRecord, OrphanRecord};
+pub use doctor::{Examination, Way};
 #[cfg(feature = "fleet")]
 pub use etcd::Etcd;
 pub use join::{Adopted, Candidate, JoinError, Joined, Left, SilentHost};
 pub use key_file::KeyFile;
 pub use keys::{ClusterName, HostKey, Keys, TokenDigest};
 pub use kv::{
-    CALL_LIMIT, Committed, Compare, Entry, Kv, KvError, KvEvent, KvStatus, Lease, Listing, Op,
-    Revision, Txn, Watched,
+    CALL_LIMIT, Committed, Compare, Entry, Kv, KvAlarm, KvError, KvEvent, KvServer, KvStatus,
+    Lease, Listing, Op, Revision, Txn, Watched,
 };
 pub use mark::MemberMark;
 pub use member::take_part;

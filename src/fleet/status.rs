@@ -5,7 +5,7 @@ mod owners;
 
 use super::key_file::KeyFile;
 use super::keys::{HostKey, Keys};
-use super::kv::{Entry, Kv, KvError};
+use super::kv::{Entry, Kv, KvAlarm, KvError, KvServer};
 use super::records::{ForgottenRecord, HostRecord, SCHEMAS, SchemaRecord};
 use crate::core::fleet::HostName;
 use crate::core::model::Uuid;
@@ -72,7 +72,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    fn new(what: impl Into<String>, advice: impl Into<String>) -> Self {
+    pub(super) fn new(what: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { what: what.into(), advice: advice.into() }
     }
 }
@@ -136,13 +136,17 @@ impl FleetStatus {
         let some_answer = servers.iter().any(|(_, server)| server.is_ok());
         for (endpoint, server) in servers {
             let error = server.as_ref().err().cloned();
+            let version = server.as_ref().ok().map(|server| server.version.clone());
+            if let Ok(KvServer { alarms, .. }) = &server {
+                self.problems.extend(alarms.iter().map(|alarm| of_alarm(&endpoint, *alarm)));
+            }
             // If none answers, that is one problem, and what is read of etcd says it.
             if let Some(reason) = error.as_ref().filter(|_| some_answer) {
                 let what = format!("etcd at {endpoint} is of no use: {reason}");
                 let advice = "see to that server: the others do its work until one more fails";
                 self.problems.push(Problem::new(what, advice));
             }
-            self.etcd.push(EtcdStatus { endpoint, version: server.ok(), error });
+            self.etcd.push(EtcdStatus { endpoint, version, error });
         }
     }
 
@@ -282,6 +286,20 @@ impl FleetStatus {
                 "give each host a key and a certificate of its own",
             ));
         }
+    }
+}
+
+fn of_alarm(endpoint: &str, alarm: KvAlarm) -> Problem {
+    match alarm {
+        KvAlarm::NoSpace => Problem::new(
+            format!("etcd at {endpoint} says that a database is full, and takes no changes"),
+            "etcdctl compaction REVISION, etcdctl defrag --cluster, and etcdctl alarm disarm; see \
+             etcd's --quota-backend-bytes and --auto-compaction-retention",
+        ),
+        KvAlarm::Corrupt => Problem::new(
+            format!("etcd at {endpoint} says that the data of a server are damaged"),
+            "etcdctl alarm list names the server: stop it, and add it anew without its data",
+        ),
     }
 }
 

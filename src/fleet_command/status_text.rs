@@ -1,21 +1,38 @@
 //! The status of a fleet, printed.
 
-use crate::fleet::{FleetStatus, MemberStatus};
+use crate::fleet::{Examination, FleetStatus, MemberStatus, Way};
+use serde::Serialize;
 use std::fmt::Write as _;
 
 /// The characters that are shown of a fingerprint: 8 bytes.
 const SHOWN_OF_FINGERPRINT: usize = 23;
 
 /// JSON, for programs.
-pub(super) fn json(status: &FleetStatus) -> String {
+pub(super) fn json(told: &impl Serialize) -> String {
     // There is nothing in it that JSON cannot have.
-    let mut text = serde_json::to_string_pretty(status).unwrap_or_default();
+    let mut text = serde_json::to_string_pretty(told).unwrap_or_default();
     text.push('\n');
     text
 }
 
 /// Lines for people: what there is, then what is wrong and what to do about it.
 pub(super) fn text(status: &FleetStatus) -> String {
+    lines(status, &[])
+}
+
+/// The same with what the doctor has found out.
+pub(super) fn doctor(examined: &Examination) -> String {
+    let Examination { status, etcd_read_ms, ways } = examined;
+    let read = etcd_read_ms.map(|ms| format!("etcd answers a read within {ms} ms."));
+    let ways = ways.iter().map(|Way { host, answer_ms, .. }| match answer_ms {
+        Some(ms) => format!("{host} answers this host within {ms} ms."),
+        None => format!("{host} does not answer this host."),
+    });
+    lines(status, &read.into_iter().chain(ways).collect::<Vec<_>>())
+}
+
+/// `found` is what is told before what is wrong.
+fn lines(status: &FleetStatus, found: &[String]) -> String {
     let mut text = String::new();
     let mut line = |line: &str| {
         text.push_str(line.trim_end());
@@ -45,6 +62,12 @@ pub(super) fn text(status: &FleetStatus) -> String {
         }
     }
     line("");
+    for one in found {
+        line(one);
+    }
+    if !found.is_empty() {
+        line("");
+    }
     if problems.is_empty() {
         line("All is well.");
     }

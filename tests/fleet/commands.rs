@@ -85,7 +85,7 @@ impl Host {
         fs::read_to_string(self.dir.path().join("state/host-uuid")).unwrap().trim().to_owned()
     }
 
-    fn status(&self) -> serde_json::Value {
+    pub(crate) fn status(&self) -> serde_json::Value {
         let output = self.fleet(&["status", "--json"]);
         let status: serde_json::Value = serde_json::from_str(&output.out).unwrap();
         let is_well = status["problems"].as_array().unwrap().is_empty();

@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
-use xend::fleet::{CALL_LIMIT, Etcd, EtcdSettings, Kv, KvError, Revision, Watched};
+use xend::fleet::{CALL_LIMIT, Etcd, EtcdSettings, Kv, KvError, KvServer, Revision, Watched};
 
 /// The time in which a call must end, with what a busy machine adds.
 const MOST: std::time::Duration = CALL_LIMIT.saturating_mul(4);
@@ -160,7 +160,7 @@ async fn a_watch_of_a_server_that_hangs_ends() {
 async fn an_old_etcd_is_refused_unless_it_is_allowed() {
     let Some(server) = EtcdServer::start() else { return };
     let (_, version) = server.client().status().await.unwrap().endpoints.remove(0);
-    let version = version.unwrap();
+    let KvServer { version, .. } = version.unwrap();
     let numbers: Vec<u32> = version.split('.').filter_map(|part| part.parse().ok()).collect();
     let kv: Arc<dyn Kv> =
         Arc::new(Etcd::new(EtcdSettings { allows_old: false, ..server.settings() }));

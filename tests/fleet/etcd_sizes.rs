@@ -1,5 +1,6 @@
 //! Lists and values of any size.
 
+use crate::commands::Host;
 use crate::etcd_server::EtcdServer;
 use crate::kv_suite::{put, txn, write};
 use futures_util::StreamExt as _;
@@ -79,4 +80,27 @@ async fn changes_that_etcd_has_forgotten_are_listed_instead() {
     };
     assert_eq!(told, Err(KvError::Compacted));
     assert_eq!(kv.list("/s/").await.unwrap().entries.len(), 1);
+}
+
+#[tokio::test]
+async fn an_etcd_without_room_is_told_of() {
+    let room = ["--quota-backend-bytes", "2000000"];
+    let files = tempfile::tempdir().unwrap();
+    let Some(server) = EtcdServer::start_in(files.path(), "http", &room) else { return };
+    let host = Host::new("xen1", &server.url());
+    host.fleet(&["init"]).ok();
+    let kv = server.client();
+    let large = "x".repeat(500_000);
+    let refused = loop {
+        match kv.commit(txn(vec![], vec![put("/other", &large)])).await {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, KvError::Refused(_)), "{refused:?}");
+    let problems = host.status()["problems"].to_string();
+    assert!(
+        problems.contains("a database is full") && problems.contains("alarm disarm"),
+        "{problems}"
+    );
 }

@@ -220,6 +220,6 @@ async fn a_watch_of_what_does_not_change_tells_of_its_progress(kv: Arc<dyn Kv>) 
 
 async fn a_status_has_a_version(kv: Arc<dyn Kv>) {
     let status = kv.status().await.unwrap();
-    let [(_, Ok(version))] = &status.endpoints[..] else { panic!("{status:?}") };
-    assert!(!version.is_empty());
+    let [(_, Ok(server))] = &status.endpoints[..] else { panic!("{status:?}") };
+    assert!(!server.version.is_empty());
 }

@@ -98,8 +98,24 @@ fn two_daemons_are_alive_and_count_each_others_domains() {
         second.sees("xen1").is_some_and(|(_, domains)| domains == before + 1)
     });
     xen1.fleet(&["status"]).ok();
+    let found = xen2.fleet(&["doctor"]).ok();
+    for part in ["etcd answers", "xen1 answers this host", "xen2 answers this host", "All is well."]
+    {
+        assert!(found.contains(part), "{part}: {found}");
+    }
     // A daemon that ends is silent, and its domains stay where they are.
     drop(first);
+    // Its lease is still there: only who asks it can tell.
+    let found = xen2.fleet(&["doctor", "--json"]);
+    let json: Value = serde_json::from_str(&found.out).unwrap();
+    assert_eq!(found.status, Some(1));
+    assert!(
+        json["members"][0]["is_alive"] == true && json["ways"][1]["answer_ms"].is_u64(),
+        "{json}"
+    );
+    let reason = json["ways"][0]["error"].as_str().unwrap();
+    assert!(reason.contains("nothing listens there"), "{json}");
+    assert!(json["problems"].to_string().contains(reason), "{json}");
     second.until("its end is seen", || second.sees("xen1") == Some((false, before + 1)));
 }
 

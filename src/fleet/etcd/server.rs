@@ -1,7 +1,7 @@
 //! Which server of etcd is asked, and what a connection to it needs.
 
 use super::error::{self, CallKind};
-use crate::fleet::kv::KvError;
+use crate::fleet::kv::{KvAlarm, KvError, KvServer};
 use crate::fleet::settings::{EtcdEndpoint, EtcdLogin, EtcdSettings, read};
 use etcd_client::{Certificate, Client, ConnectOptions, Identity, TlsOptions};
 use futures_util::StreamExt as _;
@@ -26,6 +26,7 @@ pub(super) struct Connection {
     pub(super) client: Client,
     pub(super) endpoint: String,
     pub(super) version: Version,
+    alarms: Vec<KvAlarm>,
 }
 
 impl Connection {
@@ -70,11 +71,14 @@ impl Servers {
         }
     }
 
-    /// What each server says of itself: its version, or why it is of no use.
-    pub(super) async fn status(&self) -> Vec<(String, Result<String, String>)> {
+    /// What each server says of itself, or why it is of no use.
+    pub(super) async fn status(&self) -> Vec<(String, Result<KvServer, String>)> {
         let asked = self.settings.endpoints.iter().map(|endpoint| async move {
             let opened = self.open(endpoint).await;
-            let version = opened.map(|opened| opened.version.to_string());
+            let server = opened.map(|Connection { version, alarms, .. }| KvServer {
+                version: version.to_string(),
+                alarms,
+            });
             let reason = |error| match error {
                 // The endpoint stands before it in any case.
                 KvError::Unreachable(reason) | KvError::Refused(reason) => {
@@ -82,7 +86,7 @@ impl Servers {
                 }
                 error => error.to_string(),
             };
-            (endpoint.to_string(), version.map_err(reason))
+            (endpoint.to_string(), server.map_err(reason))
         });
         join_all(asked).await
     }
@@ -125,7 +129,8 @@ impl Servers {
                      or write (xend-fleet-old-etcd yes)"
                 )));
             }
-            Ok(Connection { client, endpoint: endpoint.to_string(), version })
+            let alarms = alarms(status.errors());
+            Ok(Connection { client, endpoint: endpoint.to_string(), version, alarms })
         };
         timeout(CONNECT_LIMIT, opening).await.unwrap_or_else(|_| {
             let limit = CONNECT_LIMIT.as_secs();
@@ -153,6 +158,13 @@ impl Servers {
         }
         Ok(options)
     }
+}
+
+/// The alarms among what a server says is wrong: `memberID:8211f1d0f64f3269 alarm:NOSPACE`.
+fn alarms(errors: &[String]) -> Vec<KvAlarm> {
+    let has = |word: &str| errors.iter().any(|error| error.contains(word));
+    let known = [("NOSPACE", KvAlarm::NoSpace), ("CORRUPT", KvAlarm::Corrupt)];
+    known.into_iter().filter(|(word, _)| has(word)).map(|(_, alarm)| alarm).collect()
 }
 
 fn tls(settings: &EtcdSettings) -> Result<TlsOptions, String> {
@@ -197,6 +209,15 @@ impl fmt::Display for Version {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn alarms_are_among_errors() {
+        let errors =
+            ["memberID:1 alarm:NOSPACE ", "memberID:2 alarm:NOSPACE ", "etcdserver: no leader"];
+        assert_eq!(alarms(&errors.map(str::to_owned)), [KvAlarm::NoSpace]);
+        assert_eq!(alarms(&["memberID:1 alarm:CORRUPT ".to_owned()]), [KvAlarm::Corrupt]);
+        assert_eq!(alarms(&[]), []);
+    }
 
     #[test]
     fn versions_are_compared_by_numbers() {
