@@ -139,6 +139,8 @@ pub struct DomainSummary {
     pub vcpus: u32,
     /// When it was built; `None` if it is not on its host, and for Domain-0.
     pub started: Option<SystemTime>,
+    /// The tags of its configuration: a host gets one domain of a tag.
+    pub apart: Vec<String>,
 }
 
 /// All hosts of a fleet and their domains at one moment, this host and its own domains among them.

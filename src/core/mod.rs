@@ -24,6 +24,7 @@ pub mod model;
 pub mod offload;
 pub mod op;
 pub mod ownership;
+pub mod placement;
 pub mod ports;
 pub mod rights;
 pub mod samples;

@@ -7,6 +7,7 @@ use super::kv::Entry;
 use crate::core::fleet::{DomainSummary, HostName, Member, Presence};
 use crate::core::lifecycle::State;
 use crate::core::model::{DomId, DomName, ShutdownReason, Uuid};
+use crate::core::placement;
 use crate::core::snapshot::DomainView;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -124,7 +125,7 @@ pub struct ForgottenRecord {
     pub at: u64,
 }
 
-/// The value of `view/H/U`: a domain, without figures. About 150 bytes, 2 KiB at most.
+/// The value of `view/H/U`: a domain, without figures. About 150 bytes, 8 KiB at most.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ViewRecord {
     pub name: String,
@@ -137,6 +138,9 @@ pub struct ViewRecord {
     /// When it was built, in seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started: Option<u64>,
+    /// The tags of its configuration, see [`placement`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub apart: Vec<String>,
 }
 
 impl SchemaRecord {
@@ -271,6 +275,7 @@ impl ViewRecord {
             memory_mib: domain.config.memory,
             vcpus: domain.config.vcpus,
             started: started.map(unix_seconds),
+            apart: placement::tags(&domain.config),
         }
     }
 
@@ -297,6 +302,7 @@ impl ViewRecord {
             memory_mib: record.memory_mib,
             vcpus: record.vcpus,
             started: started.transpose()?,
+            apart: placement::known_tags(record.apart),
         })
     }
 }
@@ -369,7 +375,7 @@ fn state_of(word: &str) -> Option<State> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::model::DomainConfig;
+    use crate::core::model::{DomainConfig, Property};
 
     fn host() -> HostRecord {
         HostRecord {
@@ -439,6 +445,22 @@ mod tests {
             assert!(shown.as_str().trim_end_matches('…').len() <= DomName::MAX_LEN);
             assert!(name.starts_with(shown.as_str().trim_end_matches('…')));
         }
+    }
+
+    #[test]
+    fn a_domain_has_its_tags() {
+        let mut config = DomainConfig::new(DomName::adopted("db1"), 64);
+        let untagged = ViewRecord::of(&DomainView::defined(Uuid::nil(), config.clone())).encode();
+        assert!(!String::from_utf8(untagged).unwrap().contains("apart"));
+        config.rest.push(Property::new("fleet_apart", "db"));
+        let value = ViewRecord::of(&DomainView::defined(Uuid::nil(), config)).encode();
+        assert_eq!(ViewRecord::decode(&value).unwrap().apart, ["db"]);
+        // A domain is shown whatever its host says of it.
+        let text = String::from_utf8(value).unwrap();
+        let strange = text.replace(r#"["db"]"#, r#"["","a\u001b","web"]"#);
+        assert_eq!(ViewRecord::decode(strange.as_bytes()).unwrap().apart, ["web"]);
+        let many = text.replace(r#""db""#, &[r#""db""#; 100].join(","));
+        assert_eq!(ViewRecord::decode(many.as_bytes()).unwrap().apart.len(), 16);
     }
 
     #[test]

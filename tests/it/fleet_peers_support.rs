@@ -130,6 +130,7 @@ pub(crate) async fn publish(lab: &Lab, host: &str, name: &str, uuid: Uuid) {
         memory_mib: 32,
         vcpus: 1,
         started: None,
+        apart: Vec::new(),
     };
     lab.put(lab.keys.view(&host.parse().unwrap(), uuid), record.encode()).await;
 }

@@ -94,6 +94,7 @@ pub(crate) fn summary(name: &str, domid: u32) -> DomainSummary {
         memory_mib: 128,
         vcpus: 2,
         started: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)),
+        apart: Vec::new(),
     }
 }
 
