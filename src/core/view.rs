@@ -8,6 +8,7 @@ mod histories;
 mod host;
 mod metrics;
 mod peers;
+mod placement;
 mod saved;
 
 use super::caller::Caller;
@@ -30,6 +31,7 @@ use tokio::sync::watch;
 
 pub use metrics::HostMetrics;
 pub use peers::{FleetHost, NotAsked};
+pub use placement::NotPlaced;
 
 /// The engine as one caller may read it. Nothing here changes anything.
 ///

@@ -10,7 +10,8 @@ use xend_spelling::nearest;
 #[rustfmt::skip]
 const DOMAIN_KEYS: &[&str] = &[
     "access_control", "backend", "bootloader", "bootloader_args", "console", "cpu", "cpu_cap",
-    "cpu_weight", "cpuid", "cpuid_check", "cpus", "description", "device", "features", "image",
+    "cpu_weight", "cpuid", "cpuid_check", "cpus", "description", "device", "features",
+    "fleet_apart", "fleet_hosts", "fleet_storages", "image",
     "is_a_template", "localtime", "machine_address_size", "maxmem", "memory", "memory_dynamic_max",
     "memory_dynamic_min", "memory_sharing", "memory_static_max", "memory_static_min", "name",
     "nomigrate", "on_crash", "on_poweroff", "on_reboot", "on_xend_start", "on_xend_stop", "oos",

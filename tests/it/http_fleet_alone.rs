@@ -49,6 +49,34 @@ async fn a_host_in_no_fleet_has_nothing_of_it() {
     assert_eq!(alone.sxp("/xend").text(), "(ls node domain vnet)");
 }
 
+/// Without a fleet, a domain has no host: old clients' parameter is ignored, and JSON knows none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_in_no_fleet_places_no_domain() {
+    let alone = FleetHost::alone().await;
+    let post = |parameter: &str, format: &str| {
+        let config = "config=(vm (name new1) (memory 64) (image (linux (kernel /k))))";
+        let target = format!("/xend/domain?op=new&{parameter}&{config}").replace(' ', "+");
+        let answer = whole(&alone.ask("POST", &target, format));
+        assert_eq!(alone.ask("POST", "/xend/domain/new1?op=delete", SXP).code, 202);
+        answer
+    };
+    for host in ["auto", "xen1"] {
+        for format in [SXP, NAVIGATION] {
+            let answer = post(&format!("host={host}"), format);
+            assert!(answer.0.starts_with("200"), "{answer:?}");
+            assert_eq!(answer, post(&format!("tsoh={host}"), format));
+        }
+    }
+    let document = parsed(&alone.ask("GET", "/xend/openapi.json", JSON));
+    let request = |document: &serde_json::Value| {
+        document["components"]["schemas"]["DomainsNewRequest"]["properties"].clone()
+    };
+    assert!(request(&document)["op"].is_object() && request(&document)["host"].is_null());
+    let fleet = FleetHost::of(fleet()).await;
+    let document = parsed(&fleet.ask("GET", "/xend/openapi.json", JSON));
+    assert!(request(&document)["host"].is_object(), "{}", request(&document));
+}
+
 /// What a host has for itself does not change when it joins a fleet, but for the menu.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fleet_changes_nothing_else() {

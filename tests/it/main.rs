@@ -38,6 +38,7 @@ mod fleet_owners;
 mod fleet_ownership;
 mod fleet_peers;
 mod fleet_peers_support;
+mod fleet_placed;
 mod fleet_route;
 mod fleet_support;
 mod full_disk;

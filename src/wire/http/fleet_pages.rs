@@ -4,7 +4,7 @@ use super::get;
 use super::host::{fleet_domains, fleet_host, hosts};
 use super::list_query;
 use super::operations::by_page::{
-    DOMAIN_LIST_OPERATIONS, FLEET_DOMAIN_OPERATIONS, NODE_OPERATIONS,
+    DOMAIN_LIST_OPERATIONS, FLEET_DOMAIN_LIST_OPERATIONS, FLEET_DOMAIN_OPERATIONS, NODE_OPERATIONS,
 };
 use super::page::{DOMAIN_QUERY, Page, PageAnswer};
 use super::pass_on;
@@ -19,7 +19,7 @@ pub(super) static FLEET_PAGES: [Page; 7] = [
                 JSON).",
         kind: OpKind::ListDomains,
         query: &fleet_domains::QUERY,
-        operations: &DOMAIN_LIST_OPERATIONS,
+        operations: &FLEET_DOMAIN_LIST_OPERATIONS,
         answer: PageAnswer::FleetDomains,
         get: || routing::get(fleet_domains::get),
     },

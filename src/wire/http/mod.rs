@@ -75,6 +75,7 @@ mod peer_body;
 mod peer_call;
 mod peer_exchange;
 mod peer_requests;
+mod placed;
 mod post;
 mod quantity;
 mod query_by_get;

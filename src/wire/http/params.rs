@@ -4,6 +4,7 @@ use super::encoded_pairs::{EncodedPair, decoded, encoded_pairs, joined};
 use super::struct_fields::struct_fields;
 use crate::core::model::{DomainConfig, Invalid, SedfParams, Unit, WholeNumber, is_whole_number};
 use bstr::ByteSlice as _;
+use form_urlencoded::byte_serialize;
 use serde::Deserialize;
 use serde::de::value::Error as ValueError;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
@@ -103,6 +104,20 @@ impl Params {
                 pairs.map(|pair| (pair.decoded_name(), decoded(pair.value))).collect()
             }
             Self::Fields(fields) => fields,
+        }
+    }
+
+    /// An urlencoded form of all parameters but this one.
+    pub(super) fn form_without(&self, name: &str) -> Vec<u8> {
+        match self.filtered(|known, _| known != name) {
+            Self::Encoded(text) => text,
+            Self::Fields(fields) => {
+                let encoded = |(name, value): &(String, Vec<u8>)| {
+                    let [name, value] = [name.as_bytes(), value].map(byte_serialize);
+                    name.chain(["="]).chain(value).collect::<String>()
+                };
+                fields.iter().map(encoded).collect::<Vec<_>>().join("&").into_bytes()
+            }
         }
     }
 
@@ -435,6 +450,18 @@ mod tests {
         ] {
             assert_eq!(parse(form), Err(message.to_owned()), "{form}");
         }
+    }
+
+    #[test]
+    fn a_form_is_sent_on_without_a_parameter() {
+        let encoded = Params::from_form(b"op=new&h%6fst=auto&config=%ff+a&host=b");
+        assert_eq!(encoded.form_without("host"), b"op=new&config=%ff+a");
+        let fields = [("op", &b"new"[..]), ("host", b"auto"), ("a b", b"\xff&=+")];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_vec()));
+        let fields = Params::from_fields(fields.into_iter());
+        let form = fields.form_without("host");
+        assert_eq!(form, b"op=new&a+b=%FF%26%3D%2B");
+        assert_eq!(Params::from_form(&form).single("a b").unwrap(), &b"\xff&=+"[..]);
     }
 
     #[test]

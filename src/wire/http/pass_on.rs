@@ -230,7 +230,7 @@ pub(super) fn failure(info: &RequestInfo, kind: &'static ProblemKind, text: Stri
 
 /// Whether the answer is for a client of xend on a page of xend's: it shows the bodies of 500 and
 /// 404 alone.
-fn is_for_old_client(info: &RequestInfo) -> bool {
+pub(super) fn is_for_old_client(info: &RequestInfo) -> bool {
     info.format == Format::Sxp && info.is_of_xend()
 }
 

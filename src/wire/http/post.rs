@@ -18,6 +18,7 @@ use super::operations::by_page;
 use super::page::Page;
 use super::params::Params;
 use super::path::domain_path;
+use super::placed::{self, Performed, Placed};
 use super::request::RequestInfo;
 use super::response::{Content, because, ok, respond, see_other, with_location};
 use super::{answer, domain_list, events, html, query_by_get, task_pages, untyped_json};
@@ -27,6 +28,7 @@ use crate::core::op::Outcome;
 use crate::memory_budget::Reservation;
 use crate::sxp::Limits;
 use axum::extract::Request;
+use axum::http::HeaderMap;
 use axum::http::header::CONTENT_LENGTH;
 use axum::response::Response;
 use xend_spelling::nearest;
@@ -41,10 +43,11 @@ pub(super) async fn dispatch(
     if page.operations.is_empty() {
         return Err(no_operations(&request));
     }
+    let headers = placed::headers(page, &raw_request);
     let body = read(&http, &request, raw_request).await?;
     let engine = http.engine().clone();
     let size = request.query.encoded_len() + body.size;
-    let performed = async move { perform_named(page, &http, &request, body).await };
+    let performed = async move { perform_named(page, &http, &request, body, headers).await };
     engine.offload(size, Box::pin(performed)).await
 }
 
@@ -64,8 +67,9 @@ async fn perform_named(
     http: &Http,
     request: &RequestInfo,
     body: PostBody,
+    headers: HeaderMap,
 ) -> Result<Response, Response> {
-    let PostBody { content, memory, .. } = body;
+    let PostBody { content, mut memory, .. } = body;
     if page.is_domain() {
         let domain = DomainRef::new(request.name());
         if http.view(&request.caller).snapshot().find(&domain).is_none() {
@@ -117,12 +121,25 @@ async fn perform_named(
     if let Some(refusal) = is_checked.then(refusal).flatten() {
         return Err(refusal);
     }
+    let placed = Placed::of(operation, body.as_ref())
+        .map_err(|invalid| operation_failed(request, operation.name, &invalid.into()))?;
     let arguments = match body {
         Ok(params) => params.into(),
         Err(json) => json
             .arguments(operation)
             .map_err(|refusal| refused(request, operation.name, &refusal))?,
     };
+    if let Some(placed) = placed {
+        memory.grow(placed.len()).map_err(|over| busy(request, &over.to_string()))?;
+        let placed = (placed, headers);
+        return match placed::pass(http, request, operation, &arguments, placed).await? {
+            Performed::There(answer) => Ok(answer),
+            Performed::Here(host) => {
+                let answer = perform(http, request, operation, arguments, Some(memory)).await;
+                Ok(placed::naming(answer, host))
+            }
+        };
+    }
     Ok(perform(http, request, operation, arguments, Some(memory)).await)
 }
 

@@ -87,6 +87,7 @@ problem_kinds! {
     /// The kinds that a host in a fleet has beside them.
     OF_FLEET:
     ON_SEVERAL_HOSTS "on_several_hosts" 409 "Several hosts have such a domain";
+    NO_HOST "no_host" 409 "No host fits the domain";
     OWNED_ELSEWHERE "owned_elsewhere" 409 "The domain belongs to another host";
     NOT_PASSED_ON "not_passed_on" 501 "Another host has it";
     FLEET_UNKNOWN "fleet_unknown" 503 "The fleet is not known yet";

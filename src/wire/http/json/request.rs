@@ -21,7 +21,7 @@ use crate::wire::http::params::Params;
 use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::LazyLock;
 use xend_spelling::nearest;
@@ -65,6 +65,20 @@ impl JsonBody {
             Some((_, Value::String(op))) => Ok(op),
             Some((_, other)) => Err(not_expected("op", "a string", other)),
         }
+    }
+
+    /// The value of a member that is a text.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        let member = self.0.iter().find(|(known, _)| known == name);
+        member.and_then(|(_, value)| value.as_str())
+    }
+
+    /// The text of a body with all members but this one.
+    pub(crate) fn text_without(&self, name: &str) -> Vec<u8> {
+        let members = self.0.iter().filter(|(known, _)| known != name);
+        let members: BTreeMap<&str, &Value> =
+            members.map(|(name, value)| (name.as_str(), value)).collect();
+        serde_json::to_vec(&members).unwrap_or_default()
     }
 
     /// Reads the parameters of an operation.

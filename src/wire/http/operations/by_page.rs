@@ -9,6 +9,10 @@ use crate::wire::http::operation::Operation;
 pub(crate) static DOMAIN_LIST_OPERATIONS: [&Operation; 4] =
     [&create::CREATE, &create::NEW, &save::RESTORE, &create::LIST];
 
+/// The same on a host in a fleet.
+pub(crate) static FLEET_DOMAIN_LIST_OPERATIONS: [&Operation; 4] =
+    [&create::CREATE_IN_FLEET, &create::NEW_IN_FLEET, &save::RESTORE, &create::LIST];
+
 pub(crate) static DOMAIN_OPERATIONS: [&Operation; 37] = [
     &power::PAUSE,
     &power::UNPAUSE,
@@ -148,6 +152,12 @@ mod tests {
         for (one, of_fleet) in DOMAIN_OPERATIONS.iter().zip(FLEET_DOMAIN_OPERATIONS) {
             assert_eq!(one.name, of_fleet.name);
             assert_eq!(one.about != of_fleet.about, one.name == "migrate", "{}", one.name);
+        }
+        for (one, of_fleet) in DOMAIN_LIST_OPERATIONS.iter().zip(FLEET_DOMAIN_LIST_OPERATIONS) {
+            assert_eq!((one.name, one.about), (of_fleet.name, of_fleet.about));
+            let more = of_fleet.params.iter().skip(one.params.len()).map(|param| param.name);
+            let is_placed = ["create", "new"].contains(&one.name);
+            assert_eq!(more.collect::<Vec<_>>() == ["host"], is_placed, "{}", one.name);
         }
     }
 
