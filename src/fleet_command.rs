@@ -1,6 +1,15 @@
-//! `xend fleet`: makes, joins, leaves and shows the fleet of a host, and forgets hosts of it.
+//! `xend fleet`: makes, joins, leaves and shows the fleet of a host, forgets hosts of it, and moves
+//! the domains of a host to others.
 
+mod daemon;
+mod evacuation;
 mod status_text;
+
+use daemon::Daemon;
+use evacuation::Evacuated;
+
+pub use daemon::{DaemonError, Unasked};
+pub use evacuation::EvacuationError;
 
 use crate::cli::{FleetCommand, FleetHost};
 use crate::config::{Config, ConfigError, Environment, Switch};
@@ -8,7 +17,7 @@ use crate::core::fingerprint::Fingerprint;
 use crate::core::model::{DomName, Uuid};
 use crate::core::ports::{Clock as _, Entropy as _};
 use crate::fleet::{
-    self, Adopted, Candidate, Examination, FleetSettings, FleetStatus, JoinError, Joined, Keys,
+    self, Adopted, Candidate, Examination, FleetSettings, FleetStatus, JoinError, Joined, Keys, Kv,
     Left, Notes, SilentHost,
 };
 use crate::os::{OsEntropy, SystemClock};
@@ -53,6 +62,12 @@ pub enum FleetCommandError {
     /// The answer cannot be read.
     #[error("Cannot read the answer: {0}")]
     Answer(io::Error),
+    /// The configuration says that the daemon has no unix socket.
+    #[error("The daemon has no unix socket in its configuration: give its path with --unix")]
+    NoSocket,
+    /// The host cannot be evacuated.
+    #[error(transparent)]
+    Evacuation(#[from] EvacuationError),
     /// There is no runtime for the calls of etcd.
     #[error("Cannot start: {0}")]
     Runtime(io::Error),
@@ -81,7 +96,10 @@ pub fn run(
     command: &FleetCommand,
     environment: &Environment,
 ) -> Result<FleetOutput, FleetCommandError> {
-    let options = host.run_options();
+    let mut options = host.run_options();
+    if let FleetCommand::Evacuate { unix, .. } = command {
+        options.unix = unix.clone().map(Switch::On);
+    }
     let (config, _) = Config::load(&options, environment)?;
     let certificate = certificate(&config);
     // What it costs to read the files is nothing beside a call of etcd.
@@ -105,6 +123,7 @@ pub fn run(
         FleetCommand::Join { .. } => new_domains(dir),
         _ => Vec::new(),
     };
+    let daemon = Daemon::at(&config.unix);
     let runtime = Builder::new_current_thread().enable_all().build();
     let key_file = settings.key_file(dir);
     let FleetSettings { cluster, host, etcd, .. } = settings;
@@ -120,8 +139,9 @@ pub fn run(
             certificate,
             key_file: &key_file,
         };
-        let token = token.as_deref().unwrap_or_default();
-        let output = carry_out(&candidate, &peers, command, token, &defined).await;
+        let token = token.unwrap_or_default();
+        let given = Given { token, defined, daemon, kv: kv.clone(), peers };
+        let output = carry_out(&candidate, command, given).await;
         if let (FleetCommand::Leave, Ok(_)) = (command, &output) {
             Notes::forget(&fleet::fleet_dir(dir))
                 .map_err(|source| FleetCommandError::StateDir { dir: dir.clone(), source })?;
@@ -143,12 +163,20 @@ fn certificate(config: &Config) -> Option<Fingerprint> {
     fingerprint_in(&files.cert).ok().flatten().filter(|_| is_served)
 }
 
+/// What single commands need.
+struct Given {
+    token: String,
+    defined: Vec<(Uuid, DomName)>,
+    /// `None` if it has no unix socket.
+    daemon: Option<Daemon>,
+    kv: Arc<dyn Kv>,
+    peers: TlsPeers,
+}
+
 async fn carry_out(
     candidate: &Candidate<'_>,
-    peers: &TlsPeers,
     command: &FleetCommand,
-    token: &str,
-    defined: &[(Uuid, DomName)],
+    given: Given,
 ) -> Result<FleetOutput, FleetCommandError> {
     let Candidate { kv, keys, host, uuid, key_file, .. } = *candidate;
     let cluster = keys.cluster();
@@ -168,7 +196,8 @@ async fn carry_out(
             let token = candidate.token(valid, &OsEntropy).await?;
             writeln!(text, "{token}")
         }
-        FleetCommand::Join { .. } => match candidate.join(token, defined, now).await? {
+        FleetCommand::Join { .. } => match candidate.join(&given.token, &given.defined, now).await?
+        {
             Joined::Now => writeln!(text, "{host} has joined the fleet {cluster}."),
             Joined::Before => {
                 writeln!(text, "{host} is in the fleet {cluster} already: the token was not used.")
@@ -209,13 +238,19 @@ async fn carry_out(
                  it does not run where it was."
             )
         }
+        FleetCommand::Evacuate { dry_run, .. } => {
+            let daemon = given.daemon.ok_or(FleetCommandError::NoSocket)?;
+            let evacuated = evacuation::run(given.kv, keys.clone(), host, &daemon, *dry_run);
+            let Evacuated { text, is_whole } = evacuated.await?;
+            return Ok(FleetOutput { text, is_well: is_whole });
+        }
         FleetCommand::Status { json } => {
             let status = FleetStatus::of(kv, keys, host, uuid, key_file).await;
             let text = if *json { status_text::json(&status) } else { status_text::text(&status) };
             return Ok(FleetOutput { text, is_well: status.problems.is_empty() });
         }
         FleetCommand::Doctor { json } => {
-            let examined = Examination::of(kv, keys, host, uuid, key_file, peers).await;
+            let examined = Examination::of(kv, keys, host, uuid, key_file, &given.peers).await;
             let is_well = examined.status.problems.is_empty();
             let text =
                 if *json { status_text::json(&examined) } else { status_text::doctor(&examined) };

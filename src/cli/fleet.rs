@@ -38,6 +38,16 @@ pub enum FleetCommand {
         /// The name or the UUID of the domain
         domain: String,
     },
+    /// Migrate all domains that are on this host to others, live and one after the other; fails if
+    /// one stays. Definitions of domains that do not run stay
+    Evacuate {
+        /// Print where the domains would go, and move none
+        #[arg(long)]
+        dry_run: bool,
+        /// Unix socket of the daemon [default: that of the configuration]
+        #[arg(long, value_name = "PATH")]
+        unix: Option<PathBuf>,
+    },
     /// Tell how the fleet is, what is wrong, and what to do about it; fails if something is wrong
     Status {
         /// Print JSON
@@ -112,6 +122,15 @@ mod tests {
         let wanted = FleetCommand::Adopt { domain: "web".to_owned() };
         assert_eq!(parse("adopt web").unwrap().1, wanted);
         assert!(parse("adopt").is_err());
+    }
+
+    #[test]
+    fn a_host_is_evacuated_through_its_daemon() {
+        let wanted = |dry_run, unix| FleetCommand::Evacuate { dry_run, unix };
+        assert_eq!(parse("evacuate").unwrap().1, wanted(false, None));
+        let socket = Some("socket".into());
+        assert_eq!(parse("evacuate --dry-run --unix socket").unwrap().1, wanted(true, socket));
+        assert!(parse("evacuate xen2").is_err());
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod etcd_faults;
 mod etcd_login;
 mod etcd_server;
 mod etcd_sizes;
+mod evacuation;
 mod kv_suite;
 mod moving;
 #[path = "../support/page.rs"]

@@ -109,14 +109,19 @@ const RULES: &[(&str, &[&str])] = &[
         &[
             "cli",
             "config",
+            "core::error",
             "core::fingerprint",
+            "core::fleet",
             "core::model",
+            "core::placement",
             "core::ports",
             "fleet",
             "os",
             "parent_dir",
             "peer_tls",
+            "shape",
             "store",
+            "sxp",
         ],
     ),
     ("user_command", &["auth", "cli", "config", "core::rights", "parent_dir"]),
@@ -156,7 +161,7 @@ const RULES: &[(&str, &[&str])] = &[
 /// A crate, and the files and folders that may name it.
 const HOMES: &[(&str, &[&str])] = &[
     ("axum", &["daemon", "wire", "server"]),
-    ("hyper", &["wire", "server"]),
+    ("hyper", &["fleet_command/daemon.rs", "wire", "server"]),
     ("multer", &["wire/http"]),
     ("quick_xml", &["wire/xmlrpc/codec"]),
     ("tokio_rustls", &["peer_tls", "peer_tls.rs", "pem.rs", "server", "wire/relocation"]),
