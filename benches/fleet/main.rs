@@ -1,6 +1,6 @@
 //! A large fleet on a real etcd: hosts that exist in etcd alone, and a daemon that shows them.
 //!
-//! `cargo bench --features fleet --bench fleet` needs etcd, and takes four minutes. Figures of one
+//! `cargo bench --features fleet --bench fleet` needs etcd, and takes a minute. Figures of one
 //! size beside those of another say whether the cost for each host grows with their number.
 //! `-- --test` makes small fleets, for no figures.
 #![allow(
