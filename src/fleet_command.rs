@@ -22,8 +22,7 @@ use crate::fleet::{
 };
 use crate::os::{OsEntropy, SystemClock};
 use crate::parent_dir;
-use crate::peer_tls::fingerprint_in;
-use crate::server::listen::open_relocation_tls;
+use crate::peer_tls::{PeerTls, fingerprint_in};
 use crate::store::{self, FleetMark};
 use crate::wire::relocation::TlsPeers;
 use std::fmt::Write as _;
@@ -103,9 +102,8 @@ pub fn run(
     let (config, _) = Config::load(&options, environment)?;
     let certificate = certificate(&config);
     // What it costs to read the files is nothing beside a call of etcd.
-    let tls = open_relocation_tls(&config)
-        .map(Arc::new)
-        .map_err(|(key, reason)| format!("{reason}, see {key}"));
+    let open = |files| PeerTls::open(files).map_err(|error| error.to_string());
+    let tls = config.relocation_tls.clone().and_then(open).map(Arc::new);
     let Some(settings) = config.fleet else {
         let file = options.config_file(environment);
         let file = file.map_or("The configuration".to_owned(), |file| file.display().to_string());

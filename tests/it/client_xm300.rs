@@ -148,7 +148,7 @@ fn list_info_and_log_commands() {
         assert_eq!(domain.value("state").unwrap().as_str().unwrap().len(), 6);
     }
     // xm list X, domid, domname, console
-    assert_eq!(xm.domain("pvx"), xm.domain(&xm.value("pvx", "domid")));
+    assert_eq!(xm.value(&xm.value("pvx", "domid"), "uuid"), xm.value("pvx", "uuid"));
     let console = xm.domain("pvx");
     let is_console = |device: &&Sxp| device.tail().first().and_then(Sxp::head) == Some("console");
     assert!(console.tail().iter().any(|d| d.head() == Some("device") && is_console(&d)));

@@ -122,6 +122,8 @@ const RULES: &[(&str, &[&str])] = &[
             "shape",
             "store",
             "sxp",
+            // `xend fleet doctor` connects to other hosts as a request does.
+            "wire::relocation",
         ],
     ),
     ("user_command", &["auth", "cli", "config", "core::rights", "parent_dir"]),
