@@ -15,7 +15,7 @@ use crate::cli::{FleetCommand, FleetHost};
 use crate::config::{Config, ConfigError, Environment, Switch};
 use crate::core::fingerprint::Fingerprint;
 use crate::core::model::{DomName, Uuid};
-use crate::core::ports::{Clock as _, Entropy as _};
+use crate::core::ports::{Clock as _, Entropy as _, Peers};
 use crate::fleet::{
     self, Adopted, Candidate, Examination, FleetSettings, FleetStatus, JoinError, Joined, Keys, Kv,
     Left, Notes, SilentHost,
@@ -128,7 +128,7 @@ pub fn run(
     runtime.map_err(FleetCommandError::Runtime)?.block_on(async {
         let kv = fleet::connect(etcd).ok_or(FleetCommandError::NoFeature)?;
         let keys = Keys::new(cluster);
-        let peers = TlsPeers::new(host.clone(), tls);
+        let peers = tls.map(|tls| TlsPeers::new(host.clone(), Ok(tls)));
         let candidate = Candidate {
             kv: &*kv,
             keys: &keys,
@@ -168,7 +168,8 @@ struct Given {
     /// `None` if it has no unix socket.
     daemon: Option<Daemon>,
     kv: Arc<dyn Kv>,
-    peers: TlsPeers,
+    /// The way to other hosts, or why there is none.
+    peers: Result<TlsPeers, String>,
 }
 
 async fn carry_out(
@@ -248,7 +249,9 @@ async fn carry_out(
             return Ok(FleetOutput { text, is_well: status.problems.is_empty() });
         }
         FleetCommand::Doctor { json } => {
-            let examined = Examination::of(kv, keys, host, uuid, key_file, &given.peers).await;
+            let peers = given.peers.as_ref().map(|peers| peers as &dyn Peers);
+            let peers = peers.map_err(String::as_str);
+            let examined = Examination::of(kv, keys, host, uuid, key_file, peers).await;
             let is_well = examined.status.problems.is_empty();
             let text =
                 if *json { status_text::json(&examined) } else { status_text::doctor(&examined) };

@@ -102,7 +102,7 @@ async fn follow(
     let mut line = Vec::new();
     while !line.windows(9).any(|part| part == b"listening") {
         line.clear();
-        stream.read_until(b'\n', &mut line).await.unwrap();
+        assert!(stream.read_until(b'\n', &mut line).await.unwrap() > 0, "no events come");
     }
     listening.wait().await;
     let mut last = Instant::now();

@@ -75,7 +75,8 @@ async fn hear(
     let listen = async {
         let mut news = kv.watch(&keys.views(), Revision(from.0 + 1)).await.unwrap();
         while times.len() < sent.len() {
-            let Some(Ok(Watched::Events(events))) = news.next().await else { continue };
+            let Some(told) = news.next().await else { break };
+            let Ok(Watched::Events(events)) = told else { continue };
             for event in events {
                 let KvEvent::Put(entry) = event else { continue };
                 let number = ViewRecord::decode(&entry.value).unwrap().memory_mib;

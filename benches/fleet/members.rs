@@ -48,6 +48,7 @@ pub(crate) fn summary(number: u32, memory_mib: u64) -> ViewRecord {
         memory_mib,
         vcpus: 2,
         started: Some(1_700_000_000 + u64::from(number)),
+        apart: Vec::new(),
     }
 }
 

@@ -38,8 +38,8 @@ pub enum FleetCommand {
         /// The name or the UUID of the domain
         domain: String,
     },
-    /// Migrate all domains that are on this host to others, live and one after the other; fails if
-    /// one stays. Definitions of domains that do not run stay
+    /// Migrate all domains that run on this host to others, live and one after the other; fails if
+    /// one is still there. Definitions of domains that do not run stay
     Evacuate {
         /// Print where the domains would go, and move none
         #[arg(long)]

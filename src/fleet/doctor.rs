@@ -46,27 +46,33 @@ pub struct Way {
 }
 
 impl Examination {
-    /// Asks etcd for all of it, and connects to each host that is alive as a request would.
+    /// Asks etcd for all of it, and connects to each host that is alive as a request would. `peers`
+    /// is the reason if this host has no certificate.
     pub async fn of(
         kv: &dyn Kv,
         keys: &Keys,
         host: &HostName,
         uuid: Uuid,
         key_file: &KeyFile,
-        peers: &dyn Peers,
+        peers: Result<&dyn Peers, &str>,
     ) -> Self {
         let status = FleetStatus::of(kv, keys, host, uuid, key_file).await;
         let mut examined = Self { status, etcd_read_ms: None, ways: Vec::new() };
         // Otherwise the status says what is wrong, and nothing more can be known.
         if examined.status.is_member == Some(true) {
-            examined.time_etcd(kv, keys).await;
-            examined.try_ways(kv, keys, host, peers).await;
+            let tried = async {
+                examined.time_etcd(kv, keys).await?;
+                examined.try_ways(kv, keys, host, peers).await
+            };
+            if let Err(error) = tried.await {
+                examined.status.problems.push(Problem::new(error.to_string(), "see to etcd"));
+            }
         }
         examined
     }
 
-    async fn time_etcd(&mut self, kv: &dyn Kv, keys: &Keys) {
-        let Ok(slowest) = slowest_read(kv, keys).await else { return };
+    async fn time_etcd(&mut self, kv: &dyn Kv, keys: &Keys) -> Result<(), KvError> {
+        let slowest = slowest_read(kv, keys).await?;
         self.etcd_read_ms = Some(millis(slowest));
         if slowest >= SLOW_READ {
             self.status.problems.push(Problem::new(
@@ -75,10 +81,27 @@ impl Examination {
                  within 15 s is silent",
             ));
         }
+        Ok(())
     }
 
-    async fn try_ways(&mut self, kv: &dyn Kv, keys: &Keys, own: &HostName, peers: &dyn Peers) {
-        let Ok(hosts) = alive(kv, keys).await else { return };
+    async fn try_ways(
+        &mut self,
+        kv: &dyn Kv,
+        keys: &Keys,
+        own: &HostName,
+        peers: Result<&dyn Peers, &str>,
+    ) -> Result<(), KvError> {
+        let peers = match peers {
+            Ok(peers) => peers,
+            Err(reason) => {
+                self.status.problems.push(Problem::new(
+                    format!("This host cannot ask others: {reason}"),
+                    "as root, see xend-relocation-ssl-server in docs/fleet.md",
+                ));
+                return Ok(());
+            }
+        };
+        let hosts = alive(kv, keys).await?;
         let tried = hosts.into_iter().map(|(host, member)| async move {
             let began = Instant::now();
             let connected = peers.connect(&host, &member).await;
@@ -96,6 +119,7 @@ impl Examination {
                 error: answered.err().map(|error| error.to_string()),
             });
         }
+        Ok(())
     }
 }
 
@@ -118,7 +142,8 @@ async fn slowest_read(kv: &dyn Kv, keys: &Keys) -> Result<Duration, KvError> {
     Ok(slowest)
 }
 
-/// The hosts that are alive. The status tells of records that make no sense.
+/// The hosts that are alive. The status tells of records that make no sense, and of hosts that have
+/// no certificate.
 async fn alive(kv: &dyn Kv, keys: &Keys) -> Result<Vec<(HostName, Member)>, KvError> {
     let alive = kv.list(&keys.alives()).await?.entries;
     let alive: BTreeSet<HostName> = alive
@@ -131,8 +156,8 @@ async fn alive(kv: &dyn Kv, keys: &Keys) -> Result<Vec<(HostName, Member)>, KvEr
     let hosts = kv.list(&keys.hosts()).await?.entries;
     let members = hosts.iter().filter_map(|entry| match keys.parse(&entry.key)? {
         HostKey::Host(host) if alive.contains(&host) => {
-            let record = HostRecord::decode(&entry.value).ok()?;
-            Some((host, record.member(Presence::Alive)))
+            let member = HostRecord::decode(&entry.value).ok()?.member(Presence::Alive);
+            member.fingerprint.is_some().then_some((host, member))
         }
         _ => None,
     });
@@ -189,6 +214,7 @@ mod tests {
             let host = name(&format!("xen{number}"));
             let mut record = HostRecord::joining(Uuid::from_u128(number), UNIX_EPOCH);
             record.facts.relocation = Some("192.0.2.1:8003".to_owned());
+            record.facts.fingerprint = Some([format!("{number:02X}").as_str(); 32].join(":"));
             ops.push(Op::put(keys.host(&host), record.encode()));
             let alive = AliveRecord { epoch: 1, boot_id: Uuid::nil() };
             if number < 4 {
@@ -198,19 +224,19 @@ mod tests {
         kv.commit(Txn { compares: Vec::new(), ops }).await.unwrap();
     }
 
-    async fn examined(uuid: u128) -> Examination {
+    async fn examined(uuid: u128, peers: Result<&dyn Peers, &str>) -> Examination {
         let kv = MemoryKv::default();
         let keys = Keys::new("lab".parse().unwrap());
         fleet(&kv, &keys).await;
-        let hosts = Hosts { away: name("xen2") };
         let key_file = KeyFile::at("/nonexistent/key");
         let uuid = Uuid::from_u128(uuid);
-        Examination::of(&kv, &keys, &name("xen1"), uuid, &key_file, &hosts).await
+        Examination::of(&kv, &keys, &name("xen1"), uuid, &key_file, peers).await
     }
 
     #[tokio::test(start_paused = true)]
     async fn hosts_that_are_alive_are_tried_and_those_that_do_not_answer_are_told_of() {
-        let Examination { status, etcd_read_ms, ways } = examined(1).await;
+        let hosts = Hosts { away: name("xen2") };
+        let Examination { status, etcd_read_ms, ways } = examined(1, Ok(&hosts)).await;
         let way = |host: &str, answer_ms, error: Option<&str>| Way {
             host: host.to_owned(),
             answer_ms,
@@ -229,7 +255,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_host_that_is_no_member_has_no_ways() {
-        let Examination { status, etcd_read_ms, ways } = examined(7).await;
+        let hosts = Hosts { away: name("xen2") };
+        let Examination { status, etcd_read_ms, ways } = examined(7, Ok(&hosts)).await;
         assert_eq!((status.is_member, etcd_read_ms, ways), (Some(false), None, Vec::new()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_certificate_the_fault_is_this_hosts() {
+        let Examination { status, ways, .. } = examined(1, Err("no key")).await;
+        let problems = status.problems.iter().map(|problem| problem.what.as_str());
+        let of_ways: Vec<_> = problems.filter(|what| what.contains("ask")).collect();
+        assert_eq!((of_ways, ways), (vec!["This host cannot ask others: no key"], Vec::new()));
     }
 }

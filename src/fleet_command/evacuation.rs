@@ -83,13 +83,17 @@ pub(super) async fn run(
         say(&format!("{} -> {to}: ", named(domain)));
         let path = format!("/xend/host/{own}/domain/{}", domain.uuid);
         let form = format!("op=migrate&live=1&destination={to}");
-        say(&match daemon.post(&path, form, MOVE_LIMIT).await {
-            Ok(answer) if answer.is_success() => "moved\n".to_owned(),
-            Ok(answer) => format!("failed: {}\n", shown(&answer.reason())),
-            Err(error) => format!("failed: {error}\n"),
-        });
+        match daemon.post(&path, form, MOVE_LIMIT).await {
+            Ok(answer) if answer.is_success() => say("moved\n"),
+            Ok(answer) => say(&format!("failed: {}\n", shown(&answer.reason()))),
+            // It may still be under way, and the next one would begin beside it.
+            Err(error) => {
+                say(&format!("unknown\n{text}"));
+                return Err(error.into());
+            }
+        }
     }
-    let left = here(daemon).await?;
+    let left = here(daemon).await.inspect_err(|_| say(&text))?;
     let count = left.present.len() + left.fixed.len();
     if count == 0 {
         writeln!(text, "No domain is left that runs on {own}.").ok();

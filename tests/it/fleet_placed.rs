@@ -185,9 +185,9 @@ async fn if_no_host_fits_an_operator_is_told_why_of_each() {
     let refused = xen1.post("/xend/domain", SXP, &large);
     assert_eq!(refused.status(), "500 Request failed: new");
     assert_eq!(refused.text(), format!("(xend.err '{words}')"));
-    // What is free tells of the domains of others.
+    // Which host is chosen tells of the domains of others.
     let refused = xen1.post("/xend/domain", &format!("X-User: steve\r\n{SXP}"), &large);
-    let words = "(xend.err 'No host of the fleet fits: an operator is told why')";
+    let words = "(xend.err 'Not allowed: host: auto is for operators, name a host')";
     assert_eq!(refused.text(), words);
     // The error of a configuration is that of every request.
     for wrong in ["(memory 0)", "(memory", "(vcpus x)"] {
@@ -205,11 +205,15 @@ async fn if_no_host_fits_an_operator_is_told_why_of_each() {
 async fn an_account_has_its_own_rights_there_and_a_request_goes_one_way() {
     let (_lab, [xen1, xen2, _xen3]) = three_hosts().await;
     // On xen2 the account of this name may do everything.
-    for host in ["auto", "xen2"] {
+    for (host, words) in [("auto", "auto is for operators"), ("xen2", "create")] {
         let as_reader = format!("X-User: reader\r\n{SXP}");
         let refused = xen1.post("/xend/domain", &as_reader, &form("create", "web5", "", host));
-        assert!(refused.code == 500 && refused.text().contains("create"), "{refused:?}");
+        assert!(refused.code == 500 && refused.text().contains(words), "{refused:?}");
     }
+    let as_number = r#"{"op": "new", "host": 5, "config": {"name": "web5", "memory_mib": 64}}"#;
+    let json = format!("Content-Type: application/json\r\n{JSON}");
+    let refused = xen1.ask("POST", "/xend/domain", &json, as_number);
+    assert_eq!((refused.code, &parsed(&refused)["parameter"]), (422, &json!("host")));
     assert!(!has(&xen2, "web5"));
     for (host, words) in [
         ("auto", "A request of the host xen1 is for this host: it chooses no other one"),

@@ -6,9 +6,10 @@ use crate::core::error::Error;
 use crate::core::fleet::{FleetView, HostName};
 use crate::core::model::DomainConfig;
 use crate::core::placement::{HostRoom, Wanted, place};
+use std::time::Duration;
 
-/// What a user is told of why no host fits.
-const UNTOLD: &str = "an operator is told why";
+/// How old what is known of the fleet may be: as long as the lease of a host.
+const FRESH_FOR: Duration = Duration::from_secs(15);
 
 /// Why no host gets a domain.
 #[derive(Debug, thiserror::Error)]
@@ -27,10 +28,15 @@ pub enum NotPlaced {
 impl View {
     /// The host of the fleet for a new domain with this configuration: the one that has a domain of
     /// this name or UUID already, or else the best by [`place`]. It is a guess by what the hosts
-    /// have told: the host that gets the domain checks rights, names and memory itself.
+    /// have told: the host that gets the domain checks rights, names and memory itself. It is for
+    /// operators, since which host is chosen tells of the domains of others.
     pub async fn host_for(&self, config: &DomainConfig) -> Result<HostName, NotPlaced> {
         if let Via::Peer { host: from, .. } = &self.caller.via {
             return Err(NotPlaced::PassedOnBefore(from.clone()));
+        }
+        if !self.caller.is_operator() {
+            let reason = "host: auto is for operators, name a host".to_owned();
+            return Err(Error::BeyondLimits(reason).into());
         }
         let fleet = self.core.settings.fleet.as_ref();
         let fleet =
@@ -38,18 +44,18 @@ impl View {
         let wanted =
             Wanted::of(config).map_err(|invalid| Error::Invalid(invalid.about("config")))?;
         let view = fleet.view().await?;
+        let age = view.heard.elapsed();
+        if age > FRESH_FOR {
+            let message = format!("etcd was last heard of {} s ago, name a host", age.as_secs());
+            return Err(Error::Unreachable { message, source: None }.into());
+        }
         let choose = || match host_with(&view, config) {
             Some(host) => Ok(host),
             None => place(&wanted, &HostRoom::all(&view)).map(|host| host.name.clone()),
         };
         // All domains are looked at.
         let chosen = self.core.offload.print(view.domains.size() * 32, choose).await;
-        // What is free on a host tells of the domains of others.
-        chosen.map_err(|unplaced| {
-            let is_told = self.caller.is_operator();
-            let text = if is_told { unplaced.to_string() } else { UNTOLD.to_owned() };
-            NotPlaced::NoHost(text)
-        })
+        chosen.map_err(|unplaced| NotPlaced::NoHost(unplaced.to_string()))
     }
 }
 

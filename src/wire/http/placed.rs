@@ -34,8 +34,9 @@ const AUTO: &str = "auto";
 const PATH: &str = "/xend/domain";
 /// The header of the answer that names the host.
 const HOST_HEADER: HeaderName = HeaderName::from_static("x-xend-host");
-/// What to do when no host is found.
-const HINT: &str = "Name a host, or make room on one.";
+/// What to do when no host is found, and when this one is not to find one.
+const MAKE_ROOM: &str = "Name a host, or make room on one.";
+const ASK_ITSELF: &str = "Leave host out, or ask a host itself.";
 
 /// The headers of a request to a page with such operations: the other host gets them.
 pub(super) fn headers(page: &Page, request: &Request) -> HeaderMap {
@@ -66,7 +67,7 @@ impl Placed {
         }
         let host = match body {
             Ok(params) => params.text(HOST)?,
-            Err(json) => json.text(HOST).map(str::to_owned),
+            Err(json) => json.text(HOST),
         };
         // Forms of pages send fields that were left empty.
         let host = host.filter(|host| !host.is_empty());
@@ -179,10 +180,10 @@ fn config(
 }
 
 fn not_placed(request: &RequestInfo, operation: &Operation, reason: &NotPlaced) -> Response {
-    let kind = match reason {
-        NotPlaced::PassedOnBefore(_) => ProblemKind::LOOP,
-        NotPlaced::NoHost(_) => ProblemKind::NO_HOST,
-        NotPlaced::Failed(error @ Error::Invalid(_)) => {
+    let (kind, hint) = match reason {
+        NotPlaced::PassedOnBefore(_) => (ProblemKind::LOOP, ASK_ITSELF),
+        NotPlaced::NoHost(_) => (ProblemKind::NO_HOST, MAKE_ROOM),
+        NotPlaced::Failed(error @ (Error::Invalid(_) | Error::BeyondLimits(_))) => {
             return operation_failed(request, operation.name, error);
         }
         NotPlaced::Failed(error) => return unknown(request, error),
@@ -192,5 +193,5 @@ fn not_placed(request: &RequestInfo, operation: &Operation, reason: &NotPlaced) 
         let error = Error::Unreachable { message: text, source: None };
         return operation_failed(request, operation.name, &error);
     }
-    truly_refused(request, &Problem::new(kind, text), HINT)
+    truly_refused(request, &Problem::new(kind, text), hint)
 }

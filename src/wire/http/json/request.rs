@@ -67,10 +67,13 @@ impl JsonBody {
         }
     }
 
-    /// The value of a member that is a text.
-    pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        let member = self.0.iter().find(|(known, _)| known == name);
-        member.and_then(|(_, value)| value.as_str())
+    /// The value of a member that is a text, or a number without a sign, which is taken for one.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        match &self.0.iter().find(|(known, _)| known == name)?.1 {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) if number.is_u64() => Some(number.to_string()),
+            _ => None,
+        }
     }
 
     /// The text of a body with all members but this one.
