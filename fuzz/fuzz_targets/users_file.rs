@@ -3,7 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use xend::auth::{UserChange, UsersFile, add_user, remove_user, set_user};
 use xend::core::rights::Accounts;
 use xend_fuzz::memory_dir;
@@ -12,6 +13,8 @@ fuzz_target!(|bytes: &[u8]| {
     let dir = memory_dir();
     let path = dir.path().join("users.sxp");
     fs::write(&path, bytes).unwrap();
+    // Others may not read it, or it is refused unread.
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
     let file = UsersFile::new(&path);
     let accounts = Accounts::default();
     let Ok(read) = file.accounts() else {
