@@ -16,6 +16,7 @@ mod error_text;
 pub mod fingerprint;
 pub mod fleet;
 pub mod fleet_domain;
+pub mod guard;
 pub mod inventory;
 pub mod journal;
 pub mod lifecycle;
