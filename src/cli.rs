@@ -3,6 +3,7 @@
 //! Options override the configuration file. [`crate::config`] has the defaults.
 
 mod fleet;
+mod guard;
 mod running;
 mod service;
 mod user;
@@ -14,6 +15,7 @@ use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
 pub use fleet::{FleetCommand, FleetHost};
+pub use guard::GuardOptions;
 pub use running::Running;
 pub use service::ServiceCommand;
 pub use user::{AccountOptions, UserCommand};
@@ -65,6 +67,17 @@ pub enum Command {
         /// What to do
         #[command(subcommand)]
         command: FleetCommand,
+    },
+    /// Guard the protected domains of this host of a fleet: a process of its own beside the daemon. If
+    /// it ends while it guards any, the hypervisor's watchdog resets the machine
+    Guard {
+        /// The daemon
+        #[command(flatten)]
+        host: FleetHost,
+
+        /// How
+        #[command(flatten)]
+        options: GuardOptions,
     },
     /// Read a password from standard input and print a line for the password file, whose users are
     /// operators in the Xen-API (`xend user` is for accounts limited to domains)

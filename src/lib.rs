@@ -39,6 +39,7 @@ pub mod wire;
 pub mod cli;
 pub mod config;
 pub mod fleet_command;
+pub mod guard_command;
 pub mod server;
 pub mod user_command;
 mod version;

@@ -12,11 +12,12 @@ use xend::auth;
 use xend::bounded_file;
 use xend::check::{self, Report};
 use xend::cli::{
-    Cli, Command, FleetCommand, FleetHost, Running, ServiceCommand, UserCommand,
+    Cli, Command, FleetCommand, FleetHost, GuardOptions, Running, ServiceCommand, UserCommand,
     options_beside_command,
 };
 use xend::config::{self, Config, Environment, RunOptions, Severity};
 use xend::fleet_command;
+use xend::guard_command;
 use xend::server::telemetry;
 use xend::sxp::{Limits, Reader, pretty};
 use xend::user_command::{self, UserCommandError};
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Some(Command::Convert { file }) => convert(file),
         Some(Command::User { file, command }) => user(file.as_deref(), command),
         Some(Command::Fleet { host, command }) => fleet(host, command),
+        Some(Command::Guard { host, options }) => guard(host, options),
         Some(Command::Password { user }) => password_line(user),
         Some(Command::Service(ServiceCommand::Status)) => status(),
         Some(Command::Service(command)) => Err(anyhow::Error::msg(command.advice())),
@@ -195,6 +197,12 @@ fn fleet(host: &FleetHost, command: &FleetCommand) -> Result<ExitCode> {
     let output = fleet_command::run(host, command, &Environment::of_this_process())?;
     print(output.text)?;
     Ok(if output.is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// `xend guard`: guards protected domains.
+fn guard(host: &FleetHost, options: &GuardOptions) -> Result<ExitCode> {
+    guard_command::run(host, options, &Environment::of_this_process())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The longest password with the end of its line, in bytes, and one more.

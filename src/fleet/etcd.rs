@@ -33,12 +33,19 @@ use tokio::time::{Instant, timeout_at};
 /// The servers of etcd that keep a fleet.
 pub struct Etcd {
     servers: Arc<Servers>,
+    /// The longest that a call takes.
+    limit: Duration,
 }
 
 impl Etcd {
     /// Nothing is connected and no file is read before the first call: etcd may be away.
     pub fn new(settings: EtcdSettings) -> Self {
-        Self { servers: Arc::new(Servers::new(settings)) }
+        Self::within(settings, CALL_LIMIT)
+    }
+
+    /// The same, with another limit of a call than [`CALL_LIMIT`].
+    pub fn within(settings: EtcdSettings, limit: Duration) -> Self {
+        Self { servers: Arc::new(Servers::new(settings)), limit }
     }
 
     /// Makes a call of one server.
@@ -46,7 +53,7 @@ impl Etcd {
     where
         F: Future<Output = Result<T, etcd_client::Error>>,
     {
-        let deadline = Instant::now() + CALL_LIMIT;
+        let deadline = Instant::now() + self.limit;
         let connection = self.servers.connection(deadline).await?;
         let called = timeout_at(deadline, call(connection.client.clone())).await;
         self.judged(kind, &connection, called.map_err(drop)).await
@@ -64,7 +71,7 @@ impl Etcd {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => error::of_call(&error, kind, &connection.endpoint),
             Err(()) => {
-                let limit = CALL_LIMIT.as_secs();
+                let limit = self.limit.as_secs_f32();
                 kind.unanswered(format!("{} said nothing for {limit} s", connection.endpoint))
             }
         };
@@ -126,7 +133,7 @@ impl Kv for Etcd {
         prefix: &str,
         from: Revision,
     ) -> Result<BoxStream<'static, Result<Watched, KvError>>, KvError> {
-        let deadline = Instant::now() + CALL_LIMIT;
+        let deadline = Instant::now() + self.limit;
         let connection = self.servers.connection(deadline).await?;
         let began = timeout_at(deadline, watch::begin(&connection.client, prefix, from)).await;
         let stream = self.judged(CallKind::Read, &connection, began.map_err(drop)).await?;

@@ -12,6 +12,7 @@
 //! member                 a host's part: its record, its lease, the summaries of its domains
 //! domain                 what etcd has of a domain, and one change of it
 //! owner                  the domains that belong to this host, and its definitions
+//! guard                  the guard of protected domains, a process of its own
 //! reader, gathered       all hosts and domains, followed while somebody reads them
 //! ```
 
@@ -22,6 +23,7 @@ mod domain;
 #[cfg(feature = "fleet")]
 mod etcd;
 mod gathered;
+pub mod guard;
 mod join;
 mod key_file;
 mod keys;
@@ -41,6 +43,7 @@ mod status;
 mod told;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use definition_records::{ClashKind, ClashRecord, OrphanRecord};
 pub use doctor::{Examination, Way};
@@ -66,16 +69,22 @@ pub use records::{
 pub use seal::{FleetKey, SealError};
 pub use settings::{
     ClientCertificate, EtcdEndpoint, EtcdLogin, EtcdSettings, FleetSettings, fleet_dir,
+    guard_socket,
 };
 pub use status::{EtcdStatus, FleetStatus, MemberStatus, Problem};
 
 /// The servers of etcd, of which none is asked yet; `None` in a build without a client for them.
 pub fn connect(settings: EtcdSettings) -> Option<Arc<dyn Kv>> {
+    connect_within(settings, CALL_LIMIT)
+}
+
+/// The same, with another limit of a call than [`CALL_LIMIT`].
+pub fn connect_within(settings: EtcdSettings, limit: Duration) -> Option<Arc<dyn Kv>> {
     #[cfg(feature = "fleet")]
-    return Some(Arc::new(Etcd::new(settings)));
+    return Some(Arc::new(Etcd::within(settings, limit)));
     #[cfg(not(feature = "fleet"))]
     {
-        drop(settings);
+        let _ = (settings, limit);
         None
     }
 }

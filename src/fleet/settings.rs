@@ -40,6 +40,11 @@ pub fn fleet_dir(state_dir: &Path) -> PathBuf {
     state_dir.join("fleet")
 }
 
+/// The socket of the guard of a host.
+pub fn guard_socket(state_dir: &Path) -> PathBuf {
+    fleet_dir(state_dir).join("guard.socket")
+}
+
 /// How etcd is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EtcdSettings {

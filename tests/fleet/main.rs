@@ -14,6 +14,7 @@ mod etcd_login;
 mod etcd_server;
 mod etcd_sizes;
 mod evacuation;
+mod guard;
 mod kv_suite;
 mod moving;
 #[path = "../support/page.rs"]

@@ -126,6 +126,21 @@ const RULES: &[(&str, &[&str])] = &[
             "wire::relocation",
         ],
     ),
+    (
+        "guard_command",
+        &[
+            "backend::sim",
+            "cli",
+            "config",
+            "core::guard",
+            "core::model",
+            "core::ports",
+            "fleet",
+            "os",
+            "server::telemetry",
+            "store",
+        ],
+    ),
     ("user_command", &["auth", "cli", "config", "core::rights", "parent_dir"]),
     ("os", &["core::ports"]),
     (

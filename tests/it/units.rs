@@ -19,9 +19,12 @@ fn analyzed(args: &[&str], name: &str) -> Option<String> {
 
 #[test]
 fn the_units_leave_little_to_an_intruder() {
-    for (name, below) in
-        [("xend-sim.service", 2.0), ("xend.service", 4.0), ("xendomains.service", 2.0)]
-    {
+    for (name, below) in [
+        ("xend-sim.service", 2.0),
+        ("xend.service", 4.0),
+        ("xend-guard.service", 2.5),
+        ("xendomains.service", 2.0),
+    ] {
         let Some(text) = analyzed(&["security", "--offline=true", "--no-pager"], name) else {
             return;
         };
@@ -38,7 +41,7 @@ fn the_units_leave_little_to_an_intruder() {
 
 #[test]
 fn systemd_knows_every_directive_of_the_units() {
-    for name in ["xend-sim.service", "xend.service", "xendomains.service"] {
+    for name in ["xend-sim.service", "xend.service", "xend-guard.service", "xendomains.service"] {
         let Some(text) = analyzed(&["verify", "--man=no"], name) else { return };
         let complaints = ["Unknown", "Failed to parse", "Invalid", "ignoring"];
         let about_it: Vec<_> = text

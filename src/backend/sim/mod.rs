@@ -81,6 +81,7 @@
 //! console      an open console; terminal: what is printed and typed; shell: its commands
 //! facts        a record as facts of the port; host_info: the description of the host
 //! dmesg        Xen's message buffer
+//! outside      what is done to the host without its daemon
 //! ```
 
 mod agent;
@@ -105,6 +106,7 @@ mod machine;
 mod network;
 mod nodes;
 mod operations;
+mod outside;
 mod pools;
 mod record;
 mod record_file;
@@ -122,4 +124,5 @@ mod terminal;
 mod testing;
 
 pub use handle::{Sim, SimError};
+pub use outside::{destroy_without_daemon, reset_without_daemon};
 pub use settings::SimSettings;

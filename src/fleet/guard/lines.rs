@@ -1,0 +1,160 @@
+//! The protocol of the guard's socket: a line each way.
+//!
+//! ```text
+//! register UUID    guarded EPOCH, when a timer is set
+//! built UUID       ok
+//! release UUID     ok
+//! away             ok, when no timer is set any more
+//! back             ok, when a timer is set again
+//! status           status STATE epoch E age A left L watchdog W domains N, and N lines:
+//!                  domain UUID STATE
+//!
+//! in any case      refused WORD REASON
+//! ```
+//!
+//! Ages and what is left are in milliseconds; `-` stands for what there is not.
+
+use crate::core::guard::{Done, GuardStatus, Refusal};
+use crate::core::model::Uuid;
+use std::fmt::Write as _;
+
+/// The longest line of a client in bytes, with its end: a word and a UUID.
+pub const MAX_LINE: usize = 64;
+
+/// What a client asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Request {
+    Register(Uuid),
+    Built(Uuid),
+    Release(Uuid),
+    Away,
+    Back,
+    Status,
+}
+
+/// Reads a line without its end. The error says what it is to be.
+pub(super) fn parse(line: &[u8]) -> Result<Request, &'static str> {
+    let text = std::str::from_utf8(line).map_err(|_| "a line of text is expected")?;
+    let (word, rest) = text.split_once(' ').map_or((text, None), |(word, rest)| (word, Some(rest)));
+    let with_domain: Option<fn(Uuid) -> Request> = match word {
+        "register" => Some(Request::Register),
+        "built" => Some(Request::Built),
+        "release" => Some(Request::Release),
+        _ => None,
+    };
+    if let Some(request) = with_domain {
+        // The one way to write a UUID.
+        let domain = rest.filter(|rest| rest.len() == 36).and_then(|rest| rest.parse().ok());
+        return domain.map(request).ok_or("the UUID of a domain is expected");
+    }
+    match (word, rest) {
+        ("away", None) => Ok(Request::Away),
+        ("back", None) => Ok(Request::Back),
+        ("status", None) => Ok(Request::Status),
+        _ => Err("register, built or release with a UUID, away, back or status is expected"),
+    }
+}
+
+/// The line of an answer.
+pub(super) fn answer(answer: Result<Done, Refusal>) -> String {
+    match answer {
+        Ok(Done::Guarded { epoch }) => format!("guarded {epoch}\n"),
+        Ok(Done::Yes) => "ok\n".to_owned(),
+        Err(refusal) => refused(word(refusal), &refusal.to_string()),
+    }
+}
+
+/// The line that says why not.
+pub(super) fn refused(word: &str, reason: &str) -> String {
+    format!("refused {word} {reason}\n")
+}
+
+fn word(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Fenced => "fenced",
+        Refusal::Silent => "silent",
+        Refusal::Ending => "ending",
+        Refusal::IsAway => "away",
+        Refusal::Busy => "busy",
+        Refusal::Full => "full",
+        Refusal::NoWatchdog => "no-watchdog",
+        Refusal::NoEpoch => "no-epoch",
+        Refusal::Unknown => "unknown",
+        Refusal::Released => "released",
+    }
+}
+
+/// The lines of a status.
+pub(super) fn status(status: &GuardStatus, has_watchdog: bool) -> String {
+    let GuardStatus { state, epoch, age, left, domains } = status;
+    let number = |number: Option<u128>| number.map_or_else(|| "-".to_owned(), |n| n.to_string());
+    let watchdog = if has_watchdog { "yes" } else { "no" };
+    let mut text = format!(
+        "status {state} epoch {} age {} left {} watchdog {watchdog} domains {}\n",
+        number(epoch.map(u128::from)),
+        number(age.map(|age| age.as_millis())),
+        number(left.map(|left| left.as_millis())),
+        domains.len(),
+    );
+    for guarded in domains {
+        // Writing to a text does not fail.
+        writeln!(text, "domain {} {}", guarded.domain, guarded.state).ok();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::guard::GuardedDomain;
+    use std::time::Duration;
+
+    #[test]
+    fn requests_are_words_and_uuids() {
+        let domain = Uuid::from_u128(0xabc);
+        for (line, request) in [
+            (format!("register {domain}"), Request::Register(domain)),
+            (format!("built {domain}"), Request::Built(domain)),
+            (format!("release {domain}"), Request::Release(domain)),
+            ("away".to_owned(), Request::Away),
+            ("back".to_owned(), Request::Back),
+            ("status".to_owned(), Request::Status),
+        ] {
+            assert!(line.len() < MAX_LINE);
+            assert_eq!(parse(line.as_bytes()), Ok(request));
+        }
+        for line in ["", "register", "register ", "register 7", "away now", "status ", "Status"] {
+            assert!(parse(line.as_bytes()).is_err(), "{line}");
+        }
+        assert!(parse(format!("register {domain} x").as_bytes()).is_err());
+        assert!(parse(format!("register {}", domain.simple()).as_bytes()).is_err());
+        assert!(parse(b"register \xff").is_err());
+    }
+
+    #[test]
+    fn a_status_says_what_there_is() {
+        let idle =
+            GuardStatus { state: "idle", epoch: None, age: None, left: None, domains: vec![] };
+        let line = "status idle epoch - age - left - watchdog no domains 0\n";
+        assert_eq!(status(&idle, false), line);
+        let domain = Uuid::from_u128(0xabc);
+        let guarding = GuardStatus {
+            state: "guarding",
+            epoch: Some(3),
+            age: Some(Duration::from_millis(1_200)),
+            left: Some(Duration::from_secs(28)),
+            domains: vec![GuardedDomain { domain, state: "built" }],
+        };
+        let lines = "status guarding epoch 3 age 1200 left 28000 watchdog yes domains 1\n\
+                     domain 00000000-0000-0000-0000-000000000abc built\n";
+        assert_eq!(status(&guarding, true), lines);
+    }
+
+    #[test]
+    fn a_refusal_has_one_word_for_programs() {
+        let line = answer(Err(Refusal::NoWatchdog));
+        assert_eq!(line, "refused no-watchdog the hypervisor's watchdog cannot be set\n");
+        assert_eq!(answer(Ok(Done::Guarded { epoch: 7 })), "guarded 7\n");
+        assert_eq!(answer(Ok(Done::Yes)), "ok\n");
+    }
+}
