@@ -64,7 +64,7 @@ fn is_served(daemon: &Daemon<'_>) -> bool {
 }
 
 /// A guarded web1 and a web2 that is not, both built.
-fn guarding<'a>(host: &'a Host) -> (Daemon<'a>, Guard) {
+fn guarding(host: &Host) -> (Daemon<'_>, Guard) {
     host.fleet(&["init"]).ok();
     let daemon = Daemon::start(host);
     let guard = Guard::start(host);
