@@ -144,11 +144,7 @@ impl Driver {
                 }
                 Output::Set { timer, seconds } => self.set(timer, seconds),
                 Output::Disarm => {
-                    self.call(
-                        "unset",
-                        |watchdog| watchdog.disarm(),
-                        |done| Input::Disarmed { done },
-                    );
+                    self.call("unset", Watchdog::disarm, |done| Input::Disarmed { done });
                 }
                 Output::Destroy { attempt, domains } => self.destroy(attempt, domains),
                 Output::Answer { ticket, answer } => self.answer(ticket, answer),
