@@ -68,8 +68,8 @@ pub enum Command {
         #[command(subcommand)]
         command: FleetCommand,
     },
-    /// Guard the protected domains of this host of a fleet: a process of its own beside the daemon. If
-    /// it ends while it guards any, the hypervisor's watchdog resets the machine
+    /// Guard the protected domains of this host of a fleet: a process of its own beside the daemon.
+    /// If it ends while it guards any, the hypervisor's watchdog resets the machine
     Guard {
         /// The daemon
         #[command(flatten)]

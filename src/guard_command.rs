@@ -195,7 +195,8 @@ impl BootClock for MachineClock {
     }
 }
 
-/// Keeps the guard from waiting for a disk. A simulated host may be anybody's, who may lock no memory.
+/// Keeps the guard from waiting for a disk. A simulated host may be anybody's, who may lock no
+/// memory.
 fn lock_memory(hypervisor: Hypervisor) -> Result<(), GuardError> {
     match mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE) {
         Ok(()) => Ok(()),

@@ -12,8 +12,8 @@ pub struct GuardOptions {
     #[arg(long, value_name = "xen|sim")]
     pub hypervisor: Option<Hypervisor>,
 
-    /// Be the watchdog of the simulated host in this directory, by requests from standard input. The
-    /// guard of such a host starts it itself
+    /// Be the watchdog of the simulated host in this directory, by requests from standard input.
+    /// The guard of such a host starts it itself
     #[arg(long, value_name = "DIR", exclusive = true)]
     pub simulated_watchdog: Option<PathBuf>,
 }

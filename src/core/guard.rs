@@ -1,9 +1,9 @@
 //! The guard of protected domains, as a pure state machine without I/O.
 //!
-//! A host of a fleet may be taken for dead, and its protected domains are then started elsewhere. The
-//! guard sees to it that they have ended here before. It reads `fence/H/EPOCH` in etcd all the time:
-//! as long as that is absent, nobody has begun to wait for this host's end. `docs/fleet-model.md` has
-//! the protocol, and the proof by a model that visits all states.
+//! A host of a fleet may be taken for dead, and its protected domains are then started elsewhere.
+//! The guard sees to it that they have ended here before. It reads `fence/H/EPOCH` in etcd all the
+//! time: as long as that is absent, nobody has begun to wait for this host's end.
+//! `docs/fleet-model.md` has the protocol, and the proof by a model that visits all states.
 //!
 //! ```text
 //!   commit of the fence                              commit + 40 s
@@ -25,9 +25,9 @@
 //! status      what it tells of itself
 //! ```
 //!
-//! All times are those of `CLOCK_BOOTTIME`, which neither goes back nor stands still. Whoever drives
-//! the guard reads it for each input, after what the input tells of has happened; the outputs are
-//! carried out afterwards, in any order, however late.
+//! All times are those of `CLOCK_BOOTTIME`, which neither goes back nor stands still. Whoever
+//! drives the guard reads it for each input, after what the input tells of has happened; the
+//! outputs are carried out afterwards, in any order, however late.
 
 #[cfg(test)]
 mod flaw;

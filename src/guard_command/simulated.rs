@@ -9,8 +9,8 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// Destroys domains of a simulated host. These live in the daemon's process as well as on the disk: if
-/// there are any, that process is ended.
+/// Destroys domains of a simulated host. These live in the daemon's process as well as on the disk:
+/// if there are any, that process is ended.
 pub(super) struct SimulatedDestroyer(pub(super) PathBuf);
 
 impl Destroyer for SimulatedDestroyer {

@@ -97,7 +97,8 @@ fn is_ready(limit: Option<Duration>) -> io::Result<bool> {
     }
 }
 
-/// Reads what there is, and carries out requests that are complete. Tells whether there may be more.
+/// Reads what there is, and carries out requests that are complete. Tells whether there may be
+/// more.
 fn read(input: &mut Vec<u8>, timers: &mut Timers) -> io::Result<bool> {
     let mut part = [0; MAX_REQUEST];
     let length = match rustix::io::read(io::stdin(), &mut part) {

@@ -108,7 +108,8 @@ fn two_daemons_are_alive_and_count_each_others_domains() {
     let found = xen2.fleet(&["doctor", "--json"]);
     let json: Value = serde_json::from_str(&found.out).unwrap();
     assert_eq!(found.status, Some(1));
-    // While its lease is still there, only who asks it can tell. A slow machine is too late for that.
+    // While its lease is still there, only who asks it can tell. A slow machine is too late for
+    // that.
     let is_alive = json["members"][0]["is_alive"] == true;
     let told = if is_alive { "nothing listens there" } else { "xen1 is silent" };
     assert!(json["problems"].to_string().contains(told), "{json}");

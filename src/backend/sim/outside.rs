@@ -1,9 +1,9 @@
 //! What is done to a simulated host from outside of its daemon: by a guard, which destroys domains
 //! when the daemon may be dead or stopped, and by the host's watchdog.
 //!
-//! A simulated domain is a record on the disk, and the daemon that has opened the host has it in its
-//! memory, too. So the daemon is ended first, by its process ID: it would write the record again. All
-//! other domains outlive it.
+//! A simulated domain is a record on the disk, and the daemon that has opened the host has it in
+//! its memory, too. So the daemon is ended first, by its process ID: it would write the record
+//! again. All other domains outlive it.
 
 use super::record::Record;
 use super::state_dir::StateDir;
@@ -37,8 +37,8 @@ pub fn destroy_without_daemon(dir: &Path, domains: &[Uuid]) -> io::Result<()> {
     Ok(())
 }
 
-/// Ends the simulated host in a directory, as if its machine were reset: its daemon, and all domains.
-/// Blocks.
+/// Ends the simulated host in a directory, as if its machine were reset: its daemon, and all
+/// domains. Blocks.
 pub fn reset_without_daemon(dir: &Path) -> io::Result<()> {
     take(dir)?.clear()
 }
@@ -81,8 +81,8 @@ fn take(dir: &Path) -> io::Result<StateDir> {
     }
 }
 
-/// Ends a daemon, if it is the one that has opened the directory: what the lock says may be old, and
-/// the number another process's by now.
+/// Ends a daemon, if it is the one that has opened the directory: what the lock says may be old,
+/// and the number another process's by now.
 fn end(pid: Pid, dir: &Path) {
     // What is looked at from here on is the process that gets the signal, if it still runs then.
     let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else { return };

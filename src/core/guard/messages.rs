@@ -40,8 +40,8 @@ pub enum Input {
     Set { done: bool },
     /// Both timers were unset, or the hypervisor refused that.
     Disarmed { done: bool },
-    /// An attempt to destroy has ended: the hypervisor has these domains no more. It was looked after
-    /// the attempt had begun.
+    /// An attempt to destroy has ended: the hypervisor has these domains no more. It was looked
+    /// after the attempt had begun.
     Gone { attempt: Attempt, domains: Vec<Uuid> },
     /// A domain is to be guarded from now on. It is about to be built, or to be built again.
     Register { ticket: Ticket, domain: Uuid },
@@ -61,8 +61,8 @@ pub enum Output {
     /// Read whether the fence of this epoch is there, by a linearizable read that has not been sent
     /// yet. Without an epoch, find the host's first. The end is told by [`Input::Read`].
     Read { read: ReadId, epoch: Option<u64> },
-    /// Set a timer of the watchdog to this time, which is not 0, and arm it if it is not. The end is
-    /// told by [`Input::Set`], and until then no timer is touched.
+    /// Set a timer of the watchdog to this time, which is not 0, and arm it if it is not. The end
+    /// is told by [`Input::Set`], and until then no timer is touched.
     Set { timer: Timer, seconds: u32 },
     /// Unset both timers. The end is told by [`Input::Disarmed`].
     Disarm,

@@ -1,5 +1,5 @@
-//! A guard with the world around it: etcd, a hypervisor with its watchdog, a daemon, and a taker that
-//! waits, each with a clock of its own.
+//! A guard with the world around it: etcd, a hypervisor with its watchdog, a daemon, and a taker
+//! that waits, each with a clock of its own.
 
 mod event;
 mod rates;
@@ -148,8 +148,9 @@ impl World {
             Event::Tick => self.tell(Input::Tick),
             Event::CarryOut { which, is_stuck } => {
                 if let Some(which) = which.checked_rem(self.outputs.len()) {
-                    let output = self.outputs.remove(which);
-                    output.into_iter().for_each(|output| self.carry_out(output, is_stuck));
+                    if let Some(output) = self.outputs.remove(which) {
+                        self.carry_out(output, is_stuck);
+                    }
                 }
             }
             Event::Decide(which) => {
@@ -187,8 +188,9 @@ impl World {
                     self.tell(end);
                 }
                 while let Some(which) = self.outputs.iter().position(|output| !is_sent(output)) {
-                    let output = self.outputs.remove(which);
-                    output.into_iter().for_each(|output| self.carry_out(output, false));
+                    if let Some(output) = self.outputs.remove(which) {
+                        self.carry_out(output, false);
+                    }
                     while let Some(which) = self.ends.iter().position(|end| !is_read(end)) {
                         let end = self.ends.remove(which);
                         self.tell(end);

@@ -1,9 +1,9 @@
 //! The two timers of the hypervisor's watchdog.
 //!
-//! Setting a timer is no single instant: a guard that is stopped between reading its clock and setting
-//! the timer sets it to an end that is too late. So one timer at a time is touched, and the clock is
-//! read afterwards: only when that timer was set in time, the other one is touched next. Of the two,
-//! one has an end that is not too late, at any time.
+//! Setting a timer is no single instant: a guard that is stopped between reading its clock and
+//! setting the timer sets it to an end that is too late. So one timer at a time is touched, and the
+//! clock is read afterwards: only when that timer was set in time, the other one is touched next.
+//! Of the two, one has an end that is not too late, at any time.
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! The loop that carries out what the state machine wants.
 //!
-//! The clock is read for each input when its turn comes, so after what it tells of has happened. Calls
-//! of the watchdog run on a thread that may block; the state machine has one of them at a time.
+//! The clock is read for each input when its turn comes, so after what it tells of has happened.
+//! Calls of the watchdog run on a thread that may block; the state machine has one of them at a
+//! time.
 
 use super::fence::FenceReader;
 use super::lines::{self, Request};

@@ -6,8 +6,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The hypervisor's watchdog, which reboots the machine when one of its two timers ends, whatever has
-/// become of the guard. Calls block.
+/// The hypervisor's watchdog, which reboots the machine when one of its two timers ends, whatever
+/// has become of the guard. Calls block.
 pub trait Watchdog: Send + 'static {
     /// Sets a timer to this many seconds from now, and arms it.
     fn set(&mut self, timer: Timer, seconds: u32) -> io::Result<()>;
@@ -18,8 +18,8 @@ pub trait Watchdog: Send + 'static {
 
 /// What destroys domains without the daemon.
 pub trait Destroyer: Send + Sync + 'static {
-    /// Destroys these domains and no others, and tells which of them the hypervisor does not have any
-    /// more, looked up afterwards. Blocks.
+    /// Destroys these domains and no others, and tells which of them the hypervisor does not have
+    /// any more, looked up afterwards. Blocks.
     fn destroy(&self, domains: &[Uuid]) -> Vec<Uuid>;
 }
 
