@@ -96,10 +96,12 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 pub fn make_dir(dir: &Path) -> io::Result<()> {
     make_dir_of_any_mode(dir)?;
     let is_link = fs::symlink_metadata(dir)?.is_symlink();
-    if is_link && let Err(reason) = host_file::check_owner(&fs::metadata(dir)?) {
-        set_aside(dir, &format!("it leads to a directory that is not used: {reason}"));
-        durable::create_dir(dir)?;
-        return Ok(());
+    if is_link {
+        if let Err(reason) = host_file::check_owner(&fs::metadata(dir)?) {
+            set_aside(dir, &format!("it leads to a directory that is not used: {reason}"));
+            durable::create_dir(dir)?;
+            return Ok(());
+        }
     }
     let mode = fs::metadata(dir)?.permissions().mode() & 0o777;
     if mode & !PRIVATE != 0 && is_link {

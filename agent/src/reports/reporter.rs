@@ -196,8 +196,8 @@ impl Reporter {
                 self.unknown_interfaces.ends();
             }
             Err(error) => {
-                let reason = format_args!("Cannot read the network interfaces: {error}");
-                self.unknown_interfaces.begins(reason);
+                self.unknown_interfaces
+                    .begins(format_args!("Cannot read the network interfaces: {error}"));
             }
         }
     }

@@ -304,19 +304,18 @@ impl Term {
                 }
             },
         };
-        if let Some(words) = field.words()
-            && let Test::Text { text, whole: true } = &test
-            && words.iter().all(|word| !word.eq_ignore_ascii_case(text))
-        {
-            let known = words.join(", ");
-            return Err(refuse(match nearest(text, words.iter().copied()) {
-                Some(word) => {
-                    format!(
-                        "'{value}' is not a {name}, did you mean {word}? The {name}s are {known}"
-                    )
-                }
-                None => format!("'{value}' is not a {name}, the {name}s are {known}"),
-            }));
+        if let (Some(words), Test::Text { text, whole: true }) = (field.words(), &test) {
+            if words.iter().all(|word| !word.eq_ignore_ascii_case(text)) {
+                let known = words.join(", ");
+                return Err(refuse(match nearest(text, words.iter().copied()) {
+                    Some(word) => {
+                        format!(
+                            "'{value}' is not a {name}, did you mean {word}? The {name}s are {known}"
+                        )
+                    }
+                    None => format!("'{value}' is not a {name}, the {name}s are {known}"),
+                }));
+            }
         }
         Ok(Self { field: *field, test, reversed })
     }

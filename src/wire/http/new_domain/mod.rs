@@ -89,9 +89,8 @@ impl Sent {
             |name| params.optional_bytes(name).map(|text| without_cr(&text.unwrap_or_default()));
         let mut text = sent("config")?;
         let is_made = fields.typed.disk == "new";
-        if let Some(taken) = taken.and_then(|image| view.image_path(image).ok()).filter(|_| is_made)
-            && let Some(image) = &choices.new_image
-        {
+        let taken = taken.and_then(|image| view.image_path(image).ok()).filter(|_| is_made);
+        if let (Some(taken), Some(image)) = (taken, &choices.new_image) {
             // Else the new domain would have the disk of the one before.
             text = text.replace(path_bytes(&taken), path_bytes(image));
         }
@@ -115,10 +114,9 @@ impl Sent {
 
     /// The domain that is asked for, or what is wrong with it.
     fn config(&self, view: &View) -> Result<DomainConfig, html::create::Failure> {
-        if !self.is_edited
-            && let Err(refusal) = self.fields.check(&self.choices)
-        {
-            return Err(html::create::Failure::in_field(&refusal));
+        if !self.is_edited {
+            let checked = self.fields.check(&self.choices);
+            checked.map_err(|refusal| html::create::Failure::in_field(&refusal))?;
         }
         let config = config_text::parse(&self.text, shape::read_config)
             .map_err(|error| html::create::Failure::in_text(&self.text, &error))?;
