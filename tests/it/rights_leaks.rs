@@ -189,9 +189,10 @@ async fn everything(view: &View, busy: &Busy) -> Vec<(&'static str, String)> {
         ("usage", shown(view.usage(&own, Span::Day).await)),
         // Domains of a fleet are looked at in `http_fleet.rs`.
         ("fleet", shown(view.fleet().await)),
-        // These name hosts alone: `fleet_migrate_by_name.rs`, `fleet_route.rs`.
+        // These name hosts alone: `fleet_migrate_by_name.rs`, `fleet_route.rs`, `fleet_placed.rs`.
         ("destinations", shown(view.destinations().await)),
         ("hosts_of", shown(view.hosts_of(&own).await)),
+        ("host_for", shown(view.host_for(&hidden_config(Uuid::nil())).await)),
         ("host_usage", shown(view.host_usage(Span::Day).await)),
         ("host", shown(view.host().await)),
         ("load", shown(view.load().await)),
