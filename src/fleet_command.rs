@@ -12,17 +12,17 @@ pub use daemon::{DaemonError, Unasked};
 pub use evacuation::EvacuationError;
 
 use crate::cli::{FleetCommand, FleetHost};
-use crate::config::{Config, ConfigError, Environment, Switch};
+use crate::config::{Config, ConfigError, Environment, NoFleet, Switch};
 use crate::core::fingerprint::Fingerprint;
 use crate::core::model::{DomName, Uuid};
 use crate::core::ports::{Clock as _, Entropy as _, Peers};
 use crate::fleet::{
     self, Adopted, Candidate, Examination, FleetSettings, FleetStatus, JoinError, Joined, Keys, Kv,
-    Left, Notes, SilentHost,
+    Left, NoClient, Notes, SilentHost,
 };
 use crate::os::{OsEntropy, SystemClock};
 use crate::parent_dir;
-use crate::peer_tls::{PeerTls, fingerprint_in};
+use crate::peer_tls::{PeerTls, PeerTlsFiles, fingerprint_in};
 use crate::store::{self, FleetMark};
 use crate::wire::relocation::TlsPeers;
 use std::fmt::Write as _;
@@ -41,8 +41,8 @@ pub enum FleetCommandError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The host is in no fleet.
-    #[error("{file} names no fleet: write (xend-fleet NAME) into it, see xend keys")]
-    NoFleet { file: String },
+    #[error(transparent)]
+    NoFleet(#[from] NoFleet),
     /// The host's UUID cannot be read or stored.
     #[error("Cannot use the state directory {}: {source}", dir.display())]
     StateDir { dir: PathBuf, source: io::Error },
@@ -71,8 +71,8 @@ pub enum FleetCommandError {
     #[error("Cannot start: {0}")]
     Runtime(io::Error),
     /// This build has no client for etcd.
-    #[error("This xend knows no fleets: build it with cargo build --profile dist --features fleet")]
-    NoFeature,
+    #[error(transparent)]
+    NoClient(#[from] NoClient),
 }
 
 /// What a command prints.
@@ -101,14 +101,7 @@ pub fn run(
     }
     let (config, _) = Config::load(&options, environment)?;
     let certificate = certificate(&config);
-    // What it costs to read the files is nothing beside a call of etcd.
-    let open = |files| PeerTls::open(files).map_err(|error| error.to_string());
-    let tls = config.relocation_tls.clone().and_then(open).map(Arc::new);
-    let Some(settings) = config.fleet else {
-        let file = options.config_file(environment);
-        let file = file.map_or("The configuration".to_owned(), |file| file.display().to_string());
-        return Err(FleetCommandError::NoFleet { file });
-    };
+    let settings = config.fleet.ok_or_else(|| NoFleet::of(&options, environment))?;
     let token = match command {
         FleetCommand::Join { token: None } => Some(read_token()?),
         FleetCommand::Join { token } => token.clone(),
@@ -126,9 +119,8 @@ pub fn run(
     let key_file = settings.key_file(dir);
     let FleetSettings { cluster, host, etcd, .. } = settings;
     runtime.map_err(FleetCommandError::Runtime)?.block_on(async {
-        let kv = fleet::connect(etcd).ok_or(FleetCommandError::NoFeature)?;
+        let kv = fleet::connect(etcd)?;
         let keys = Keys::new(cluster);
-        let peers = tls.map(|tls| TlsPeers::new(host.clone(), Ok(tls)));
         let candidate = Candidate {
             kv: &*kv,
             keys: &keys,
@@ -138,7 +130,8 @@ pub fn run(
             key_file: &key_file,
         };
         let token = token.unwrap_or_default();
-        let given = Given { token, defined, daemon, kv: kv.clone(), peers };
+        let certificate = config.relocation_tls;
+        let given = Given { token, defined, daemon, kv: kv.clone(), certificate };
         let output = carry_out(&candidate, command, given).await;
         if let (FleetCommand::Leave, Ok(_)) = (command, &output) {
             Notes::forget(&fleet::fleet_dir(dir))
@@ -168,8 +161,8 @@ struct Given {
     /// `None` if it has no unix socket.
     daemon: Option<Daemon>,
     kv: Arc<dyn Kv>,
-    /// The way to other hosts, or why there is none.
-    peers: Result<TlsPeers, String>,
+    /// The files of the certificate that other hosts know, or why there are none.
+    certificate: Result<PeerTlsFiles, String>,
 }
 
 async fn carry_out(
@@ -249,8 +242,10 @@ async fn carry_out(
             return Ok(FleetOutput { text, is_well: status.problems.is_empty() });
         }
         FleetCommand::Doctor { json } => {
-            let peers = given.peers.as_ref().map(|peers| peers as &dyn Peers);
-            let peers = peers.map_err(String::as_str);
+            let open = |files| PeerTls::open(files).map_err(|error| error.to_string());
+            let tls = given.certificate.and_then(open).map(Arc::new);
+            let peers = tls.map(|tls| TlsPeers::new(host.clone(), Ok(tls)));
+            let peers = peers.as_ref().map(|peers| peers as &dyn Peers).map_err(String::as_str);
             let examined = Examination::of(kv, keys, host, uuid, key_file, peers).await;
             let is_well = examined.status.problems.is_empty();
             let text =

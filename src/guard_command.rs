@@ -11,19 +11,18 @@ mod simulated_watchdog;
 mod socket;
 
 use crate::cli::{FleetHost, GuardOptions};
-use crate::config::{Config, ConfigError, Environment, Hypervisor, RunOptions};
+use crate::config::{Config, ConfigError, Environment, Hypervisor, NoFleet, RunOptions};
 use crate::core::model::Uuid;
 use crate::core::ports::Entropy as _;
 use crate::fleet::guard::{self, BootClock, FenceReader, GuardPorts, READ_LIMIT};
-use crate::fleet::{self, FleetSettings, Keys, Kv};
-use crate::os::OsEntropy;
+use crate::fleet::{self, FleetSettings, Keys, Kv, NoClient};
+use crate::os::{OsEntropy, boot_id};
 use crate::server::telemetry::{Telemetry, TelemetryError};
 use crate::store;
 use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::time::{ClockId, clock_gettime};
 use sd_notify::NotifyState;
 use simulated::{SimulatedDestroyer, SimulatedWatchdog};
-use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,11 +43,11 @@ pub enum GuardError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The host is in no fleet.
-    #[error("{file} names no fleet: write (xend-fleet NAME) into it, see xend keys")]
-    NoFleet { file: String },
+    #[error(transparent)]
+    NoFleet(#[from] NoFleet),
     /// This build has no client for etcd.
-    #[error("This xend knows no fleets: build it with cargo build --profile dist --features fleet")]
-    NoFeature,
+    #[error(transparent)]
+    NoClient(#[from] NoClient),
     /// The log cannot be set up.
     #[error(transparent)]
     Log(#[from] TelemetryError),
@@ -89,13 +88,8 @@ pub fn run(
     }
     let run_options = RunOptions { hypervisor: options.hypervisor, ..host.run_options() };
     let (config, _) = Config::load(&run_options, environment)?;
-    let Some(settings) = config.fleet.clone() else {
-        let file = run_options.config_file(environment);
-        let file = file.map_or("The configuration".to_owned(), |file| file.display().to_string());
-        return Err(GuardError::NoFleet { file });
-    };
-    let kv = fleet::connect_within(settings.etcd.clone(), READ_LIMIT);
-    let kv = kv.ok_or(GuardError::NoFeature)?;
+    let settings = config.fleet.clone().ok_or_else(|| NoFleet::of(&run_options, environment))?;
+    let kv = fleet::connect_within(settings.etcd.clone(), READ_LIMIT)?;
     Telemetry::init(&config.tunables.log_filter, None, config.log_format)?;
     let dir = &config.state_dir;
     let failed = |source| GuardError::StateDir { dir: dir.clone(), source };
@@ -206,9 +200,4 @@ fn lock_memory(hypervisor: Hypervisor) -> Result<(), GuardError> {
         }
         Err(error) => Err(GuardError::Memory(error.into())),
     }
-}
-
-fn boot_id() -> io::Result<Uuid> {
-    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
-    Uuid::try_parse(id.trim()).map_err(io::Error::other)
 }

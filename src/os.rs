@@ -1,6 +1,8 @@
 //! The machine's clock and randomness, as ports of the core.
 
 use crate::core::ports::{Clock, Entropy};
+use std::fs;
+use std::io;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime};
 use uuid::Uuid;
@@ -19,6 +21,12 @@ impl Clock for SystemClock {
         static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
         FIRST.elapsed()
     }
+}
+
+/// Which boot of the machine this is, as the kernel says.
+pub fn boot_id() -> io::Result<Uuid> {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    Uuid::try_parse(id.trim()).map_err(io::Error::other)
 }
 
 /// The machine's randomness.

@@ -44,7 +44,7 @@ pub use diagnostic::{Diagnostic, KeyPositions, Origin, Position, Severity};
 pub use error::ConfigError;
 pub use listener::{Auth, ListenAddress, ListenerConfig, TlsFiles, UnixSocket};
 pub use load::{Config, Origins, SimHost};
-pub use options::{Hypervisor, LogFormat, RunOptions, Switch};
+pub use options::{Hypervisor, LogFormat, NoFleet, RunOptions, Switch};
 pub use paths::{DefaultPaths, Environment};
 pub use reference::{KeyText, key_texts, obsolete_keys, reference, sample_file};
 pub use tunables::{LiveTunables, Tunables};

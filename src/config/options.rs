@@ -150,6 +150,22 @@ impl RunOptions {
     }
 }
 
+/// The configuration names no fleet.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file} names no fleet: write (xend-fleet NAME) into it, see xend keys")]
+pub struct NoFleet {
+    file: String,
+}
+
+impl NoFleet {
+    /// For a command whose options lead to such a configuration.
+    pub fn of(options: &RunOptions, environment: &Environment) -> Self {
+        let file = options.config_file(environment);
+        let file = file.map_or("The configuration".to_owned(), |file| file.display().to_string());
+        Self { file }
+    }
+}
+
 /// `off`, or `ADDR:PORT`. The kernel chooses the port if it is 0.
 fn address_or_off(text: &str) -> Result<Switch<SocketAddr>, String> {
     if text.eq_ignore_ascii_case("off") {

@@ -7,7 +7,7 @@ use rpds::RedBlackTreeMapSync;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 /// A host's name in its fleet, of which there is one host. It is a segment of paths and keys.
@@ -159,6 +159,9 @@ pub struct FleetView {
 }
 
 impl FleetView {
+    /// What is shown is stale when etcd was heard of longer ago: as long as the lease of a host.
+    pub const FRESH_FOR: Duration = Duration::from_secs(15);
+
     /// The domains of a host, in the order of their UUIDs.
     pub fn domains_of(&self, host: &HostName) -> impl Iterator<Item = (Uuid, &Arc<DomainSummary>)> {
         let begin = (host.clone(), Uuid::nil());

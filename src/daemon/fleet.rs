@@ -1,7 +1,6 @@
 //! The fleet that the host is in.
 
 use super::relocation::Tls;
-use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,7 +17,7 @@ use xend::fleet::{
     self, FleetReader, FleetSettings, HostFacts, Keys, Kv, MemberMark, Notes, OwnHost, Owner,
     SCHEMAS, take_part,
 };
-use xend::os::OsEntropy;
+use xend::os::{OsEntropy, boot_id};
 use xend::store::FleetMark;
 use xend::wire::http::PeerCallers;
 
@@ -39,7 +38,7 @@ impl Fleet {
         if let Some(diagnostic) = check(config) {
             tracing::error!("{diagnostic}");
         }
-        let kv = fleet::connect(settings.etcd.clone())?;
+        let kv = fleet::connect(settings.etcd.clone()).ok()?;
         let keys = Keys::new(settings.cluster.clone());
         let host = settings.host.clone();
         let notes = Notes::open(&fleet::fleet_dir(&config.state_dir));
@@ -82,7 +81,8 @@ impl Fleet {
         let info = Arc::clone(engine.view(&Caller::internal()).host_info());
         let own = OwnHost {
             uuid,
-            boot_id: boot_id().unwrap_or_else(|| engine.new_uuid()),
+            // A daemon that cannot tell counts as a boot.
+            boot_id: boot_id().unwrap_or_else(|_| engine.new_uuid()),
             facts: HostFacts {
                 relocation: relocation(config, &self.settings.host),
                 fingerprint: None,
@@ -127,12 +127,6 @@ pub(super) fn check(config: &Config) -> Option<Diagnostic> {
     let reason = config.fleet.as_ref()?.etcd.check_files().err()?;
     let message = format!("The fleet's etcd cannot be reached: {reason}");
     Some(Diagnostic::error_at(config.origins.keys.get("xend-fleet-etcd"), message))
-}
-
-/// Which boot of the machine this is. A daemon that cannot tell counts as a boot.
-fn boot_id() -> Option<Uuid> {
-    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    Uuid::try_parse(id.trim()).ok()
 }
 
 /// Where other hosts send domains: over an encrypted connection if both are served. A listener on

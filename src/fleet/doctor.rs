@@ -2,18 +2,16 @@
 //! answer this one.
 
 use super::key_file::KeyFile;
-use super::keys::{HostKey, Keys};
+use super::keys::Keys;
 use super::kv::{Kv, KvError};
-use super::records::HostRecord;
 use super::status::{FleetStatus, Problem};
 use crate::core::error::Error;
-use crate::core::fleet::{HostName, Member, Presence};
+use crate::core::fleet::{HostName, Member};
 use crate::core::model::Uuid;
 use crate::core::ports::Peers;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use serde::Serialize;
-use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -56,23 +54,28 @@ impl Examination {
         key_file: &KeyFile,
         peers: Result<&dyn Peers, &str>,
     ) -> Self {
-        let status = FleetStatus::of(kv, keys, host, uuid, key_file).await;
+        let (status, hosts) = FleetStatus::with_hosts(kv, keys, host, uuid, key_file).await;
         let mut examined = Self { status, etcd_read_ms: None, ways: Vec::new() };
         // Otherwise the status says what is wrong, and nothing more can be known.
         if examined.status.is_member == Some(true) {
-            let tried = async {
-                examined.time_etcd(kv, keys).await?;
-                examined.try_ways(kv, keys, host, peers).await
-            };
-            if let Err(error) = tried.await {
-                examined.status.problems.push(Problem::new(error.to_string(), "see to etcd"));
+            match slowest_read(kv, keys).await {
+                Ok(slowest) => examined.judge_etcd(slowest),
+                Err(error) => {
+                    examined.status.problems.push(Problem::new(error.to_string(), "see to etcd"));
+                }
+            }
+            match peers {
+                Ok(peers) => examined.try_ways(hosts, host, peers).await,
+                Err(reason) => examined.status.problems.push(Problem::new(
+                    format!("This host cannot ask others: {reason}"),
+                    "as root, see xend-relocation-ssl-server in docs/fleet.md",
+                )),
             }
         }
         examined
     }
 
-    async fn time_etcd(&mut self, kv: &dyn Kv, keys: &Keys) -> Result<(), KvError> {
-        let slowest = slowest_read(kv, keys).await?;
+    fn judge_etcd(&mut self, slowest: Duration) {
         self.etcd_read_ms = Some(millis(slowest));
         if slowest >= SLOW_READ {
             self.status.problems.push(Problem::new(
@@ -81,27 +84,14 @@ impl Examination {
                  within 15 s is silent",
             ));
         }
-        Ok(())
     }
 
     async fn try_ways(
         &mut self,
-        kv: &dyn Kv,
-        keys: &Keys,
+        hosts: Vec<(HostName, Member)>,
         own: &HostName,
-        peers: Result<&dyn Peers, &str>,
-    ) -> Result<(), KvError> {
-        let peers = match peers {
-            Ok(peers) => peers,
-            Err(reason) => {
-                self.status.problems.push(Problem::new(
-                    format!("This host cannot ask others: {reason}"),
-                    "as root, see xend-relocation-ssl-server in docs/fleet.md",
-                ));
-                return Ok(());
-            }
-        };
-        let hosts = alive(kv, keys).await?;
+        peers: &dyn Peers,
+    ) {
         let tried = hosts.into_iter().map(|(host, member)| async move {
             let began = Instant::now();
             let connected = peers.connect(&host, &member).await;
@@ -119,7 +109,6 @@ impl Examination {
                 error: answered.err().map(|error| error.to_string()),
             });
         }
-        Ok(())
     }
 }
 
@@ -142,28 +131,6 @@ async fn slowest_read(kv: &dyn Kv, keys: &Keys) -> Result<Duration, KvError> {
     Ok(slowest)
 }
 
-/// The hosts that are alive. The status tells of records that make no sense, and of hosts that have
-/// no certificate.
-async fn alive(kv: &dyn Kv, keys: &Keys) -> Result<Vec<(HostName, Member)>, KvError> {
-    let alive = kv.list(&keys.alives()).await?.entries;
-    let alive: BTreeSet<HostName> = alive
-        .iter()
-        .filter_map(|entry| match keys.parse(&entry.key)? {
-            HostKey::Alive(host) => Some(host),
-            HostKey::Host(_) | HostKey::View(..) => None,
-        })
-        .collect();
-    let hosts = kv.list(&keys.hosts()).await?.entries;
-    let members = hosts.iter().filter_map(|entry| match keys.parse(&entry.key)? {
-        HostKey::Host(host) if alive.contains(&host) => {
-            let member = HostRecord::decode(&entry.value).ok()?.member(Presence::Alive);
-            member.fingerprint.is_some().then_some((host, member))
-        }
-        _ => None,
-    });
-    Ok(members.collect())
-}
-
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
@@ -173,7 +140,7 @@ mod tests {
     use super::*;
     use crate::core::ports::HostStream;
     use crate::fleet::memory::MemoryKv;
-    use crate::fleet::{AliveRecord, Op, SCHEMAS, SchemaRecord, Txn};
+    use crate::fleet::{AliveRecord, HostRecord, Op, SCHEMAS, SchemaRecord, Txn};
     use async_trait::async_trait;
     use std::time::UNIX_EPOCH;
     use tokio::io::duplex;

@@ -73,18 +73,23 @@ pub use settings::{
 };
 pub use status::{EtcdStatus, FleetStatus, MemberStatus, Problem};
 
-/// The servers of etcd, of which none is asked yet; `None` in a build without a client for them.
-pub fn connect(settings: EtcdSettings) -> Option<Arc<dyn Kv>> {
+/// This build has no client for etcd.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("This xend knows no fleets: build it with cargo build --profile dist --features fleet")]
+pub struct NoClient;
+
+/// The servers of etcd, of which none is asked yet.
+pub fn connect(settings: EtcdSettings) -> Result<Arc<dyn Kv>, NoClient> {
     connect_within(settings, CALL_LIMIT)
 }
 
 /// The same, with another limit of a call than [`CALL_LIMIT`].
-pub fn connect_within(settings: EtcdSettings, limit: Duration) -> Option<Arc<dyn Kv>> {
+pub fn connect_within(settings: EtcdSettings, limit: Duration) -> Result<Arc<dyn Kv>, NoClient> {
     #[cfg(feature = "fleet")]
-    return Some(Arc::new(Etcd::within(settings, limit)));
+    return Ok(Arc::new(Etcd::within(settings, limit)));
     #[cfg(not(feature = "fleet"))]
     {
         let _ = (settings, limit);
-        None
+        Err(NoClient)
     }
 }

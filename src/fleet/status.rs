@@ -7,7 +7,7 @@ use super::key_file::KeyFile;
 use super::keys::{HostKey, Keys};
 use super::kv::{Entry, Kv, KvAlarm, KvError, KvServer};
 use super::records::{ForgottenRecord, HostRecord, SCHEMAS, SchemaRecord};
-use crate::core::fleet::HostName;
+use crate::core::fleet::{HostName, Member, Presence};
 use crate::core::model::Uuid;
 use owners::{Dispute, Owners};
 use serde::Serialize;
@@ -94,6 +94,18 @@ struct Contents {
     clashes: Vec<Entry>,
 }
 
+impl Contents {
+    fn hosts_to_ask(&self, keys: &Keys) -> Vec<(HostName, Member)> {
+        let host = |entry: &Entry| {
+            let Some(HostKey::Host(name)) = keys.parse(&entry.key) else { return None };
+            let member = HostRecord::decode(&entry.value).ok()?.member(Presence::Alive);
+            let can_be_asked = self.alive.contains(&name) && member.fingerprint.is_some();
+            can_be_asked.then_some((name, member))
+        };
+        self.hosts.iter().filter_map(host).collect()
+    }
+}
+
 impl FleetStatus {
     /// Asks etcd for all of it.
     pub async fn of(
@@ -103,6 +115,19 @@ impl FleetStatus {
         uuid: Uuid,
         key_file: &KeyFile,
     ) -> Self {
+        Self::with_hosts(kv, keys, host, uuid, key_file).await.0
+    }
+
+    /// The same, and the hosts that can be asked, sorted by name: those that are alive and have a
+    /// certificate.
+    pub(super) async fn with_hosts(
+        kv: &dyn Kv,
+        keys: &Keys,
+        host: &HostName,
+        uuid: Uuid,
+        key_file: &KeyFile,
+    ) -> (Self, Vec<(HostName, Member)>) {
+        let mut hosts = Vec::new();
         let mut status = Self {
             fleet: keys.cluster().to_string(),
             host: host.to_string(),
@@ -116,6 +141,7 @@ impl FleetStatus {
         match settled_contents(kv, keys, host).await {
             Ok(contents) => {
                 status.judge(keys, host, &contents);
+                hosts = contents.hosts_to_ask(keys);
                 let Contents { key, homes, orphans, clashes, .. } = &contents;
                 status.judge_definitions(keys, homes, orphans, clashes);
                 if status.is_member == Some(true) {
@@ -128,24 +154,29 @@ impl FleetStatus {
                  other hosts are shown as they were",
             )),
         }
-        status
+        (status, hosts)
     }
 
     async fn ask_servers(&mut self, kv: &dyn Kv) {
         let servers = kv.status().await.map(|status| status.endpoints).unwrap_or_default();
         let some_answer = servers.iter().any(|(_, server)| server.is_ok());
         for (endpoint, server) in servers {
-            let error = server.as_ref().err().cloned();
-            let version = server.as_ref().ok().map(|server| server.version.clone());
-            if let Ok(KvServer { alarms, .. }) = &server {
-                self.problems.extend(alarms.iter().map(|alarm| of_alarm(&endpoint, *alarm)));
-            }
-            // If none answers, that is one problem, and what is read of etcd says it.
-            if let Some(reason) = error.as_ref().filter(|_| some_answer) {
-                let what = format!("etcd at {endpoint} is of no use: {reason}");
-                let advice = "see to that server: the others do its work until one more fails";
-                self.problems.push(Problem::new(what, advice));
-            }
+            let (version, error) = match server {
+                Ok(KvServer { version, alarms }) => {
+                    self.problems.extend(alarms.iter().map(|alarm| of_alarm(&endpoint, *alarm)));
+                    (Some(version), None)
+                }
+                Err(reason) => {
+                    // If none answers, that is one problem, and what is read of etcd says it.
+                    if some_answer {
+                        let what = format!("etcd at {endpoint} is of no use: {reason}");
+                        let advice =
+                            "see to that server: the others do its work until one more fails";
+                        self.problems.push(Problem::new(what, advice));
+                    }
+                    (None, Some(reason))
+                }
+            };
             self.etcd.push(EtcdStatus { endpoint, version, error });
         }
     }

@@ -6,10 +6,6 @@ use crate::core::error::Error;
 use crate::core::fleet::{FleetView, HostName};
 use crate::core::model::DomainConfig;
 use crate::core::placement::{HostRoom, Wanted, place};
-use std::time::Duration;
-
-/// How old what is known of the fleet may be: as long as the lease of a host.
-const FRESH_FOR: Duration = Duration::from_secs(15);
 
 /// Why no host gets a domain.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +41,7 @@ impl View {
             Wanted::of(config).map_err(|invalid| Error::Invalid(invalid.about("config")))?;
         let view = fleet.view().await?;
         let age = view.heard.elapsed();
-        if age > FRESH_FOR {
+        if age > FleetView::FRESH_FOR {
             let message = format!("etcd was last heard of {} s ago, name a host", age.as_secs());
             return Err(Error::Unreachable { message, source: None }.into());
         }

@@ -15,7 +15,7 @@ use super::params::{Params, bad_value};
 use super::pass_on::{self, is_for_old_client};
 use super::request::RequestInfo;
 use crate::core::error::Error;
-use crate::core::model::{DomainConfig, Invalid, Uuid};
+use crate::core::model::{DomainConfig, Uuid};
 use crate::core::op::Change;
 use crate::core::view::{FleetHost, NotPlaced, View};
 use crate::memory_budget::OverBudget;
@@ -48,31 +48,21 @@ fn is_placed(operation: &Operation) -> bool {
     operation.has_optional(HOST)
 }
 
-/// A request that names a host.
+/// A request that may name a host.
 pub(super) struct Placed {
-    host: String,
     media: HeaderValue,
     /// The body without the host.
     body: Vec<u8>,
 }
 
 impl Placed {
-    /// The request, if it is one. What it says besides is checked later.
-    pub(super) fn of(
-        operation: &Operation,
-        body: Result<&Params, &JsonBody>,
-    ) -> Result<Option<Self>, Invalid> {
-        if !is_placed(operation) {
-            return Ok(None);
-        }
-        let host = match body {
-            Ok(params) => params.text(HOST)?,
-            Err(json) => json.text(HOST),
+    /// The request, if it has the parameter. What it says is checked later.
+    pub(super) fn of(operation: &Operation, body: Result<&Params, &JsonBody>) -> Option<Self> {
+        let has_host = match body {
+            Ok(params) => !params.values(HOST).is_empty(),
+            Err(json) => json.has(HOST),
         };
-        // Forms of pages send fields that were left empty.
-        let host = host.filter(|host| !host.is_empty());
-        Ok(host.map(|host| Self {
-            host,
+        (has_host && is_placed(operation)).then(|| Self {
             media: HeaderValue::from_static(match body {
                 Ok(_) => "application/x-www-form-urlencoded",
                 Err(_) => "application/json",
@@ -81,7 +71,7 @@ impl Placed {
                 Ok(params) => params.form_without(HOST),
                 Err(json) => json.text_without(HOST),
             },
-        }))
+        })
     }
 
     /// The bytes that it takes in memory.
@@ -118,8 +108,15 @@ pub(super) async fn pass(
     arguments: &Arguments,
     (placed, headers): (Placed, HeaderMap),
 ) -> Result<Performed, Response> {
+    let host = arguments.params.text(HOST);
+    let host =
+        host.map_err(|invalid| operation_failed(request, operation.name, &invalid.into()))?;
+    // Forms of pages send fields that were left empty.
+    let Some(host) = host.filter(|host| !host.is_empty()) else {
+        return Ok(Performed::Here(None));
+    };
     let view = http.view(&request.caller);
-    let name = if placed.host == AUTO {
+    let name = if host == AUTO {
         let config = config(http, &view, request, operation, arguments);
         let Some(config) = config.map_err(|over| busy(request, &over.to_string()))? else {
             return Ok(Performed::Here(None));
@@ -127,7 +124,7 @@ pub(super) async fn pass(
         let chosen = view.host_for(&config).await;
         chosen.map_err(|reason| not_placed(request, operation, &reason))?.to_string()
     } else {
-        placed.host.clone()
+        host
     };
     let host = view.fleet_host(&name).await.map_err(|error| unknown(request, &error))?;
     let value = HeaderValue::try_from(&name).ok();

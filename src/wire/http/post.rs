@@ -121,8 +121,7 @@ async fn perform_named(
     if let Some(refusal) = is_checked.then(refusal).flatten() {
         return Err(refusal);
     }
-    let placed = Placed::of(operation, body.as_ref())
-        .map_err(|invalid| operation_failed(request, operation.name, &invalid.into()))?;
+    let placed = Placed::of(operation, body.as_ref());
     let arguments = match body {
         Ok(params) => params.into(),
         Err(json) => json

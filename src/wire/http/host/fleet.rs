@@ -19,7 +19,7 @@ use crate::wire::http::request::RequestInfo;
 use crate::wire::http::response::Content;
 use axum::response::Response;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 use tokio::time::Instant;
 use xend_templates::Cell;
 
@@ -28,9 +28,6 @@ pub(super) const HOSTS_PATH: &str = "/xend/host";
 
 /// The page with the domains of all hosts.
 pub(super) const DOMAINS_PATH: &str = "/xend/domain?host=all";
-
-/// What is older is stale: as long as the lease of a host.
-const FRESH_FOR: Duration = Duration::from_secs(15);
 
 /// What a page says of what a host has not told.
 pub(super) const UNKNOWN: &str = "unknown";
@@ -69,7 +66,7 @@ impl Age {
     /// The age of all that is shown.
     pub(super) fn of_fleet(fleet: &FleetView, now: Instant) -> Self {
         let age = now.saturating_duration_since(fleet.heard);
-        Self { seconds: Some(age.as_secs()), is_stale: age > FRESH_FOR }
+        Self { seconds: Some(age.as_secs()), is_stale: age > FleetView::FRESH_FOR }
     }
 
     /// The age of what is known of a host. A silent one has told nothing since.

@@ -67,13 +67,9 @@ impl JsonBody {
         }
     }
 
-    /// The value of a member that is a text, or a number without a sign, which is taken for one.
-    pub(crate) fn text(&self, name: &str) -> Option<String> {
-        match &self.0.iter().find(|(known, _)| known == name)?.1 {
-            Value::String(text) => Some(text.clone()),
-            Value::Number(number) if number.is_u64() => Some(number.to_string()),
-            _ => None,
-        }
+    /// Whether there is a member of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
     }
 
     /// The text of a body with all members but this one.
