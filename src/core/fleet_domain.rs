@@ -48,6 +48,8 @@ pub enum DefinitionStep {
     Keep(DomName),
     /// A definition without a home comes here, as it is.
     Adopt,
+    /// The definition comes here from a host that has ended, as it is.
+    TakeOver { from: HostName },
     /// The definition comes along with a domain that another host has sent.
     Bring(DomName),
     /// One that came along is the other host's again. It has no home until that host says so.
@@ -113,8 +115,8 @@ impl FleetDomain {
     }
 
     /// What a change of `by` makes of it; the same if there is nothing to change. `op` is the
-    /// change.
-    pub fn after(&self, act: &Act, by: &Boot, op: Uuid) -> Result<Self, Refusal> {
+    /// change, and `guarded` whether the guard of `by` has the domain.
+    pub fn after(&self, act: &Act, by: &Boot, op: Uuid, guarded: bool) -> Result<Self, Refusal> {
         if let Some(step) = &act.own {
             self.check_home(step, by)?;
         }
@@ -122,7 +124,14 @@ impl FleetDomain {
             self.check_owner(act.definition.as_ref(), by)?;
         }
         let own = match &act.own {
-            Some(step) => self.owner_after(step, by, op, act.name.as_ref())?,
+            Some(step) => {
+                let name = act.name.as_ref().or_else(|| self.own.as_ref()?.name.as_ref());
+                match step.after(self.own.as_ref(), by, op, name, guarded)? {
+                    Next::Write(own) => Some(own),
+                    Next::Remove => None,
+                    Next::Same => self.own.clone(),
+                }
+            }
             None => self.own.clone(),
         };
         let defined = match &act.definition {
@@ -163,21 +172,6 @@ impl FleetDomain {
         if is_free { Ok(()) } else { Err(NotOurs { owner: owner.cloned() }.into()) }
     }
 
-    fn owner_after(
-        &self,
-        step: &Step,
-        by: &Boot,
-        op: Uuid,
-        name: Option<&DomName>,
-    ) -> Result<Option<Own>, NotOurs> {
-        let name = name.or_else(|| self.own.as_ref()?.name.as_ref());
-        Ok(match step.after(self.own.as_ref(), by, op, name)? {
-            Next::Write(own) => Some(own),
-            Next::Remove => None,
-            Next::Same => self.own.clone(),
-        })
-    }
-
     fn definition_after(
         &self,
         step: &DefinitionStep,
@@ -197,7 +191,15 @@ impl FleetDomain {
             (DefinitionStep::Put(name) | DefinitionStep::Keep(name), Some(_)) if is_here => {
                 Ok(Some(here(name)))
             }
-            (DefinitionStep::Adopt, None) => Err(Refusal::Undefined),
+            (DefinitionStep::TakeOver { from }, Some(Defined { home, name, .. }))
+                if home.as_ref() == Some(from) =>
+            {
+                Ok(Some(here(name)))
+            }
+            (DefinitionStep::TakeOver { .. }, Some(_)) if is_here => Ok(self.defined.clone()),
+            (DefinitionStep::Adopt | DefinitionStep::TakeOver { .. }, None) => {
+                Err(Refusal::Undefined)
+            }
             (DefinitionStep::GiveBack, Some(Defined { name, .. })) if is_here => {
                 Ok(Some(Defined { home: None, name: name.clone(), op }))
             }
@@ -239,7 +241,8 @@ mod tests {
     }
 
     fn owned(number: u32, phase: Phase) -> FleetDomain {
-        let own = Own { by: boot(number), phase, name: Some(web()), op: Uuid::nil() };
+        let own =
+            Own { by: boot(number), phase, guarded: false, name: Some(web()), op: Uuid::nil() };
         FleetDomain { own: Some(own), defined: None }
     }
 
@@ -258,7 +261,7 @@ mod tests {
             let states = states.into_iter();
             let known = [unknown.clone(), defined(Some(1)), defined(Some(2)), defined(None)];
             for (domain, may) in known.into_iter().zip(states) {
-                let after = domain.after(&Act::definition(step.clone()), &boot(1), OP);
+                let after = domain.after(&Act::definition(step.clone()), &boot(1), OP, false);
                 assert_eq!(after.is_ok(), may, "{step:?} {domain:?}");
                 let Ok(after) = after else { continue };
                 if step == DefinitionStep::Remove {
@@ -275,14 +278,14 @@ mod tests {
     fn a_domain_is_defined_and_built_on_one_host() {
         let put = Act::definition(DefinitionStep::Put(web()));
         let running = owned(2, Phase::Running);
-        assert!(matches!(running.after(&put, &boot(1), OP), Err(Refusal::NotOurs(_))));
-        assert!(running.after(&put, &boot(2), OP).is_ok());
+        assert!(matches!(running.after(&put, &boot(1), OP, false), Err(Refusal::NotOurs(_))));
+        assert!(running.after(&put, &boot(2), OP, false).is_ok());
         let adopt = Act::definition(DefinitionStep::Adopt);
         let orphan = FleetDomain { own: running.own, ..defined(None) };
-        assert!(orphan.after(&adopt, &boot(2), OP).is_err(), "it runs somewhere");
+        assert!(orphan.after(&adopt, &boot(2), OP, false).is_err(), "it runs somewhere");
         let claim = Act::own(Step::Claim, Some(web()));
         for (home, may) in [(Some(1), true), (Some(2), false), (None, false)] {
-            assert_eq!(defined(home).after(&claim, &boot(1), OP).is_ok(), may);
+            assert_eq!(defined(home).after(&claim, &boot(1), OP, false).is_ok(), may);
         }
         let moving = Phase::Moving { to: "xen2:8002".to_owned(), id: OP };
         let sent = FleetDomain { own: owned(1, moving).own, ..defined(Some(1)) };
@@ -291,17 +294,17 @@ mod tests {
             definition: Some(DefinitionStep::Bring(web())),
             name: Some(web()),
         };
-        let taken = sent.after(&receive, &boot(2), OP).unwrap();
+        let taken = sent.after(&receive, &boot(2), OP, false).unwrap();
         assert_eq!(taken.clone().defined.unwrap().home, Some(host(2)));
         assert_eq!(taken.clone().own.unwrap().by, boot(2));
         // It is not taken after all, and may have been.
         let give_back =
             Act { own: Some(Step::Halt), definition: Some(DefinitionStep::GiveBack), name: None };
-        let homeless = taken.after(&give_back, &boot(2), Uuid::nil()).unwrap();
+        let homeless = taken.after(&give_back, &boot(2), Uuid::nil(), false).unwrap();
         assert_eq!(homeless, defined(None));
-        assert_eq!(sent.after(&give_back, &boot(2), OP).unwrap(), sent);
+        assert_eq!(sent.after(&give_back, &boot(2), OP, false).unwrap(), sent);
         let keep = Act::definition(DefinitionStep::Keep(web()));
-        assert_eq!(homeless.after(&keep, &boot(1), OP).unwrap().host(), Some(&host(1)));
+        assert_eq!(homeless.after(&keep, &boot(1), OP, false).unwrap().host(), Some(&host(1)));
     }
 
     #[test]
@@ -313,14 +316,19 @@ mod tests {
             definition: Some(DefinitionStep::Put(other.clone())),
             name: Some(other.clone()),
         };
-        let renamed = both.after(&rename, &boot(1), OP).unwrap();
+        let renamed = both.after(&rename, &boot(1), OP, false).unwrap();
         assert_eq!(renamed.names(), [&other].into());
-        let halted = both.after(&Act::own(Step::Halt, None), &boot(1), OP).unwrap();
+        let halted = both.after(&Act::own(Step::Halt, None), &boot(1), OP, false).unwrap();
         assert_eq!(halted.names(), [&web()].into(), "it is defined");
-        let gone = halted.after(&Act::definition(DefinitionStep::Remove), &boot(1), OP).unwrap();
+        let gone =
+            halted.after(&Act::definition(DefinitionStep::Remove), &boot(1), OP, false).unwrap();
         assert_eq!(gone, FleetDomain::default());
-        let moved =
-            both.after(&Act::own(Step::Move { to: String::new(), id: OP }, None), &boot(1), OP);
+        let moved = both.after(
+            &Act::own(Step::Move { to: String::new(), id: OP }, None),
+            &boot(1),
+            OP,
+            false,
+        );
         assert_eq!(moved.unwrap().names(), [&web()].into());
     }
 }

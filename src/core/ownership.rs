@@ -13,6 +13,9 @@
 //!
 //! A domain that moves and is nobody's was begun anew since, or did not belong to the fleet before.
 //! The sender tells which of the two: what has run since must not be followed by an old memory.
+//!
+//! A domain can be guarded in each of these phases: if its host is taken for dead, another host
+//! takes it over (`TakeOver`), and builds it anew. What is not guarded stays the dead host's.
 
 use super::fleet::HostName;
 use super::model::{DomName, Uuid};
@@ -30,6 +33,9 @@ pub struct Boot {
 pub struct Own {
     pub by: Boot,
     pub phase: Phase,
+    /// Whether the owner's guard destroys the domain before another host may take it over. The
+    /// guard has it before this is written, and lets it go afterwards.
+    pub guarded: bool,
     /// The domain's name in the fleet; `None` if another domain has that.
     pub name: Option<DomName>,
     /// Which change wrote this: whoever did not hear the answer to a change finds it here.
@@ -67,6 +73,9 @@ pub enum Step {
     TakeBack { after: Answer },
     /// The host has all of a domain that another one sent, and is about to let it run.
     Receive { id: Uuid, from: Sender },
+    /// Another host takes a guarded domain of this boot over, and is about to build it. Whoever
+    /// asks for this knows that the domain has ended there.
+    TakeOver { from: Boot },
     /// The domain is not on the host any more.
     Halt,
 }
@@ -108,16 +117,19 @@ pub struct NotOurs {
 
 impl Step {
     /// What this step of `by` makes of `own`. `op` is the change, `name` what the domain is called
-    /// then.
+    /// then, and `guarded` whether the guard of `by` has the domain. A domain that leaves the host
+    /// stays what it is.
     pub fn after(
         &self,
         own: Option<&Own>,
         by: &Boot,
         op: Uuid,
         name: Option<&DomName>,
+        guarded: bool,
     ) -> Result<Next, NotOurs> {
-        let own_name = own.is_some_and(|own| own.name.as_ref() == name);
-        let owned = |phase, op| Own { by: by.clone(), phase, name: name.cloned(), op };
+        let is_as_wanted =
+            own.is_some_and(|own| own.name.as_ref() == name && own.guarded == guarded);
+        let owned = |phase, op| Own { by: by.clone(), phase, guarded, name: name.cloned(), op };
         let write = |phase| Ok(Next::Write(owned(phase, op)));
         let not_ours = || Err(NotOurs { owner: own.map(|own| own.by.host.clone()) });
         let is_own = own.is_some_and(|own| own.by.host == by.host);
@@ -126,7 +138,7 @@ impl Step {
             // What is left of an earlier run, too: the domain is not here.
             Self::Claim if is_free || is_own => write(Phase::Starting),
             Self::Hold
-                if own_name
+                if is_as_wanted
                     && own.is_some_and(|own| own.by == *by && own.phase == Phase::Running) =>
             {
                 Ok(Next::Same)
@@ -134,7 +146,9 @@ impl Step {
             // If it is nobody's, it came before the host joined.
             Self::Run | Self::Hold if is_free || is_own => write(Phase::Running),
             Self::Move { to, id } if is_free || is_own => {
-                write(Phase::Moving { to: to.clone(), id: *id })
+                let guarded = own.is_some_and(|own| own.guarded);
+                let phase = Phase::Moving { to: to.clone(), id: *id };
+                Ok(Next::Write(Own { guarded, ..owned(phase, op) }))
             }
             Self::TakeBack { .. } if is_own => write(Phase::Running),
             // If it is nobody's, the other host may have had it, unless it says no.
@@ -151,6 +165,13 @@ impl Step {
                     _ => not_ours(),
                 }
             }
+            Self::TakeOver { from } => match own {
+                Some(own) if own.by == *by && own.phase == Phase::Starting && own.guarded => {
+                    Ok(Next::Same)
+                }
+                Some(own) if own.by == *from && own.guarded && guarded => write(Phase::Starting),
+                _ => not_ours(),
+            },
             Self::Halt if is_own => Ok(Next::Remove),
             Self::Halt => Ok(Next::Same),
             Self::Claim | Self::Run | Self::Hold | Self::Move { .. } | Self::TakeBack { .. } => {
@@ -176,7 +197,7 @@ mod tests {
     }
 
     fn owned(host: usize, phase: Phase) -> Own {
-        Own { by: boot(host), phase, name: Some(web()), op: Uuid::nil() }
+        Own { by: boot(host), phase, guarded: false, name: Some(web()), op: Uuid::nil() }
     }
 
     fn moving() -> Phase {
@@ -201,14 +222,15 @@ mod tests {
             (&Step::Halt, true, true, true, true),
         ] {
             let is_allowed =
-                |own: Option<&Own>| step.after(own, &boot(1), ID, Some(&web())).is_ok();
+                |own: Option<&Own>| step.after(own, &boot(1), ID, Some(&web()), false).is_ok();
             assert_eq!(is_allowed(None), free, "{step:?}");
             assert_eq!(is_allowed(Some(&owned(1, Phase::Running))), own, "{step:?}");
             assert_eq!(is_allowed(Some(&owned(2, Phase::Running))), foreign, "{step:?}");
             assert_eq!(is_allowed(Some(&owned(2, moving()))), sent_here, "{step:?}");
         }
         let foreign = owned(2, Phase::Starting);
-        let after = |step: Step, own: &Own, by: &Boot| step.after(Some(own), by, ID, Some(&web()));
+        let after =
+            |step: Step, own: &Own, by: &Boot| step.after(Some(own), by, ID, Some(&web()), false);
         let refused = after(Step::Claim, &foreign, &boot(1)).unwrap_err();
         assert_eq!(refused.owner, Some(boot(2).host));
         assert_eq!(after(Step::Halt, &foreign, &boot(1)), Ok(Next::Same));
@@ -225,7 +247,7 @@ mod tests {
         let receive = Step::Receive { id: ID, from: Sender::Member };
         let sent = owned(1, moving());
         let after = |own: &Own, host: usize| {
-            receive.after(Some(own), &boot(host), Uuid::nil(), Some(&web()))
+            receive.after(Some(own), &boot(host), Uuid::nil(), Some(&web()), false)
         };
         let Ok(Next::Write(taken)) = after(&sent, 2) else { panic!("it was sent") };
         assert_eq!(taken.name, Some(web()));
@@ -234,6 +256,47 @@ mod tests {
         // What has begun anew since is another run of the domain.
         let anew = owned(2, Phase::Running);
         after(&anew, 2).unwrap_err();
+    }
+
+    #[test]
+    fn what_is_guarded_is_taken_over_from_the_boot_that_has_ended() {
+        let after = |own: &Own, from: Boot, by: &Boot, guarded| {
+            Step::TakeOver { from }.after(Some(own), by, ID, Some(&web()), guarded)
+        };
+        for phase in [Phase::Starting, Phase::Running, moving()] {
+            let guarded = Own { guarded: true, ..owned(1, phase) };
+            let taken = after(&guarded, boot(1), &boot(2), true);
+            let Ok(Next::Write(taken)) = taken else { panic!("it is taken over: {taken:?}") };
+            assert_eq!(taken, Own { guarded: true, op: ID, ..owned(2, Phase::Starting) });
+            assert_eq!(after(&taken, boot(1), &boot(2), true), Ok(Next::Same), "asked again");
+            after(&taken, boot(1), &boot(3), true).unwrap_err();
+            let next_boot = Boot { epoch: 2, ..boot(1) };
+            after(&guarded, next_boot, &boot(2), true).unwrap_err();
+            after(&guarded, boot(1), &boot(2), false).unwrap_err();
+            let unguarded = Own { guarded: false, ..guarded };
+            after(&unguarded, boot(1), &boot(2), true).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn a_domain_that_moves_stays_guarded_and_its_receiver_guards_it_anew() {
+        let guarded = Own { guarded: true, ..owned(1, Phase::Running) };
+        let after = |step: &Step, own: &Own, by: usize, guarded| {
+            step.after(Some(own), &boot(by), ID, Some(&web()), guarded)
+        };
+        let sent = after(&Step::Move { to: "xen2".to_owned(), id: ID }, &guarded, 1, true);
+        let Ok(Next::Write(sent)) = sent else { panic!("{sent:?}") };
+        assert!(sent.guarded);
+        let receive = Step::Receive { id: ID, from: Sender::Member };
+        for here in [true, false] {
+            let taken = after(&receive, &sent, 2, here);
+            assert!(matches!(taken, Ok(Next::Write(own)) if own.guarded == here));
+            let back = after(&Step::TakeBack { after: Answer::Unknown }, &sent, 1, here);
+            assert!(matches!(back, Ok(Next::Write(own)) if own.guarded == here));
+        }
+        // What is guarded no more, or only now, is written.
+        assert_eq!(after(&Step::Hold, &guarded, 1, true), Ok(Next::Same));
+        assert!(matches!(after(&Step::Hold, &guarded, 1, false), Ok(Next::Write(_))));
     }
 
     /// The domain on one host.
@@ -259,7 +322,7 @@ mod tests {
             let mut hosts = [Here::Absent; 3];
             for (host, to, fails) in acts {
                 let by = boot(host);
-                let mut step = |step: Step| match step.after(own.as_ref(), &by, ID, None) {
+                let mut step = |step: Step| match step.after(own.as_ref(), &by, ID, None, false) {
                     Ok(Next::Write(next)) => { own = Some(next); true }
                     Ok(Next::Remove) => { own = None; true }
                     Ok(Next::Same) => true,

@@ -6,9 +6,10 @@
 //! home/H/U        that H is the home of the definition
 //! orphan/U        that it has no home
 //! name/NAME       that U has the name
+//! policy/U        what becomes of it when its host dies; it goes with the definition
 //! ```
 //!
-//! The last three follow from the first two, and are written in the same transaction: a host finds
+//! The three before the last follow from the first two, and are written in the same transaction: a host finds
 //! its definitions without reading all of the fleet, and a name has one domain.
 
 mod definition_record;
@@ -97,6 +98,9 @@ impl FoundDomain {
                 Some(defined) => Op::put(definition, DefinitionRecord::encode(defined, text)),
                 None => Op::Delete { key: definition },
             });
+            if after.defined.is_none() {
+                txn.ops.push(Op::Delete { key: keys.policy(self.uuid) });
+            }
             self.add_home(keys, after, &mut txn);
         }
         self.add_names(kv, keys, after, &mut txn).await?;

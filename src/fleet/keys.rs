@@ -13,6 +13,10 @@
 //! /xend/1/CLUSTER/clash/H/U     that H has U otherwise than the fleet
 //! /xend/1/CLUSTER/name/NAME     the domain U that has the name
 //! /xend/1/CLUSTER/fence/H/EPOCH this boot of a host must not get any domain
+//! /xend/1/CLUSTER/away/H/EPOCH  this boot of a host is not taken for dead for now
+//! /xend/1/CLUSTER/policy/U      what becomes of the domain U when its host dies
+//! /xend/1/CLUSTER/taker/H       a host that watches for others that die
+//! /xend/1/CLUSTER/takeover/U    the host that is to take the domain U over
 //! /xend/1/CLUSTER/token/DIGEST  a token by which one host may join
 //! /xend/1/CLUSTER/forgotten/H   a host that was taken out of the fleet, until it joins again
 //! ```
@@ -221,6 +225,76 @@ impl Keys {
         format!("{}fence/{host}/{epoch}", self.root)
     }
 
+    /// What all fences begin with.
+    pub fn fences(&self) -> String {
+        format!("{}fence/", self.root)
+    }
+
+    /// The host and the epoch of a fence; `None` for any other key.
+    pub fn parse_fence(&self, key: &str) -> Option<(HostName, u64)> {
+        host_and_epoch(key.strip_prefix(&self.fences())?)
+    }
+
+    /// That a boot of a host is away on purpose: no taker fences it.
+    pub fn away(&self, host: &HostName, epoch: u64) -> String {
+        format!("{}{host}/{epoch}", self.aways())
+    }
+
+    /// What all planned absences begin with.
+    pub fn aways(&self) -> String {
+        format!("{}away/", self.root)
+    }
+
+    /// The host and the epoch of a planned absence; `None` for any other key.
+    pub fn parse_away(&self, key: &str) -> Option<(HostName, u64)> {
+        host_and_epoch(key.strip_prefix(&self.aways())?)
+    }
+
+    /// What becomes of a domain when its host dies.
+    pub fn policy(&self, domain: Uuid) -> String {
+        format!("{}{domain}", self.policies())
+    }
+
+    /// What all policies begin with.
+    pub fn policies(&self) -> String {
+        format!("{}policy/", self.root)
+    }
+
+    /// The domain of a policy; `None` for any other key.
+    pub fn parse_policy(&self, key: &str) -> Option<Uuid> {
+        domain_in(key.strip_prefix(&self.policies())?)
+    }
+
+    /// That a host watches for others that die.
+    pub fn taker(&self, host: &HostName) -> String {
+        format!("{}{host}", self.takers())
+    }
+
+    /// What all takers begin with.
+    pub fn takers(&self) -> String {
+        format!("{}taker/", self.root)
+    }
+
+    /// The host of a taker; `None` for any other key.
+    pub fn parse_taker(&self, key: &str) -> Option<HostName> {
+        key.strip_prefix(&self.takers())?.parse().ok()
+    }
+
+    /// Which host is to take a domain over.
+    pub fn takeover(&self, domain: Uuid) -> String {
+        format!("{}{domain}", self.takeovers())
+    }
+
+    /// What all takeovers begin with.
+    pub fn takeovers(&self) -> String {
+        format!("{}takeover/", self.root)
+    }
+
+    /// The domain of a takeover; `None` for any other key.
+    pub fn parse_takeover(&self, key: &str) -> Option<Uuid> {
+        domain_in(key.strip_prefix(&self.takeovers())?)
+    }
+
     /// What tells the fleet's key from others.
     pub fn key(&self) -> String {
         format!("{}key", self.root)
@@ -264,6 +338,12 @@ impl Keys {
 /// The domain in a key. It has one key: another way to write its UUID is strange.
 fn domain_in(segment: &str) -> Option<Uuid> {
     Uuid::try_parse(segment).ok().filter(|uuid| uuid.hyphenated().to_string() == segment)
+}
+
+fn host_and_epoch(segments: &str) -> Option<(HostName, u64)> {
+    let (host, epoch) = segments.split_once('/')?;
+    let number = epoch.parse::<u64>().ok().filter(|number| number.to_string() == epoch)?;
+    Some((host.parse().ok()?, number))
 }
 
 /// The digits of a digest.
@@ -336,6 +416,24 @@ mod tests {
         ] {
             assert_eq!(keys().parse(key), None, "{key}");
         }
+    }
+
+    #[test]
+    fn keys_of_protection_are_read_as_they_are_written() {
+        let keys = keys();
+        let host: HostName = "a".parse().unwrap();
+        let domain = Uuid::from_u128(0xabc);
+        let boot = Some((host.clone(), 12));
+        assert_eq!(keys.parse_fence(&keys.fence(&host, 12)), boot);
+        assert_eq!(keys.parse_away(&keys.away(&host, 12)), boot);
+        assert_eq!(keys.parse_policy(&keys.policy(domain)), Some(domain));
+        assert_eq!(keys.parse_takeover(&keys.takeover(domain)), Some(domain));
+        assert_eq!(keys.parse_taker(&keys.taker(&host)), Some(host.clone()));
+        for key in ["fence/a", "fence/a/", "fence/a/012", "fence/a/+1", "fence/a/1/2", "away/a/1"] {
+            assert_eq!(keys.parse_fence(&format!("/xend/1/lab/{key}")), None, "{key}");
+        }
+        assert_eq!(keys.parse_away(&keys.fence(&host, 1)), None);
+        assert_eq!(keys.parse_policy(&keys.takeover(domain)), None);
     }
 
     #[test]

@@ -35,6 +35,7 @@ mod memory;
 mod noted;
 mod own_host;
 mod owner;
+mod protection_records;
 mod reader;
 mod records;
 mod seal;
@@ -61,6 +62,9 @@ pub use member::take_part;
 pub use memory::{Backup, Link, Lost, MemoryKv};
 pub use own_host::OwnHost;
 pub use owner::{Notes, Owner};
+pub use protection_records::{
+    AwayRecord, FailedTry, FenceRecord, FenceStep, MAX_TRIES, PolicyRecord, Restart, TakeoverRecord,
+};
 pub use reader::FleetReader;
 pub use records::{
     AliveRecord, ForgottenRecord, HOST_FORMAT, HostFacts, HostRecord, SCHEMAS, SchemaRecord,

@@ -345,7 +345,7 @@ fn shown_name(name: &str) -> String {
     format!("{}…", &name[..end])
 }
 
-fn unix_seconds(time: SystemTime) -> u64 {
+pub(super) fn unix_seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 

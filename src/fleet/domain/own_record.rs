@@ -15,6 +15,8 @@ pub(in crate::fleet) struct OwnRecord {
     host: String,
     epoch: u64,
     phase: PhaseRecord,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    guarded: bool,
     /// The name that the domain has in the fleet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
@@ -39,7 +41,7 @@ impl OwnRecord {
         };
         let host = own.by.host.to_string();
         let name = own.name.as_ref().map(ToString::to_string);
-        encode(&Self { host, epoch: own.by.epoch, phase, name, op: own.op })
+        encode(&Self { host, epoch: own.by.epoch, phase, guarded: own.guarded, name, op: own.op })
     }
 
     /// Reads a value.
@@ -55,7 +57,8 @@ impl OwnRecord {
             PhaseRecord::Moving { to, id } => Phase::Moving { to, id },
         };
         let name = record.name.as_deref().map(DomName::adopted);
-        Ok(Own { by: Boot { host, epoch: record.epoch }, phase, name, op: record.op })
+        let by = Boot { host, epoch: record.epoch };
+        Ok(Own { by, phase, guarded: record.guarded, name, op: record.op })
     }
 }
 
@@ -69,7 +72,8 @@ mod tests {
         for phase in [Phase::Starting, Phase::Running, moving] {
             let by = Boot { host: "xen1".parse().unwrap(), epoch: 3 };
             let name = Some(DomName::adopted("web"));
-            let own = Own { by, phase, name, op: Uuid::from_u128(1) };
+            let guarded = phase == Phase::Running;
+            let own = Own { by, phase, guarded, name, op: Uuid::from_u128(1) };
             assert_eq!(OwnRecord::decode(&OwnRecord::encode(&own)), Ok(own));
         }
         let running = r#"{"host":"a","epoch":1,"phase":"running","op":"00000000-0000-0000-0000-000000000001"}"#;

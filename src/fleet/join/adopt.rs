@@ -37,7 +37,7 @@ impl Candidate<'_> {
             }
             let by = Boot { host: self.host.clone(), epoch };
             let act = Act::definition(DefinitionStep::Adopt);
-            let after = found.domain.after(&act, &by, op);
+            let after = found.domain.after(&act, &by, op, false);
             let after = after.map_err(|refusal| self.refused(domain, refusal))?;
             let txn = found.txn(self.kv, self.keys, &after, None).await;
             let mut txn = match txn {

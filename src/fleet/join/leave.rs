@@ -130,7 +130,7 @@ impl Candidate<'_> {
     }
 
     /// What goes with the last host.
-    pub(super) fn end_of_fleet(&self) -> [Op; 10] {
+    pub(super) fn end_of_fleet(&self) -> [Op; 15] {
         let below = |prefix| Op::DeleteBelow { prefix };
         [
             Op::Delete { key: self.keys.schema() },
@@ -142,6 +142,11 @@ impl Candidate<'_> {
             below(self.keys.clashes()),
             below(self.keys.tokens()),
             below(self.keys.owns()),
+            below(self.keys.policies()),
+            below(self.keys.takers()),
+            below(self.keys.takeovers()),
+            below(self.keys.fences()),
+            below(self.keys.aways()),
             below(self.keys.all_forgotten()),
         ]
     }

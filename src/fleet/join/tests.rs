@@ -80,7 +80,7 @@ impl Host {
         let uuid = Uuid::from_u128(domain);
         let found = FoundDomain::read(&self.kv, &self.keys, uuid).await.unwrap();
         let by = Boot { host: self.name.clone(), epoch: 1 };
-        let after = found.domain.after(&act, &by, OsEntropy.uuid()).unwrap();
+        let after = found.domain.after(&act, &by, OsEntropy.uuid(), false).unwrap();
         let txn = found.txn(&self.kv, &self.keys, &after, Some("(domain)")).await.unwrap();
         assert!(matches!(self.kv.commit(txn).await, Ok(Committed::Yes(_))));
     }

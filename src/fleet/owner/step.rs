@@ -184,7 +184,8 @@ impl Owner {
             return Ok(Done::Written(Written { op, revision }));
         }
         let by = Boot { host: self.host.clone(), epoch: membership.epoch };
-        let after = found.domain.after(act, &by, op).map_err(Obstacle::NotOurs)?;
+        let guarded = self.locals().guarded_in(domain) == Some(membership.epoch);
+        let after = found.domain.after(act, &by, op, guarded).map_err(Obstacle::NotOurs)?;
         if after == found.domain {
             return Ok(Done::Same);
         }
@@ -238,7 +239,10 @@ impl Owner {
         let takes = match step {
             Step::Claim => true,
             Step::Receive { .. } | Step::TakeBack { .. } => own.is_none(),
-            Step::Run | Step::Hold | Step::Move { .. } | Step::Halt => false,
+            // That the other host has ended is known by a key that was read just now.
+            Step::TakeOver { .. } | Step::Run | Step::Hold | Step::Move { .. } | Step::Halt => {
+                false
+            }
         };
         if !takes || !self.is_restored() {
             return Ok(());
