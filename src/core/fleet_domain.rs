@@ -50,6 +50,8 @@ pub enum DefinitionStep {
     Adopt,
     /// The definition comes here from a host that has ended, as it is.
     TakeOver { from: HostName },
+    /// It goes back there.
+    Return { to: HostName },
     /// The definition comes along with a domain that another host has sent.
     Bring(DomName),
     /// One that came along is the other host's again. It has no home until that host says so.
@@ -197,6 +199,9 @@ impl FleetDomain {
                 Ok(Some(here(name)))
             }
             (DefinitionStep::TakeOver { .. }, Some(_)) if is_here => Ok(self.defined.clone()),
+            (DefinitionStep::Return { to }, Some(Defined { name, .. })) if is_here => {
+                Ok(Some(Defined { home: Some(to.clone()), name: name.clone(), op }))
+            }
             (DefinitionStep::Adopt | DefinitionStep::TakeOver { .. }, None) => {
                 Err(Refusal::Undefined)
             }
@@ -204,7 +209,10 @@ impl FleetDomain {
                 Ok(Some(Defined { home: None, name: name.clone(), op }))
             }
             (DefinitionStep::Remove, Some(_)) if is_here => Ok(None),
-            (DefinitionStep::GiveBack | DefinitionStep::Remove, _) => Ok(self.defined.clone()),
+            (
+                DefinitionStep::GiveBack | DefinitionStep::Remove | DefinitionStep::Return { .. },
+                _,
+            ) => Ok(self.defined.clone()),
             (_, Some(defined)) => Err(defined.elsewhere()),
         }
     }
@@ -305,6 +313,31 @@ mod tests {
         assert_eq!(sent.after(&give_back, &boot(2), OP, false).unwrap(), sent);
         let keep = Act::definition(DefinitionStep::Keep(web()));
         assert_eq!(homeless.after(&keep, &boot(1), OP, false).unwrap().host(), Some(&host(1)));
+    }
+
+    #[test]
+    fn a_takeover_brings_the_definition_and_may_give_it_back() {
+        let own = Own { guarded: true, ..owned(1, Phase::Running).own.unwrap() };
+        let lost = FleetDomain { own: Some(own), ..defined(Some(1)) };
+        let act = Act {
+            own: Some(Step::TakeOver { from: boot(1) }),
+            definition: Some(DefinitionStep::TakeOver { from: host(1) }),
+            name: None,
+        };
+        let taken = lost.after(&act, &boot(2), OP, true).unwrap();
+        assert_eq!(taken.defined.as_ref().unwrap().home, Some(host(2)));
+        assert_eq!(taken.host(), Some(&host(2)));
+        assert_eq!(taken.names(), lost.names());
+        let undefined = FleetDomain { defined: None, ..lost.clone() };
+        assert_eq!(undefined.after(&act, &boot(2), OP, true), Err(Refusal::Undefined));
+        let act = Act {
+            own: Some(Step::Return { to: boot(1) }),
+            definition: Some(DefinitionStep::Return { to: host(1) }),
+            name: None,
+        };
+        let back = taken.after(&act, &boot(2), Uuid::nil(), true).unwrap();
+        assert_eq!((back.host(), back.defined.unwrap().home), (Some(&host(1)), Some(host(1))));
+        assert!(back.own.unwrap().guarded, "others may try");
     }
 
     #[test]

@@ -76,6 +76,9 @@ pub enum Step {
     /// Another host takes a guarded domain of this boot over, and is about to build it. Whoever
     /// asks for this knows that the domain has ended there.
     TakeOver { from: Boot },
+    /// The host could not build a domain that it has taken over: it is the ended boot's again, and
+    /// still guarded, so that others may try.
+    Return { to: Boot },
     /// The domain is not on the host any more.
     Halt,
 }
@@ -170,6 +173,14 @@ impl Step {
                     Ok(Next::Same)
                 }
                 Some(own) if own.by == *from && own.guarded && guarded => write(Phase::Starting),
+                _ => not_ours(),
+            },
+            Self::Return { to } => match own {
+                Some(own) if own.by == *by && own.guarded && own.phase == Phase::Starting => {
+                    let phase = Phase::Starting;
+                    Ok(Next::Write(Own { by: to.clone(), phase, op, ..own.clone() }))
+                }
+                Some(own) if own.by == *to => Ok(Next::Same),
                 _ => not_ours(),
             },
             Self::Halt if is_own => Ok(Next::Remove),
@@ -276,6 +287,19 @@ mod tests {
             let unguarded = Own { guarded: false, ..guarded };
             after(&unguarded, boot(1), &boot(2), true).unwrap_err();
         }
+    }
+
+    #[test]
+    fn what_could_not_be_built_is_the_ended_hosts_again() {
+        let back = Step::Return { to: boot(1) };
+        let after = |own: &Own| back.after(Some(own), &boot(2), ID, Some(&web()), true);
+        let taken = Own { guarded: true, ..owned(2, Phase::Starting) };
+        let given = Own { guarded: true, op: ID, ..owned(1, Phase::Starting) };
+        assert_eq!(after(&taken), Ok(Next::Write(given.clone())));
+        assert_eq!(after(&given), Ok(Next::Same), "asked again");
+        after(&Own { phase: Phase::Running, ..taken.clone() }).unwrap_err();
+        after(&Own { guarded: false, ..taken }).unwrap_err();
+        after(&Own { guarded: true, ..owned(3, Phase::Starting) }).unwrap_err();
     }
 
     #[test]

@@ -13,6 +13,7 @@ use xend::core::fingerprint::Fingerprint;
 use xend::core::fleet::HostName;
 use xend::core::model::Uuid;
 use xend::core::ports;
+use xend::fleet::guard::GuardClient;
 use xend::fleet::{
     self, FleetReader, FleetSettings, HostFacts, Keys, Kv, MemberMark, Notes, OwnHost, Owner,
     SCHEMAS, take_part,
@@ -43,8 +44,9 @@ impl Fleet {
         let host = settings.host.clone();
         let notes = Notes::open(&fleet::fleet_dir(&config.state_dir));
         let key = settings.key_file(&config.state_dir);
+        let guard = Arc::new(GuardClient::new(fleet::guard_socket(&config.state_dir)));
         let owner =
-            Owner::new(Arc::clone(&kv), keys.clone(), host, Arc::new(OsEntropy), notes, key);
+            Owner::new(Arc::clone(&kv), keys.clone(), host, Arc::new(OsEntropy), notes, key, guard);
         let mark = FleetMark::new(&config.state_dir, settings.cluster.as_str());
         Some(Self { settings, mark, keys, kv, owner })
     }

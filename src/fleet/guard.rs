@@ -7,9 +7,11 @@
 //! fence     the linearizable read of the fence
 //! lines     the protocol of the socket
 //! clients   connections of the daemon
+//! client    the daemon's side of them
 //! driver    the loop that carries out what the state machine wants
 //! ```
 
+mod client;
 mod clients;
 mod driver;
 mod fence;
@@ -19,6 +21,7 @@ mod ports;
 #[cfg(test)]
 mod tests;
 
+pub use client::{GuardClient, GuardFailure, GuardPort, GuardedHere};
 pub use clients::{MAX_CLIENTS, serve};
 pub use driver::{GuardHandle, drive};
 pub use fence::{FenceReader, READ_LIMIT};

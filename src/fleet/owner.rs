@@ -11,6 +11,8 @@
 //! clashes       what the fleet and this host do not agree about
 //! text          definitions as text; sealed: as etcd has it
 //! place         whether the host is a member
+//! protection    the guard, and what is to be started here; takeover: how that is done
+//! registrations what the guard has, and what is wanted here
 //! ```
 //!
 //! A domain that is halted has no key. That the key may go, and come again, takes nothing from what
@@ -25,9 +27,12 @@ mod locals;
 mod news;
 mod note;
 mod place;
+mod protection;
+mod registrations;
 mod sealed;
 mod state;
 mod step;
+mod takeover;
 mod text;
 mod writer;
 
@@ -169,21 +174,28 @@ impl Ownership for Owner {
     async fn claim(&self, domain: Uuid, name: &DomName) -> Result<(), Error> {
         let _turn = self.turn(domain).await;
         if self.has(domain) {
-            return Ok(());
+            return self.guard_again(domain).await;
         }
+        self.guard_if_protected(domain).await?;
         let claim = Change::own(domain, Step::Claim, Some(name.clone()));
         let claimed = self.advance(claim, Stage::Starting).await;
-        claimed.map(drop).map_err(|failed| self.failure(domain, failed, false))
+        claimed.map(drop).map_err(|failed| {
+            if self.registrations().contains(domain) {
+                self.tell(domain);
+            }
+            self.failure(domain, failed, false)
+        })
     }
 
     async fn run(&self, domain: Uuid) -> Result<(), Error> {
         let _turn = self.turn(domain).await;
-        if self.has(domain) {
-            return Ok(());
+        if !self.has(domain) {
+            let run = Change::own(domain, Step::Run, self.locals().name(domain));
+            let runs = self.advance(run, Stage::Running).await;
+            runs.map_err(|failed| self.failure(domain, failed, false))?;
         }
-        let run = Change::own(domain, Step::Run, self.locals().name(domain));
-        let runs = self.advance(run, Stage::Running).await;
-        runs.map(drop).map_err(|failed| self.failure(domain, failed, false))
+        self.end_build(domain).await;
+        Ok(())
     }
 
     fn hold(&self, domain: Uuid, name: &DomName) {
@@ -207,7 +219,7 @@ impl Ownership for Owner {
     fn release(&self, domain: Uuid) {
         let before = self.locals().set(domain, None);
         self.note_dispute(domain, None);
-        if before.is_some() {
+        if before.is_some() || self.registrations().contains(domain) {
             self.tell(domain);
         }
         if before == Some(Stage::Moving) && self.place.is_member() {
@@ -296,9 +308,17 @@ impl Ownership for Owner {
             name: Some(name.clone()),
         };
         let before = self.locals().stage(domain);
+        if let Err(error) = self.guard_if_protected(domain).await {
+            // What was asked for before can have happened.
+            let is_new = before != Some(Stage::Moving);
+            return if is_new { Ok(Leave::Refused(error)) } else { Err(error) };
+        }
         let received = self.advance(Change { domain, act, definition }, Stage::Running).await;
         let (in_doubt, scope, failed) = match received {
-            Ok(_) => return Ok(Leave::Granted),
+            Ok(_) => {
+                self.end_build(domain).await;
+                return Ok(Leave::Granted);
+            }
             Err(failed @ Failed::Refused(_)) => {
                 return Ok(Leave::Refused(self.failure(domain, failed, false)));
             }

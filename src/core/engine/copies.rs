@@ -4,6 +4,7 @@ use super::Engine;
 use crate::core::error::Error;
 use crate::core::mailbox::CopyChange;
 use crate::core::model::{CompleteConfig, Uuid};
+use crate::core::op::DomainOp;
 use crate::core::ports::Copies;
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -42,6 +43,13 @@ impl Copies for Engine {
     ) -> Result<bool, Error> {
         let domain = definition.uuid();
         self.change_copy(domain, CopyChange::Replace { definition, instead_of }).await
+    }
+
+    async fn start(&self, domain: Uuid) -> Result<(), Error> {
+        let view = self.0.snapshot().by_uuid(&domain).cloned();
+        let view = view.ok_or_else(|| Error::NoSuchDomain(domain.to_string()))?;
+        let paused = false;
+        self.0.request(&view, DomainOp::Start { paused }).await.map(drop)
     }
 
     async fn set_aside(&self, definition: Arc<CompleteConfig>) -> Result<bool, Error> {

@@ -158,6 +158,9 @@ pub trait Copies: Send + Sync {
         instead_of: Option<Arc<CompleteConfig>>,
     ) -> Result<bool, Error>;
 
+    /// Starts a domain that is defined here and is not on the host.
+    async fn start(&self, domain: Uuid) -> Result<(), Error>;
+
     /// Sets a definition aside that another host has now: its file stays, and the domain is not
     /// defined here any more. Tells whether it has done so: it does not if another one is here, or
     /// if the domain is on the host.

@@ -14,7 +14,8 @@
 //!
 //! Ages and what is left are in milliseconds; `-` stands for what there is not.
 
-use crate::core::guard::{Done, GuardStatus, Refusal};
+use super::client::GuardedHere;
+use crate::core::guard::{Done, GuardStatus, MAX_DOMAINS, Refusal};
 use crate::core::model::Uuid;
 use std::fmt::Write as _;
 
@@ -30,6 +31,68 @@ pub(super) enum Request {
     Away,
     Back,
     Status,
+}
+
+/// What a guard answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Reply {
+    Guarded(u64),
+    Done,
+    Status(GuardedHere),
+    /// With the reason.
+    Refused(String),
+}
+
+/// The line of a request.
+pub(super) fn request(request: Request) -> String {
+    match request {
+        Request::Register(domain) => format!("register {domain}\n"),
+        Request::Built(domain) => format!("built {domain}\n"),
+        Request::Release(domain) => format!("release {domain}\n"),
+        Request::Away => "away\n".to_owned(),
+        Request::Back => "back\n".to_owned(),
+        Request::Status => "status\n".to_owned(),
+    }
+}
+
+/// How many lines follow the first one of an answer.
+pub(super) fn lines_after(first: &str) -> usize {
+    let count = first.rsplit_once(" domains ").filter(|_| first.starts_with("status "));
+    let count = count.and_then(|(_, count)| count.trim_end().parse().ok());
+    count.unwrap_or(0).min(MAX_DOMAINS)
+}
+
+/// Reads an answer with its line ends; `None` if there is more to come, or if it makes no sense.
+pub(super) fn parse_answer(text: &str) -> Option<Reply> {
+    let (first, rest) = text.split_once('\n')?;
+    let mut words = first.split(' ');
+    match words.next()? {
+        "ok" => Some(Reply::Done),
+        "guarded" => words.next()?.parse().ok().map(Reply::Guarded),
+        "refused" => {
+            let (_, reason) = first.strip_prefix("refused ")?.split_once(' ')?;
+            Some(Reply::Refused(reason.to_owned()))
+        }
+        "status" => parse_status(words, rest),
+        _ => None,
+    }
+}
+
+fn parse_status<'a>(mut words: impl Iterator<Item = &'a str>, lines: &str) -> Option<Reply> {
+    let is_ending = words.next()? == "destroying";
+    let (mut epoch, mut count) = (None, None);
+    while let (Some(name), Some(value)) = (words.next(), words.next()) {
+        match name {
+            "epoch" => epoch = value.parse().ok(),
+            "domains" => count = value.parse::<usize>().ok(),
+            _ => {}
+        }
+    }
+    let whole = lines.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    let domains: Option<Vec<Uuid>> =
+        whole.map(|line| line.split(' ').nth(1)?.parse().ok()).collect();
+    let domains = domains.filter(|domains| Some(domains.len()) == count)?;
+    Some(Reply::Status(GuardedHere { is_ending, epoch, domains: domains.into_iter().collect() }))
 }
 
 /// Reads a line without its end. The error says what it is to be.
@@ -148,6 +211,45 @@ mod tests {
         let lines = "status guarding epoch 3 age 1200 left 28000 watchdog yes domains 1\n\
                      domain 00000000-0000-0000-0000-000000000abc built\n";
         assert_eq!(status(&guarding, true), lines);
+    }
+
+    #[test]
+    fn a_client_reads_what_a_guard_writes() {
+        let domain = Uuid::from_u128(0xabc);
+        for line in ["register", "built", "release"] {
+            let line = format!("{line} {domain}");
+            assert_eq!(request(parse(line.as_bytes()).unwrap()), line + "\n");
+        }
+        for line in ["away", "back", "status"] {
+            assert_eq!(request(parse(line.as_bytes()).unwrap()), format!("{line}\n"));
+        }
+        assert_eq!(parse_answer(&answer(Ok(Done::Guarded { epoch: 7 }))), Some(Reply::Guarded(7)));
+        assert_eq!(parse_answer(&answer(Ok(Done::Yes))), Some(Reply::Done));
+        let full = parse_answer(&answer(Err(Refusal::Unknown)));
+        assert_eq!(full, Some(Reply::Refused("the domain is not registered".to_owned())));
+        let domains = [1, 2].map(Uuid::from_u128);
+        let guarded = domains.map(|domain| GuardedDomain { domain, state: "built" });
+        let mut told = GuardStatus {
+            state: "destroying",
+            epoch: Some(3),
+            age: None,
+            left: None,
+            domains: guarded.to_vec(),
+        };
+        let read = GuardedHere { is_ending: true, epoch: Some(3), domains: domains.into() };
+        let text = status(&told, true);
+        assert_eq!(parse_answer(&text), Some(Reply::Status(read.clone())));
+        assert_eq!(lines_after(text.split_inclusive('\n').next().unwrap()), 2);
+        assert_eq!(lines_after("ok\n"), 0);
+        for end in 0..text.len() {
+            assert_eq!(parse_answer(&text[..end]), None, "there is more to come");
+        }
+        told.state = "guarding";
+        let read = Reply::Status(GuardedHere { is_ending: false, ..read });
+        assert_eq!(parse_answer(&status(&told, false)), Some(read));
+        for line in ["\n", "so what\n", "guarded x\n", "refused\n", "status idle\n"] {
+            assert_eq!(parse_answer(line), None, "{line}");
+        }
     }
 
     #[test]

@@ -140,7 +140,8 @@ async fn try_to_enter(
     if before.is_some() && !is_same_boot && record.boot_id.is_some() {
         return Err(Obstacle::Copied);
     }
-    let epoch = record.epoch.saturating_add(u64::from(!is_same_boot));
+    let is_new = !is_same_boot || is_over(seat, record.epoch).await?;
+    let epoch = record.epoch.saturating_add(u64::from(is_new));
     let boot_id = Some(seat.own.boot_id);
     let certificate = *seat.certificate.borrow();
     let fingerprint = certificate.map(|fingerprint| fingerprint.to_string());
@@ -157,6 +158,13 @@ async fn try_to_enter(
         Committed::Yes(revision) => Ok(Membership { epoch, revision, certificate }),
         Committed::No => Err(Obstacle::Changed),
     }
+}
+
+/// Whether an epoch is fenced, and has ended without a boot: the guard has nothing any more. What
+/// is not protected goes on in the next epoch.
+async fn is_over(seat: &Seat, epoch: u64) -> Result<bool, KvError> {
+    let fence = seat.kv.get(&seat.keys.fence(&seat.own.name, epoch)).await?;
+    Ok(fence.is_some() && seat.owner.guards_nothing().await)
 }
 
 /// Why this host has no record.

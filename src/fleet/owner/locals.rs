@@ -42,8 +42,6 @@ pub(super) struct Locals {
     disputed: BTreeMap<Uuid, HostName>,
     /// Domains that have the name of another one in the fleet, with its host.
     nameless: BTreeMap<Uuid, Option<HostName>>,
-    /// The domains that the guard has for this host, with the epoch of each registration.
-    guarded: BTreeMap<Uuid, u64>,
     /// When etcd did not answer.
     silent: Option<Instant>,
 }
@@ -158,19 +156,6 @@ impl Locals {
     /// The domains here that belong to other hosts, with these.
     pub(super) fn disputed(&self) -> &BTreeMap<Uuid, HostName> {
         &self.disputed
-    }
-
-    /// The guard has a domain from now on, in this epoch, or has it no more.
-    pub(super) fn guard(&mut self, domain: Uuid, epoch: Option<u64>) {
-        match epoch {
-            Some(epoch) => self.guarded.insert(domain, epoch),
-            None => self.guarded.remove(&domain),
-        };
-    }
-
-    /// The epoch in which the guard has a domain; `None` if it has not.
-    pub(super) fn guarded_in(&self, domain: Uuid) -> Option<u64> {
-        self.guarded.get(&domain).copied()
     }
 
     /// etcd has answered, or not.

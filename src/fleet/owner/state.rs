@@ -4,9 +4,11 @@ use super::locals::Locals;
 use super::news::{News, NewsTable};
 use super::note::Notes;
 use super::place::PlaceWatch;
+use super::registrations::Registrations;
 use crate::core::fleet::HostName;
 use crate::core::model::Uuid;
 use crate::core::ports::{Disputes, Entropy};
+use crate::fleet::guard::GuardPort;
 use crate::fleet::key_file::KeyFile;
 use crate::fleet::keys::Keys;
 use crate::fleet::kv::Kv;
@@ -44,6 +46,10 @@ pub struct Owner {
     news_table: Mutex<NewsTable>,
     /// A definition is to be compared.
     pub(super) definition_news: Notify,
+    pub(super) guard: Arc<dyn GuardPort>,
+    registrations: Mutex<Registrations>,
+    /// There is something to tell the guard, or a domain to start.
+    pub(super) guard_news: Notify,
     pub(super) this: Weak<Self>,
 }
 
@@ -62,6 +68,7 @@ impl Owner {
         entropy: Arc<dyn Entropy>,
         notes: Notes,
         key_file: KeyFile,
+        guard: Arc<dyn GuardPort>,
     ) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             kv,
@@ -79,6 +86,9 @@ impl Owner {
             key_file,
             news_table: Mutex::default(),
             definition_news: Notify::new(),
+            guard,
+            registrations: Mutex::default(),
+            guard_news: Notify::new(),
             this: this.clone(),
         })
     }
@@ -86,6 +96,7 @@ impl Owner {
     /// The host is a member. What is here is looked at again: etcd may be from a backup.
     pub(in crate::fleet) fn enter(&self, membership: Membership) {
         self.locals().mark_running();
+        self.registrations().begin(membership.epoch);
         self.place.enter(membership);
     }
 
@@ -131,6 +142,10 @@ impl Owner {
 
     pub(super) fn locals(&self) -> MutexGuard<'_, Locals> {
         self.locals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn registrations(&self) -> MutexGuard<'_, Registrations> {
+        self.registrations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn news_table(&self) -> MutexGuard<'_, NewsTable> {

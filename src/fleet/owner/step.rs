@@ -10,8 +10,9 @@ use crate::core::fleet_domain::{Act, DefinitionStep, Refusal};
 use crate::core::model::{CompleteConfig, Invalid, Uuid};
 use crate::core::ownership::{Boot, Own, Step};
 use crate::fleet::domain::{FoundDomain, Trouble};
-use crate::fleet::kv::{Committed, Compare, KvError, Revision};
+use crate::fleet::kv::{Committed, Compare, Entry, KvError, Revision};
 use crate::fleet::membership::{Ended, Membership};
+use crate::fleet::protection_records::{FenceRecord, FenceStep};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -184,7 +185,7 @@ impl Owner {
             return Ok(Done::Written(Written { op, revision }));
         }
         let by = Boot { host: self.host.clone(), epoch: membership.epoch };
-        let guarded = self.locals().guarded_in(domain) == Some(membership.epoch);
+        let guarded = self.is_guarded(domain, &by, found.domain.own.as_ref());
         let after = found.domain.after(act, &by, op, guarded).map_err(Obstacle::NotOurs)?;
         if after == found.domain {
             return Ok(Done::Same);
@@ -199,6 +200,9 @@ impl Owner {
         if !gives_up {
             txn.compares.push(Compare::Absent(fence.clone()));
         }
+        if let Some(Step::TakeOver { from }) = &act.own {
+            txn.compares.push(self.ended_boot(deadline, from).await?);
+        }
         let before = self.told.highest();
         if let Committed::Yes(revision) = self.kv.commit(txn).await? {
             if self.told.has_gone_back(before, revision) {
@@ -210,6 +214,8 @@ impl Owner {
         }
         let get = async |key: &str| within(deadline, async { Ok(self.kv.get(key).await?) }).await;
         if !gives_up && get(&fence).await?.is_some() {
+            // A host that guards nothing takes a new epoch.
+            self.place.end(membership, Ended::Changed);
             return Err(Obstacle::Refused(format!("This host is fenced ({fence} in etcd)")));
         }
         let record = get(&host).await?;
@@ -217,6 +223,19 @@ impl Owner {
             self.place.end(membership, Ended::Changed);
         }
         Err(Obstacle::Changed)
+    }
+
+    /// What a takeover compares: that the guarded domains of this boot have ended.
+    async fn ended_boot(&self, deadline: Instant, from: &Boot) -> Result<Compare, Obstacle> {
+        let key = self.keys.fence(&from.host, from.epoch);
+        let fence = within(deadline, async { Ok(self.kv.get(&key).await?) }).await?;
+        let has_ended = |entry: &Entry| {
+            FenceRecord::decode(&entry.value).is_ok_and(|fence| fence.step >= FenceStep::Waited)
+        };
+        match fence.filter(has_ended) {
+            Some(fence) => Ok(Compare::Modified(key, fence.modified)),
+            None => Err(Obstacle::Strange(format!("{key} does not say that this boot has ended"))),
+        }
     }
 
     async fn sealed_until(
@@ -240,9 +259,12 @@ impl Owner {
             Step::Claim => true,
             Step::Receive { .. } | Step::TakeBack { .. } => own.is_none(),
             // That the other host has ended is known by a key that was read just now.
-            Step::TakeOver { .. } | Step::Run | Step::Hold | Step::Move { .. } | Step::Halt => {
-                false
-            }
+            Step::TakeOver { .. }
+            | Step::Return { .. }
+            | Step::Run
+            | Step::Hold
+            | Step::Move { .. }
+            | Step::Halt => false,
         };
         if !takes || !self.is_restored() {
             return Ok(());

@@ -55,6 +55,9 @@ impl Copies for NoCopies {
     ) -> Result<bool, Error> {
         Ok(false)
     }
+    async fn start(&self, domain: Uuid) -> Result<(), Error> {
+        Err(Error::NoSuchDomain(domain.to_string()))
+    }
     async fn set_aside(&self, _definition: Arc<CompleteConfig>) -> Result<bool, Error> {
         Ok(false)
     }

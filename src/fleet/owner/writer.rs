@@ -36,6 +36,7 @@ impl Owner {
             never = self.follow_definitions(membership, copies) => match never {},
             ended = self.place.ended(membership) => ended,
             never = self.write_for_ever(membership) => match never {},
+            never = self.protect(copies) => match never {},
         }
     }
 
@@ -80,6 +81,12 @@ impl Owner {
             let own = OwnRecord::decode(&entry.value).ok().filter(|own| own.by.host == self.host);
             if let (Some(domain), Some(own)) = (self.keys.parse_own(&entry.key), own) {
                 let is_called = own.name == locals.name(domain);
+                let is_here = locals.stage(domain).is_some();
+                // It has ended with its boot, or before it ran.
+                if own.guarded && !is_here && (own.by != by || own.phase == Phase::Starting) {
+                    self.registrations().want(domain);
+                    self.guard_news.notify_one();
+                }
                 owned.insert(domain, own.by == by && own.phase == Phase::Running && is_called);
             }
         }
@@ -116,7 +123,17 @@ impl Owner {
         };
         let done = match stage {
             Some(_) => self.hold_now(domain).await,
-            None => self.step(domain, Step::Halt).await,
+            // It is started again, here or elsewhere.
+            None if self.registrations().is_wanted(domain) => {
+                self.locals().written(domain);
+                return Settled::Yes;
+            }
+            None => match self.has_guard_ended(domain).await {
+                Ok(true) => return Settled::NotYet,
+                Ok(false) => self.step(domain, Step::Halt).await,
+                // A guard that does not answer takes the host with it, and others start the domain.
+                Err(_) => return Settled::NotYet,
+            },
         };
         let is_same = self.locals().stage(domain) == stage;
         match done {
@@ -125,6 +142,7 @@ impl Owner {
                 locals.written(domain);
                 locals.note_answer(true);
                 drop(locals);
+                self.let_go_if_told(domain, stage);
                 self.note_dispute(domain, None);
                 Settled::Yes
             }

@@ -1,0 +1,255 @@
+//! Domains that are protected: they are guarded as long as they are here, and started here when
+//! another host has ended that had them.
+//!
+//! The guard has a domain before etcd says that it is guarded, and lets it go after etcd has said
+//! that it is not. The rules are in `docs/fleet-model.md`.
+
+use super::locals::Stage;
+use super::state::Owner;
+use super::step::STEP_LIMIT;
+use super::takeover::Run;
+use crate::core::error::Error;
+use crate::core::model::{DomName, Uuid};
+use crate::core::ownership::{Boot, Own};
+use crate::core::ports::Copies;
+use crate::fleet::backoff::Backoff;
+use crate::fleet::guard::GuardFailure;
+use crate::fleet::kv::{KvError, KvEvent, Revision, Watched};
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, FuturesUnordered};
+use std::convert::Infallible;
+use tokio::time::Instant;
+use tracing::{debug, error, warn};
+
+/// How many domains are started at a time that other hosts had, or that have ended.
+const RUNS: usize = 4;
+
+impl Owner {
+    /// Has a domain guarded that is about to be built, if it is protected.
+    pub(super) async fn guard_if_protected(&self, domain: Uuid) -> Result<(), Error> {
+        let unavailable = |reason| Error::FleetUnavailable { reason };
+        let deadline = Instant::now() + STEP_LIMIT;
+        if self.place.membership(deadline).await.map_err(unavailable)?.is_none() {
+            return Ok(());
+        }
+        let policy = self.kv.get(&self.keys.policy(domain)).await;
+        let policy = policy.map_err(|error| unavailable(format!("The fleet's {error}")))?;
+        if policy.is_some() || self.registrations().contains(domain) {
+            self.register(domain).await?;
+        }
+        Ok(())
+    }
+
+    /// Has a domain guarded anew that is guarded, and is about to be built again.
+    pub(super) async fn guard_again(&self, domain: Uuid) -> Result<(), Error> {
+        if self.registrations().contains(domain) { self.register(domain).await } else { Ok(()) }
+    }
+
+    async fn register(&self, domain: Uuid) -> Result<(), Error> {
+        let epoch = self.guard.register(domain).await.map_err(|failure| unguarded(&failure))?;
+        self.registrations().add(domain, epoch, false);
+        Ok(())
+    }
+
+    /// The build of a domain is over, if it is guarded.
+    pub(super) async fn end_build(&self, domain: Uuid) {
+        if !self.registrations().contains(domain) {
+            return;
+        }
+        let is_told = self.guard.built(domain).await.is_ok();
+        self.registrations().end_build(domain, is_told);
+        if !is_told {
+            self.guard_news.notify_one();
+        }
+    }
+
+    /// Whether the guard of this host has a domain and keeps it. As long as the guard was not
+    /// asked, etcd is believed.
+    pub(super) fn is_guarded(&self, domain: Uuid, by: &Boot, own: Option<&Own>) -> bool {
+        let table = self.registrations();
+        let is_own = || own.is_some_and(|own| own.by == *by && own.guarded);
+        table.epoch_of(domain) == Some(by.epoch) || (!table.is_known() && is_own())
+    }
+
+    /// etcd knows what a domain does here: at `stage`, or not here any more.
+    pub(super) fn let_go_if_told(&self, domain: Uuid, stage: Option<Stage>) {
+        let mut table = self.registrations();
+        if table.contains(domain) && (stage.is_none() || table.is_going(domain)) {
+            table.set_free(domain);
+            self.guard_news.notify_one();
+        }
+    }
+
+    /// Whether the guard has nothing: what this boot of the host had guarded has ended.
+    pub(in crate::fleet) async fn guards_nothing(&self) -> bool {
+        let status = self.guard.status().await;
+        status.is_ok_and(|here| !here.is_ending && here.domains.is_empty())
+    }
+
+    /// A domain has gone that the guard has: whether the guard has ended it, so that it is to run
+    /// again. Fails if the guard cannot be asked.
+    pub(super) async fn has_guard_ended(&self, domain: Uuid) -> Result<bool, GuardFailure> {
+        if !self.registrations().contains(domain) {
+            return Ok(false);
+        }
+        let has_ended = self.guard.status().await?.has_ended(domain);
+        if has_ended {
+            warn!(%domain, "The guard has ended a domain: it is started again where that may be");
+            let mut table = self.registrations();
+            table.remove(domain);
+            table.want(domain);
+            self.guard_news.notify_one();
+        }
+        Ok(has_ended)
+    }
+
+    /// Keeps the guard what the policies say, and starts what is to be started here.
+    pub(super) async fn protect(&self, copies: &dyn Copies) -> Infallible {
+        let mut backoff = Backoff::default();
+        let mut runs = FuturesUnordered::new();
+        self.registrations().forget_runs();
+        loop {
+            let error = match self.follow_protection(copies, &mut runs, &mut backoff).await {
+                Ok(never) => match never {},
+                Err(error) => error,
+            };
+            debug!(%error, "What is protected is listed anew");
+            backoff.wait().await;
+        }
+    }
+
+    async fn follow_protection<'a>(
+        &'a self,
+        copies: &'a dyn Copies,
+        runs: &mut FuturesUnordered<Run<'a>>,
+        backoff: &mut Backoff,
+    ) -> Result<Infallible, KvError> {
+        let prefixes = [self.keys.policies(), self.keys.takeovers()];
+        let mut watches = Vec::new();
+        for prefix in &prefixes {
+            let listing = self.kv.list(prefix).await?;
+            if *prefix == self.keys.policies() {
+                let keys = listing.entries.iter().filter_map(|e| self.keys.parse_policy(&e.key));
+                self.registrations().set_all_protected(keys.collect());
+            } else {
+                listing.entries.iter().for_each(|entry| self.note_takeover(entry));
+            }
+            let watch = self.kv.watch(prefix, Revision(listing.revision.0 + 1)).await?;
+            let end = async { Err(KvError::Unreachable("the watch has ended".to_owned())) };
+            watches.push(watch.chain(stream::once(end)).boxed());
+        }
+        let mut changes = stream::select_all(watches);
+        let mut told = None;
+        loop {
+            let failure = self.adjust_guard().await.err();
+            if let Some(failure) = &failure {
+                let text = failure.to_string();
+                if told.as_ref() != Some(&text) {
+                    error!("Protected domains on this host are not guarded: {text}");
+                    told = Some(text);
+                }
+            }
+            self.begin_runs(copies, runs);
+            let is_all = failure.is_none() && self.registrations().wanted().is_empty();
+            if is_all {
+                told = None;
+                backoff.reset();
+            }
+            tokio::select! {
+                change = changes.next() => match change {
+                    Some(Ok(Watched::Events(events))) => self.note_changes(&events),
+                    Some(Ok(Watched::Progress(_))) => {}
+                    Some(Err(error)) => return Err(error),
+                    None => return Err(KvError::Unreachable("the watches have ended".to_owned())),
+                },
+                Some(()) = runs.next(), if !runs.is_empty() => {}
+                () = self.guard_news.notified() => {}
+                () = backoff.wait(), if !is_all => {}
+            }
+        }
+    }
+
+    fn note_changes(&self, events: &[KvEvent]) {
+        for event in events {
+            if let Some(domain) = self.keys.parse_policy(event.key()) {
+                let is_protected = matches!(event, KvEvent::Put(_));
+                self.registrations().set_protected(domain, is_protected);
+            } else if let KvEvent::Put(entry) = event {
+                self.note_takeover(entry);
+            }
+        }
+    }
+
+    fn begin_runs<'a>(&'a self, copies: &'a dyn Copies, runs: &mut FuturesUnordered<Run<'a>>) {
+        for domain in self.registrations().wanted() {
+            if runs.len() >= RUNS {
+                return;
+            }
+            if self.registrations().begin_run(domain) {
+                runs.push(Box::pin(self.run_wanted(domain, copies)));
+            }
+        }
+    }
+
+    /// Tells the guard what it does not know.
+    async fn adjust_guard(&self) -> Result<(), GuardFailure> {
+        if !self.registrations().is_known() {
+            let is_idle = {
+                let running: Vec<Uuid> = self.locals().running().collect();
+                self.registrations().unguarded(running.into_iter()).is_empty()
+            };
+            match self.guard.status().await {
+                Ok(here) => self.registrations().restore(&here),
+                // Nothing here needs it.
+                Err(_) if is_idle => return Ok(()),
+                Err(failure) => return Err(failure),
+            }
+        }
+        let running: Vec<Uuid> = {
+            let locals = self.locals();
+            let disputed = locals.disputed();
+            locals.running().filter(|domain| !disputed.contains_key(domain)).collect()
+        };
+        let unguarded = self.registrations().unguarded(running.iter().copied());
+        for domain in unguarded {
+            let turn = self.turn(domain).await;
+            if self.locals().stage(domain) == Some(Stage::Running) {
+                let epoch = self.guard.register(domain).await?;
+                self.registrations().add(domain, epoch, true);
+                self.tell(domain);
+            }
+            drop(turn);
+        }
+        let going = self.registrations().let_go(running.into_iter());
+        for domain in going {
+            self.tell(domain);
+        }
+        let untold = self.registrations().untold();
+        for domain in untold {
+            self.guard.built(domain).await?;
+            self.registrations().end_build(domain, true);
+        }
+        let free = self.registrations().free();
+        for domain in free {
+            let _turn = self.turn(domain).await;
+            if self.registrations().free().contains(&domain) {
+                self.guard.release(domain).await?;
+                self.registrations().remove_free(domain);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unguarded(failure: &GuardFailure) -> Error {
+    let reason = format!(
+        "The domain is protected, and {failure} (or type xend fleet policy DOMAIN none, and it \
+         runs without)"
+    );
+    Error::FleetUnavailable { reason }
+}
+
+/// What a domain is called in messages.
+pub(super) fn shown(name: Option<DomName>, domain: Uuid) -> String {
+    name.map_or_else(|| domain.to_string(), |name| name.to_string())
+}
