@@ -336,7 +336,8 @@ mod tests {
             name: None,
         };
         let back = taken.after(&act, &boot(2), Uuid::nil(), true).unwrap();
-        assert_eq!((back.host(), back.defined.unwrap().home), (Some(&host(1)), Some(host(1))));
+        assert_eq!(back.host(), Some(&host(1)));
+        assert_eq!(back.defined.unwrap().home, Some(host(1)));
         assert!(back.own.unwrap().guarded, "others may try");
     }
 

@@ -80,7 +80,7 @@ impl Owner {
                 if is_rename { Error::NameTaken { name, at } } else { Error::Exists { name, at } }
             }
             Failed::TooLong(invalid) => invalid.into(),
-            Failed::NoKey(reason) => Error::FleetUnavailable { reason },
+            Failed::NoKey(reason) | Failed::Unguarded(reason) => Error::FleetUnavailable { reason },
             Failed::Refused(Refusal::Undefined) => Error::NoSuchDomain(domain.to_string()),
             Failed::Unavailable { reason, in_doubt, scope } => {
                 if in_doubt {
@@ -106,7 +106,12 @@ impl Owner {
             }
             before
         };
-        let done = self.change_definition(change).await;
+        let begins = matches!(change.act.own, Some(Step::Claim | Step::Receive { .. }));
+        let ready = if begins { self.guard_if_protected(domain).await } else { Ok(()) };
+        let done = match ready {
+            Ok(()) => self.change_definition(change).await,
+            Err(failed) => Err(failed),
+        };
         if done.is_err() {
             self.locals().set(domain, before);
         }
@@ -176,7 +181,6 @@ impl Ownership for Owner {
         if self.has(domain) {
             return self.guard_again(domain).await;
         }
-        self.guard_if_protected(domain).await?;
         let claim = Change::own(domain, Step::Claim, Some(name.clone()));
         let claimed = self.advance(claim, Stage::Starting).await;
         claimed.map(drop).map_err(|failed| {
@@ -308,11 +312,6 @@ impl Ownership for Owner {
             name: Some(name.clone()),
         };
         let before = self.locals().stage(domain);
-        if let Err(error) = self.guard_if_protected(domain).await {
-            // What was asked for before can have happened.
-            let is_new = before != Some(Stage::Moving);
-            return if is_new { Ok(Leave::Refused(error)) } else { Err(error) };
-        }
         let received = self.advance(Change { domain, act, definition }, Stage::Running).await;
         let (in_doubt, scope, failed) = match received {
             Ok(_) => {
@@ -327,7 +326,7 @@ impl Ownership for Owner {
                 let in_doubt = in_doubt || before == Some(Stage::Moving);
                 (in_doubt, scope, Failed::Unavailable { reason, in_doubt: false, scope })
             }
-            Err(failed @ (Failed::TooLong(_) | Failed::NoKey(_))) => {
+            Err(failed @ (Failed::TooLong(_) | Failed::NoKey(_) | Failed::Unguarded(_))) => {
                 (before == Some(Stage::Moving), Scope::Domain, failed)
             }
         };

@@ -20,6 +20,7 @@ use xend::core::fleet::HostName;
 use xend::core::model::{DomName, DomainRef, Uuid};
 use xend::core::op::{Change, DomainOp, Outcome};
 use xend::core::ports::{Alone, Destination, Ownership};
+use xend::fleet::guard::GuardClient;
 use xend::fleet::{
     FleetReader, HostFacts, HostRecord, KeyFile, Keys, Kv, MemberMark, MemoryKv, Notes, Op,
     OwnHost, Owner, SCHEMAS, SchemaRecord, Txn, ViewRecord, take_part,
@@ -99,7 +100,8 @@ async fn start(
     let notes = Notes::open(&dir.join("fleet"));
     let key = KeyFile::at(dir.join("fleet/key"));
     let entropy = Arc::new(OsEntropy);
-    let owner = Owner::new(kv.clone(), keys.clone(), name.clone(), entropy, notes, key);
+    let guard = Arc::new(GuardClient::new("/nonexistent/guard".into()));
+    let owner = Owner::new(kv.clone(), keys.clone(), name.clone(), entropy, notes, key, guard);
     let ownership = ownership(owner.clone());
     let dump_dir = dir.to_owned();
     let settings = Settings { dump_dir, fleet: Some(fleet), ownership, ..Settings::default() };

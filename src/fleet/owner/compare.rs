@@ -319,7 +319,7 @@ impl Owner {
                 self.dispute(domain, copy, &Dispute::Other(reason.to_string()));
                 Settled::Yes
             }
-            Failed::NoKey(reason) => {
+            Failed::NoKey(reason) | Failed::Unguarded(reason) => {
                 self.dispute(domain, copy, &Dispute::Other(reason));
                 Settled::Yes
             }

@@ -106,6 +106,11 @@ impl PlaceWatch {
         changes.wait_for(is_known).await.ok();
     }
 
+    /// Whether the host has not joined, as far as is known.
+    pub(super) fn is_outside(&self) -> bool {
+        matches!(*self.0.borrow(), Place::Outside)
+    }
+
     /// Whether the host is a member, as far as is known.
     pub(super) fn is_member(&self) -> bool {
         matches!(*self.0.borrow(), Place::Member(_))

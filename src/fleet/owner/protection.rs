@@ -6,15 +6,17 @@
 
 use super::locals::Stage;
 use super::state::Owner;
-use super::step::STEP_LIMIT;
+use super::step::{Failed, STEP_LIMIT, Scope};
 use super::takeover::Run;
 use crate::core::error::Error;
 use crate::core::model::{DomName, Uuid};
 use crate::core::ownership::{Boot, Own};
 use crate::core::ports::Copies;
 use crate::fleet::backoff::Backoff;
+use crate::fleet::domain::OwnRecord;
 use crate::fleet::guard::GuardFailure;
 use crate::fleet::kv::{KvError, KvEvent, Revision, Watched};
+use crate::fleet::membership::{Ended, Membership};
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, FuturesUnordered};
 use std::convert::Infallible;
@@ -26,26 +28,43 @@ const RUNS: usize = 4;
 
 impl Owner {
     /// Has a domain guarded that is about to be built, if it is protected.
-    pub(super) async fn guard_if_protected(&self, domain: Uuid) -> Result<(), Error> {
-        let unavailable = |reason| Error::FleetUnavailable { reason };
-        let deadline = Instant::now() + STEP_LIMIT;
-        if self.place.membership(deadline).await.map_err(unavailable)?.is_none() {
-            return Ok(());
-        }
-        let policy = self.kv.get(&self.keys.policy(domain)).await;
-        let policy = policy.map_err(|error| unavailable(format!("The fleet's {error}")))?;
-        if policy.is_some() || self.registrations().contains(domain) {
-            self.register(domain).await?;
+    pub(super) async fn guard_if_protected(&self, domain: Uuid) -> Result<(), Failed> {
+        let is_guarded = self.registrations().contains(domain);
+        if is_guarded || self.has_policy(domain).await? {
+            self.register(domain).await.map_err(Failed::Unguarded)?;
         }
         Ok(())
     }
 
-    /// Has a domain guarded anew that is guarded, and is about to be built again.
-    pub(super) async fn guard_again(&self, domain: Uuid) -> Result<(), Error> {
-        if self.registrations().contains(domain) { self.register(domain).await } else { Ok(()) }
+    /// Whether etcd has a policy of a domain. A host in no fleet has none.
+    async fn has_policy(&self, domain: Uuid) -> Result<bool, Failed> {
+        if self.place.is_outside() {
+            return Ok(false);
+        }
+        let key = self.keys.policy(domain);
+        let deadline = Instant::now() + STEP_LIMIT;
+        if let Ok(policy) = self.kv.get(&key).await {
+            return Ok(policy.is_some());
+        }
+        let unavailable =
+            |reason| Failed::Unavailable { reason, in_doubt: false, scope: Scope::Silence };
+        if self.place.membership(deadline).await.map_err(unavailable)?.is_none() {
+            return Ok(false);
+        }
+        let policy = self.kv.get(&key).await;
+        Ok(policy.map_err(|error| unavailable(format!("The fleet's {error}")))?.is_some())
     }
 
-    async fn register(&self, domain: Uuid) -> Result<(), Error> {
+    /// Has a domain guarded anew that is guarded, and is about to be built again.
+    pub(super) async fn guard_again(&self, domain: Uuid) -> Result<(), Error> {
+        if self.registrations().contains(domain) {
+            let registered = self.register(domain).await;
+            registered.map_err(|reason| Error::FleetUnavailable { reason })?;
+        }
+        Ok(())
+    }
+
+    async fn register(&self, domain: Uuid) -> Result<(), String> {
         let epoch = self.guard.register(domain).await.map_err(|failure| unguarded(&failure))?;
         self.registrations().add(domain, epoch, false);
         Ok(())
@@ -89,6 +108,13 @@ impl Owner {
     /// A domain has gone that the guard has: whether the guard has ended it, so that it is to run
     /// again. Fails if the guard cannot be asked.
     pub(super) async fn has_guard_ended(&self, domain: Uuid) -> Result<bool, GuardFailure> {
+        if !self.registrations().is_known() {
+            match self.guard.status().await {
+                Ok(here) => self.registrations().restore(&here),
+                Err(failure) if self.is_guarded_in_etcd(domain).await => return Err(failure),
+                Err(_) => {}
+            }
+        }
         if !self.registrations().contains(domain) {
             return Ok(false);
         }
@@ -103,16 +129,33 @@ impl Owner {
         Ok(has_ended)
     }
 
+    async fn is_guarded_in_etcd(&self, domain: Uuid) -> bool {
+        let entry = self.kv.get(&self.keys.own(domain)).await.ok().flatten();
+        let own = entry.and_then(|entry| OwnRecord::decode(&entry.value).ok());
+        own.is_some_and(|own| own.guarded && own.by.host == self.host)
+    }
+
+    /// Ends the membership of a boot that is fenced, when its guard has nothing any more: the next
+    /// one has another epoch.
+    async fn leave_fenced_epoch(&self, membership: Membership) -> Result<(), KvError> {
+        let fence = self.kv.get(&self.keys.fence(&self.host, membership.epoch)).await?;
+        if fence.is_some() && self.guards_nothing().await {
+            self.place.end(membership, Ended::Changed);
+        }
+        Ok(())
+    }
+
     /// Keeps the guard what the policies say, and starts what is to be started here.
-    pub(super) async fn protect(&self, copies: &dyn Copies) -> Infallible {
+    pub(super) async fn protect(&self, membership: Membership, copies: &dyn Copies) -> Infallible {
         let mut backoff = Backoff::default();
         let mut runs = FuturesUnordered::new();
         self.registrations().forget_runs();
         loop {
-            let error = match self.follow_protection(copies, &mut runs, &mut backoff).await {
-                Ok(never) => match never {},
-                Err(error) => error,
-            };
+            let error =
+                match self.follow_protection(membership, copies, &mut runs, &mut backoff).await {
+                    Ok(never) => match never {},
+                    Err(error) => error,
+                };
             debug!(%error, "What is protected is listed anew");
             backoff.wait().await;
         }
@@ -120,6 +163,7 @@ impl Owner {
 
     async fn follow_protection<'a>(
         &'a self,
+        membership: Membership,
         copies: &'a dyn Copies,
         runs: &mut FuturesUnordered<Run<'a>>,
         backoff: &mut Backoff,
@@ -148,6 +192,9 @@ impl Owner {
                     error!("Protected domains on this host are not guarded: {text}");
                     told = Some(text);
                 }
+            }
+            if !self.registrations().wanted().is_empty() {
+                self.leave_fenced_epoch(membership).await?;
             }
             self.begin_runs(copies, runs);
             let is_all = failure.is_none() && self.registrations().wanted().is_empty();
@@ -181,7 +228,8 @@ impl Owner {
     }
 
     fn begin_runs<'a>(&'a self, copies: &'a dyn Copies, runs: &mut FuturesUnordered<Run<'a>>) {
-        for domain in self.registrations().wanted() {
+        let wanted = self.registrations().wanted();
+        for domain in wanted {
             if runs.len() >= RUNS {
                 return;
             }
@@ -241,15 +289,17 @@ impl Owner {
     }
 }
 
-fn unguarded(failure: &GuardFailure) -> Error {
-    let reason = format!(
+fn unguarded(failure: &GuardFailure) -> String {
+    format!(
         "The domain is protected, and {failure} (or type xend fleet policy DOMAIN none, and it \
          runs without)"
-    );
-    Error::FleetUnavailable { reason }
+    )
 }
 
 /// What a domain is called in messages.
 pub(super) fn shown(name: Option<DomName>, domain: Uuid) -> String {
     name.map_or_else(|| domain.to_string(), |name| name.to_string())
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,6 +44,8 @@ pub(super) struct Written {
 /// Why a change was not made.
 #[derive(Debug)]
 pub(super) enum Failed {
+    /// The guard does not take a domain that is protected. With the reason, and what to do.
+    Unguarded(String),
     /// It is not this host's to make.
     Refused(Refusal),
     /// The definition is too long for a fleet.
@@ -214,8 +216,6 @@ impl Owner {
         }
         let get = async |key: &str| within(deadline, async { Ok(self.kv.get(key).await?) }).await;
         if !gives_up && get(&fence).await?.is_some() {
-            // A host that guards nothing takes a new epoch.
-            self.place.end(membership, Ended::Changed);
             return Err(Obstacle::Refused(format!("This host is fenced ({fence} in etcd)")));
         }
         let record = get(&host).await?;

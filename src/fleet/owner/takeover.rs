@@ -20,6 +20,8 @@ use tracing::{error, info, warn};
 /// How long a domain waits for its definition to be here, once etcd says that it is this host's.
 const DEFINITION_LIMIT: Duration = Duration::from_secs(20);
 const DEFINITION_PERIOD: Duration = Duration::from_millis(100);
+/// How long is waited before a start is tried again.
+const RETRY: Duration = Duration::from_secs(5);
 /// The longest reason that is written into etcd, in bytes.
 const MAX_REASON: usize = 300;
 
@@ -62,14 +64,16 @@ impl Owner {
 
     /// Starts a domain that is wanted here, or finds out that it is not.
     pub(super) async fn run_wanted(&self, domain: Uuid, copies: &dyn Copies) {
-        let name = self.locals().name(domain);
         match self.try_to_run(domain, copies).await {
             Outcome::Over => self.registrations().unwant(domain),
             Outcome::Later(reason) => {
-                let domain = shown(name, domain);
-                warn!(%domain, reason, "A protected domain is started later");
+                let name = shown(self.locals().name(domain), domain);
+                warn!(domain = %name, reason, "A protected domain is started later");
             }
             Outcome::Failed(reason) => self.give_up(domain, reason).await,
+        }
+        if self.registrations().is_wanted(domain) {
+            sleep(RETRY).await;
         }
         self.registrations().end_run(domain);
         self.guard_news.notify_one();

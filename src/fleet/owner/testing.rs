@@ -1,9 +1,10 @@
 //! What the tests of owners and of definitions share.
 
 use crate::core::fleet::HostName;
+use crate::fleet::guard::{GuardClient, GuardPort};
 use crate::fleet::keys::Keys;
 use crate::fleet::kv::Op;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -13,6 +14,11 @@ pub(super) fn keys() -> Keys {
 
 pub(super) fn host_name(number: usize) -> HostName {
     format!("xen{number}").parse().unwrap()
+}
+
+/// A host whose guard does not run.
+pub(super) fn no_guard() -> Arc<dyn GuardPort> {
+    Arc::new(GuardClient::new("/nonexistent/guard".into()))
 }
 
 pub(super) fn put(key: String, value: &[u8]) -> Op {

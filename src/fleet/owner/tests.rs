@@ -12,7 +12,7 @@ use crate::fleet::key_file::KeyFile;
 use crate::fleet::kv::{Committed, Kv, Op, Txn};
 use crate::fleet::membership::Membership;
 use crate::fleet::memory::{Link, Lost, MemoryKv};
-use crate::fleet::owner::testing::{host_name, keys, put};
+use crate::fleet::owner::testing::{host_name, keys, no_guard, put};
 use crate::os::OsEntropy;
 use std::path::Path;
 use tokio::task::JoinHandle;
@@ -85,8 +85,15 @@ impl Host {
     fn with_client(kv: Arc<MemoryKv>, number: usize) -> Self {
         let notes = Notes::open(Path::new("/nonexistent"));
         let key = KeyFile::at("/nonexistent/key");
-        let owner =
-            Owner::new(kv.clone(), keys(), host_name(number), Arc::new(OsEntropy), notes, key);
+        let owner = Owner::new(
+            kv.clone(),
+            keys(),
+            host_name(number),
+            Arc::new(OsEntropy),
+            notes,
+            key,
+            no_guard(),
+        );
         Self { number, kv, owner, part: tokio::spawn(async {}) }
     }
 

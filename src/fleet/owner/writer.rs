@@ -36,7 +36,7 @@ impl Owner {
             never = self.follow_definitions(membership, copies) => match never {},
             ended = self.place.ended(membership) => ended,
             never = self.write_for_ever(membership) => match never {},
-            never = self.protect(copies) => match never {},
+            never = self.protect(membership, copies) => match never {},
         }
     }
 
@@ -147,7 +147,9 @@ impl Owner {
                 Settled::Yes
             }
             // It has come or gone meanwhile; and no definition is put.
-            Ok(_) | Err(Failed::TooLong(_) | Failed::NoKey(_)) => Settled::NotYet,
+            Ok(_) | Err(Failed::TooLong(_) | Failed::NoKey(_) | Failed::Unguarded(_)) => {
+                Settled::NotYet
+            }
             Err(Failed::Refused(refusal)) => {
                 if let (Refusal::NotOurs(NotOurs { owner }), true) = (refusal, is_same) {
                     self.note_dispute(domain, owner);

@@ -14,7 +14,7 @@ use crate::fleet::membership::Membership;
 use crate::fleet::memory::{Link, Lost, MemoryKv};
 use crate::fleet::owner::Notes;
 use crate::fleet::owner::news::Dispute;
-use crate::fleet::owner::testing::{Random, host_name, keys, lock, put};
+use crate::fleet::owner::testing::{Random, host_name, keys, lock, no_guard, put};
 use crate::fleet::seal::FleetKey;
 use crate::os::OsEntropy;
 use async_trait::async_trait;
@@ -96,6 +96,10 @@ impl Copies for Disk {
         Ok(is_it)
     }
 
+    async fn start(&self, domain: Uuid) -> Result<(), Error> {
+        Err(Error::NoSuchDomain(domain.to_string()))
+    }
+
     async fn set_aside(&self, definition: Arc<CompleteConfig>) -> Result<bool, Error> {
         let domain = definition.uuid();
         let is_it = self.is(domain, Some(&definition));
@@ -126,8 +130,15 @@ impl Host {
     fn on(kv: Arc<MemoryKv>, disk: Arc<Disk>, dir: Arc<TempDir>, number: usize) -> Self {
         let notes = Notes::open(dir.path());
         let key = KeyFile::at(dir.path().join("key"));
-        let owner =
-            Owner::new(kv.clone(), keys(), host_name(number), Arc::new(OsEntropy), notes, key);
+        let owner = Owner::new(
+            kv.clone(),
+            keys(),
+            host_name(number),
+            Arc::new(OsEntropy),
+            notes,
+            key,
+            no_guard(),
+        );
         Self { number, kv, disk, dir, owner, part: tokio::spawn(async {}) }
     }
 

@@ -239,7 +239,8 @@ async fn a_change_that_others_get_in_the_way_of_ends_in_time() {
     let kv = Arc::new(Contended(memory.clone()));
     let notes = Notes::open(Path::new("/nonexistent"));
     let key = KeyFile::at("/nonexistent/key");
-    let owner = Owner::new(kv, keys(), host_name(1), Arc::new(OsEntropy), notes, key);
+    let entropy = Arc::new(OsEntropy);
+    let owner = Owner::new(kv, keys(), host_name(1), entropy, notes, key, no_guard());
     let membership = Membership { epoch: 1, revision: Revision(1), certificate: None };
     owner.enter(membership);
     let began = Instant::now();
@@ -255,7 +256,8 @@ async fn a_change_that_others_get_in_the_way_of_ends_in_time() {
         () = enter_again => unreachable!(),
     };
     claimed.unwrap_err();
-    assert!(seconds_since(began) <= 13, "{} s", seconds_since(began));
+    // Whether the domain is protected is read before.
+    assert!(seconds_since(began) <= 15, "{} s", seconds_since(began));
 }
 
 #[tokio::test(start_paused = true)]
