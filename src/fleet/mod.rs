@@ -13,6 +13,8 @@
 //! domain                 what etcd has of a domain, and one change of it
 //! owner                  the domains that belong to this host, and its definitions
 //! guard                  the guard of protected domains, a process of its own
+//! taker                  fences hosts that die, and has their protected domains started elsewhere
+//! followed               prefixes that are listed and watched
 //! reader, gathered       all hosts and domains, followed while somebody reads them
 //! ```
 
@@ -22,6 +24,7 @@ mod doctor;
 mod domain;
 #[cfg(feature = "fleet")]
 mod etcd;
+mod followed;
 mod gathered;
 pub mod guard;
 mod join;
@@ -41,6 +44,7 @@ mod records;
 mod seal;
 mod settings;
 mod status;
+mod taker;
 mod told;
 
 use std::sync::Arc;
