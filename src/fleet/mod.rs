@@ -54,7 +54,10 @@ pub use definition_records::{ClashKind, ClashRecord, OrphanRecord};
 pub use doctor::{Examination, Way};
 #[cfg(feature = "fleet")]
 pub use etcd::Etcd;
-pub use join::{Adopted, Candidate, JoinError, Joined, Left, SilentHost};
+pub use join::{
+    Adopted, Candidate, ConfirmedDead, DomainPolicy, Guarding, JoinError, Joined, Left, SilentHost,
+    Upgrade,
+};
 pub use key_file::KeyFile;
 pub use keys::{ClusterName, HostKey, Keys, TokenDigest};
 pub use kv::{
