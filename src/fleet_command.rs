@@ -232,20 +232,27 @@ async fn carry_out(
             )
         }
         FleetCommand::Takers { hosts } => {
-            return protection::takers(candidate, hosts).await.map(FleetOutput::done);
+            return Ok(FleetOutput::done(protection::takers(candidate, hosts).await?));
         }
         FleetCommand::Policy { domain, restart, priority } => {
             let domain = domain.as_deref();
-            return protection::policy(candidate, domain, *restart, *priority).await;
+            let (text, is_well) =
+                protection::policy(candidate, domain, *restart, *priority).await?;
+            return Ok(FleetOutput { text, is_well });
         }
         FleetCommand::Retry { domain } => {
-            return protection::retry(candidate, domain).await.map(FleetOutput::done);
+            return Ok(FleetOutput::done(protection::retry(candidate, domain).await?));
         }
         FleetCommand::ConfirmDead { host: name, yes } => {
-            return protection::confirm_dead(candidate, name, *yes).await.map(FleetOutput::done);
+            let silent = candidate.silent_host(name).await?;
+            if !yes {
+                let question = protection::to_confirm(&silent);
+                confirm(&question, format!("{name} does not count as dead")).await?;
+            }
+            return Ok(FleetOutput::done(protection::confirm_dead(candidate, &silent).await?));
         }
         FleetCommand::Upgrade => {
-            return protection::upgrade(candidate).await.map(FleetOutput::done);
+            return Ok(FleetOutput::done(protection::upgrade(candidate).await?));
         }
         FleetCommand::Evacuate { dry_run, .. } => {
             let daemon = given.daemon.ok_or(FleetCommandError::NoSocket)?;

@@ -60,8 +60,8 @@ pub enum FleetCommand {
         /// The name or the UUID of the domain
         domain: String,
     },
-    /// Say that a silent host is off: others may have its domains, and its protected ones are started
-    /// elsewhere. It stays in the fleet
+    /// Say that a silent host is off: others may have its domains, and its protected ones are
+    /// started elsewhere. It stays in the fleet
     ConfirmDead {
         /// The name of the host in the fleet
         host: HostName,

@@ -142,9 +142,11 @@ impl Taker {
             |boot: &&Boot| !seen.fences.contains_key(*boot) && !seen.aways.contains(*boot);
         let of_suspect = |boot: &&Boot| suspects.contains(&boot.host);
         let to_fence: Vec<_> = boots.iter().filter(of_suspect).filter(is_unfenced).collect();
-        if !to_fence.is_empty() && are_too_many(suspects.len(), seen.hosts.len()) {
+        // One that has not run yet cannot be silent.
+        let hosts = seen.hosts.values().filter(|epoch| **epoch > 0).count();
+        if !to_fence.is_empty() && are_too_many(suspects.len(), hosts) {
             let suspects = suspects.into_iter().collect();
-            verdict.too_many = Some(TooMany { suspects, hosts: seen.hosts.len() });
+            verdict.too_many = Some(TooMany { suspects, hosts });
         } else {
             verdict.acts.extend(to_fence.into_iter().cloned().map(Act::Declare));
         }
@@ -210,7 +212,7 @@ impl Taker {
     fn wait(&self) -> Duration {
         #[cfg(test)]
         if self.flaw == Some(Flaw::ShortWait) {
-            return TAKER_WAIT - Duration::from_secs(1);
+            return TAKER_WAIT / 2;
         }
         TAKER_WAIT
     }

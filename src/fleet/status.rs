@@ -2,6 +2,7 @@
 
 mod definitions;
 mod owners;
+mod protected;
 mod protection;
 
 use super::key_file::KeyFile;
@@ -11,7 +12,7 @@ use super::records::{ForgottenRecord, HostRecord, SCHEMAS, SchemaRecord};
 use crate::core::fleet::{HostName, Member, Presence};
 use crate::core::model::Uuid;
 use owners::{Dispute, Owners};
-use protection::{Protection, last_boots};
+use protected::{Protection, last_boots};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -31,6 +31,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use known::Known;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
@@ -51,6 +52,7 @@ pub(super) struct TakerTask {
     /// When its clock began.
     began: Instant,
     /// What the log has said last.
+    is_taker: bool,
     too_many: Option<TooMany>,
     /// What domains need that are to be started.
     wanted: BTreeMap<Uuid, Result<Wanted, String>>,
@@ -71,6 +73,7 @@ impl TakerTask {
             reader: FleetReader::new(kv, keys, own),
             taker: Taker::default(),
             began: Instant::now(),
+            is_taker: false,
             too_many: None,
             wanted: BTreeMap::new(),
         }
@@ -114,19 +117,18 @@ impl Watch<'_> {
     async fn follow(&mut self) -> Result<Infallible, Unwritten> {
         loop {
             self.until_taker().await?;
-            let host = &self.own.host;
-            info!(%host, "This host watches for hosts of the fleet that die");
             self.take().await?;
-            let host = &self.own.host;
-            info!(%host, "This host does not watch for hosts of the fleet that die any more");
         }
     }
 
     /// Waits until the host is one of the takers.
-    async fn until_taker(&self) -> Result<(), Unwritten> {
+    async fn until_taker(&mut self) -> Result<(), Unwritten> {
         let prefixes = [self.keys().takers()];
         let (mut known, mut watches) = self.list(&prefixes).await?;
         while !known.seen.takers.contains(&self.own.host) {
+            if mem::take(&mut self.task.is_taker) {
+                info!("This host does not watch for hosts of the fleet that die any more");
+            }
             let told = watches.next().await;
             known.take_in(told.map(|(_, told)| told))?;
         }
@@ -138,6 +140,9 @@ impl Watch<'_> {
         let prefixes = Known::prefixes(self.keys());
         let (mut known, mut watches) = self.list(&prefixes).await?;
         while known.seen.takers.contains(&self.own.host) {
+            if !mem::replace(&mut self.task.is_taker, true) {
+                info!("This host watches for hosts of the fleet that die");
+            }
             self.look(&known.seen).await?;
             hear(&mut known, &mut watches).await?;
         }

@@ -1,11 +1,11 @@
 //! The commands about domains that are started elsewhere when their host dies.
 
-use super::{FleetCommandError, FleetOutput, confirm};
 use crate::cli::RestartWord;
 use crate::core::fleet::HostName;
 use crate::core::ports::Clock as _;
 use crate::fleet::{
-    Candidate, ConfirmedDead, DomainPolicy, Guarding, PolicyRecord, Restart, SilentHost, Upgrade,
+    Candidate, ConfirmedDead, DomainPolicy, Guarding, JoinError, PolicyRecord, Restart, SilentHost,
+    Upgrade,
 };
 use crate::os::{OsEntropy, SystemClock};
 use std::fmt::Write as _;
@@ -18,7 +18,7 @@ const GUARDING: Duration = Duration::from_secs(10);
 pub(super) async fn takers(
     candidate: &Candidate<'_>,
     hosts: &[HostName],
-) -> Result<String, FleetCommandError> {
+) -> Result<String, JoinError> {
     let takers = if hosts.is_empty() {
         candidate.takers().await?
     } else {
@@ -35,23 +35,23 @@ pub(super) async fn takers(
     Ok(text)
 }
 
-/// Prints policies, or sets one.
+/// Prints policies, or sets one. Tells whether its domain is guarded as it says, too.
 pub(super) async fn policy(
     candidate: &Candidate<'_>,
     domain: Option<&str>,
     restart: Option<RestartWord>,
     priority: u8,
-) -> Result<FleetOutput, FleetCommandError> {
+) -> Result<(String, bool), JoinError> {
     let Some(domain) = domain else {
         let policies = candidate.policies().await?;
         let mut text: String = policies.iter().map(policy_line).collect();
         if policies.is_empty() {
             text = "No domain is protected.\n".to_owned();
         }
-        return Ok(FleetOutput::done(text));
+        return Ok((text, true));
     };
     let Some(restart) = restart else {
-        return Ok(FleetOutput::done(policy_line(&candidate.policy(domain).await?)));
+        return Ok((policy_line(&candidate.policy(domain).await?), true));
     };
     let restart = match restart {
         RestartWord::None => None,
@@ -63,7 +63,7 @@ pub(super) async fn policy(
     let guarding = candidate.until_guarded(set.domain, policy.is_some(), GUARDING).await?;
     let is_well = !matches!(guarding, Guarding::NotYet { .. });
     let text = policy_line(&set) + &of_guarding(&set, &guarding);
-    Ok(FleetOutput { text, is_well })
+    Ok((text, is_well))
 }
 
 fn policy_line(DomainPolicy { domain, name, policy }: &DomainPolicy) -> String {
@@ -95,10 +95,7 @@ fn of_guarding(DomainPolicy { name, policy, .. }: &DomainPolicy, guarding: &Guar
 }
 
 /// Lets the takers try again.
-pub(super) async fn retry(
-    candidate: &Candidate<'_>,
-    domain: &str,
-) -> Result<String, FleetCommandError> {
+pub(super) async fn retry(candidate: &Candidate<'_>, domain: &str) -> Result<String, JoinError> {
     let DomainPolicy { name, .. } = candidate.retry(domain).await?;
     Ok(format!("It is tried again to start {name}: xend fleet status tells what comes of it.\n"))
 }
@@ -106,16 +103,12 @@ pub(super) async fn retry(
 /// Says that a host is dead.
 pub(super) async fn confirm_dead(
     candidate: &Candidate<'_>,
-    name: &HostName,
-    yes: bool,
-) -> Result<String, FleetCommandError> {
-    let silent = candidate.silent_host(name).await?;
-    if !yes {
-        confirm(&to_confirm(&silent), format!("{name} does not count as dead")).await?;
-    }
+    silent: &SilentHost,
+) -> Result<String, JoinError> {
+    let name = &silent.name;
     let now = SystemClock.now();
     let ConfirmedDead { guarded, definitions } =
-        candidate.confirm_dead(&silent, now, &OsEntropy).await?;
+        candidate.confirm_dead(silent, now, &OsEntropy).await?;
     let mut text = format!("{name} counts as dead until it boots: its domains are free.");
     if definitions > 0 {
         write!(
@@ -132,7 +125,7 @@ pub(super) async fn confirm_dead(
 }
 
 /// What is asked before a host counts as dead.
-fn to_confirm(SilentHost { name, domains, .. }: &SilentHost) -> String {
+pub(super) fn to_confirm(SilentHost { name, domains, .. }: &SilentHost) -> String {
     format!(
         "{name} is silent. If it is only cut off, its domains ({domains}) still run there, and can \
          be started a second time elsewhere, which damages their disks. See that {name} is off.\n\
@@ -141,7 +134,7 @@ fn to_confirm(SilentHost { name, domains, .. }: &SilentHost) -> String {
 }
 
 /// Raises the schema.
-pub(super) async fn upgrade(candidate: &Candidate<'_>) -> Result<String, FleetCommandError> {
+pub(super) async fn upgrade(candidate: &Candidate<'_>) -> Result<String, JoinError> {
     let Upgrade { from, to, held_by } = candidate.upgrade().await?;
     let mut text = if from == to {
         format!("The fleet has schema {to}: nothing is raised.")

@@ -5,7 +5,8 @@ use crate::etcd_server::EtcdServer;
 use crate::process::post;
 use crate::two_daemons::Daemon;
 
-const NEW: &str = "op=new&config=(vm+(name+web1)+(memory+64)+(image+(linux+(kernel+/boot/vmlinuz))))";
+const NEW: &str =
+    "op=new&config=(vm+(name+web1)+(memory+64)+(image+(linux+(kernel+/boot/vmlinuz))))";
 
 /// Two hosts of a fleet, whose daemons run.
 fn joined(server: &EtcdServer) -> [Host; 2] {
