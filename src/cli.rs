@@ -14,7 +14,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
-pub use fleet::{FleetCommand, FleetHost};
+pub use fleet::{FleetCommand, FleetHost, RestartWord};
 pub use guard::GuardOptions;
 pub use running::Running;
 pub use service::ServiceCommand;

@@ -3,6 +3,7 @@
 
 mod daemon;
 mod evacuation;
+mod protection;
 mod status_text;
 
 use daemon::Daemon;
@@ -55,8 +56,8 @@ pub enum FleetCommandError {
     /// The token cannot be read.
     #[error("Cannot read the token: {0}")]
     Token(io::Error),
-    /// Nobody has said that a host is to be forgotten.
-    #[error("{0} is not forgotten: give --yes, or answer on a terminal")]
+    /// Nobody has said yes. With what has not been done.
+    #[error("{0}: give --yes, or answer on a terminal")]
     Unconfirmed(String),
     /// The answer cannot be read.
     #[error("Cannot read the answer: {0}")]
@@ -206,7 +207,7 @@ async fn carry_out(
         FleetCommand::Forget { host: name, yes } => {
             let silent = candidate.silent_host(name).await?;
             if !yes {
-                confirm(&silent).await?;
+                confirm(&to_forget(&silent), format!("{name} is not forgotten")).await?;
             }
             let left = candidate.forget(&silent, SystemClock.now()).await?;
             let orphans = match (left, silent.definitions) {
@@ -229,6 +230,29 @@ async fn carry_out(
                 "{name} ({domain}) is defined on {host} from now on. Before you start it, see that \
                  it does not run where it was."
             )
+        }
+        FleetCommand::Takers { hosts } => {
+            return Ok(FleetOutput::done(protection::takers(candidate, hosts).await?));
+        }
+        FleetCommand::Policy { domain, restart, priority } => {
+            let domain = domain.as_deref();
+            let (text, is_well) =
+                protection::policy(candidate, domain, *restart, *priority).await?;
+            return Ok(FleetOutput { text, is_well });
+        }
+        FleetCommand::Retry { domain } => {
+            return Ok(FleetOutput::done(protection::retry(candidate, domain).await?));
+        }
+        FleetCommand::ConfirmDead { host: name, yes } => {
+            let silent = candidate.silent_host(name).await?;
+            if !yes {
+                let question = protection::to_confirm(&silent);
+                confirm(&question, format!("{name} does not count as dead")).await?;
+            }
+            return Ok(FleetOutput::done(protection::confirm_dead(candidate, &silent).await?));
+        }
+        FleetCommand::Upgrade => {
+            return Ok(FleetOutput::done(protection::upgrade(candidate).await?));
         }
         FleetCommand::Evacuate { dry_run, .. } => {
             let daemon = given.daemon.ok_or(FleetCommandError::NoSocket)?;
@@ -266,24 +290,26 @@ fn end_of_fleet(left: Left) -> &'static str {
     }
 }
 
-/// Asks on the terminal whether to forget a host.
-async fn confirm(host: &SilentHost) -> Result<(), FleetCommandError> {
-    let SilentHost { name, domains, .. } = host;
-    let unconfirmed = || FleetCommandError::Unconfirmed(name.to_string());
-    if !io::stdin().is_terminal() {
-        return Err(unconfirmed());
-    }
-    let question = format!(
+/// What is asked before a host is forgotten.
+fn to_forget(SilentHost { name, domains, .. }: &SilentHost) -> String {
+    format!(
         "{name} is silent. If it is only cut off, its domains ({domains}) still run there, and the \
          fleet will not show them: start none of them elsewhere.\nForget {name}? [y/N] "
-    );
+    )
+}
+
+/// Asks on the terminal. The error says that this is so, unless the answer is yes.
+async fn confirm(question: &str, otherwise: String) -> Result<(), FleetCommandError> {
+    if !io::stdin().is_terminal() {
+        return Err(FleetCommandError::Unconfirmed(otherwise));
+    }
     io::stderr().write_all(question.as_bytes()).map_err(FleetCommandError::Answer)?;
     // The connections to etcd live on meanwhile.
     let answer = spawn_blocking(|| io::stdin().lines().next().unwrap_or(Ok(String::new())));
     let answer = answer.await.map_err(io::Error::other).and_then(|line| line);
     let answer = answer.map_err(FleetCommandError::Answer)?;
     let is_yes = ["y", "yes"].contains(&answer.trim().to_lowercase().as_str());
-    if is_yes { Ok(()) } else { Err(unconfirmed()) }
+    if is_yes { Ok(()) } else { Err(FleetCommandError::Unconfirmed(otherwise)) }
 }
 
 /// What somebody types, without showing it, or the first line of standard input.

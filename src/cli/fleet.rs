@@ -2,7 +2,7 @@
 
 use crate::config::RunOptions;
 use crate::core::fleet::HostName;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// What `xend fleet` does.
@@ -38,6 +38,39 @@ pub enum FleetCommand {
         /// The name or the UUID of the domain
         domain: String,
     },
+    /// Print the hosts that watch for hosts that die, or let these watch, 7 at most, and no others
+    Takers {
+        /// Names of hosts in the fleet
+        #[arg(value_name = "HOST", num_args = 0..=7)]
+        hosts: Vec<HostName>,
+    },
+    /// Print what becomes of a domain when its host dies, or of all that are protected, or set it.
+    /// At least two hosts watch then (`xend fleet takers`)
+    Policy {
+        /// The name or the UUID of a domain that is defined in the fleet
+        domain: Option<String>,
+        /// What becomes of it: it is tried once to start it elsewhere, or several times
+        restart: Option<RestartWord>,
+        /// Domains with a higher one are started earlier
+        #[arg(long, value_name = "N", default_value_t = 0, requires = "restart")]
+        priority: u8,
+    },
+    /// Try again to start a protected domain elsewhere, which was given up
+    Retry {
+        /// The name or the UUID of the domain
+        domain: String,
+    },
+    /// Say that a silent host is off: others may have its domains, and its protected ones are
+    /// started elsewhere. It stays in the fleet
+    ConfirmDead {
+        /// The name of the host in the fleet
+        host: HostName,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Raise the fleet's schema to the highest that the xend of each host speaks
+    Upgrade,
     /// Migrate all domains that run on this host to others, live and one after the other; fails if
     /// one is still there. Definitions of domains that do not run stay
     Evacuate {
@@ -61,6 +94,17 @@ pub enum FleetCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// What becomes of a domain when its host dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RestartWord {
+    /// It stays the dead host's
+    None,
+    /// It is tried once to start it elsewhere
+    BestEffort,
+    /// It is tried on several hosts
+    Always,
 }
 
 /// The daemon that a command of a fleet is about.
@@ -122,6 +166,37 @@ mod tests {
         let wanted = FleetCommand::Adopt { domain: "web".to_owned() };
         assert_eq!(parse("adopt web").unwrap().1, wanted);
         assert!(parse("adopt").is_err());
+    }
+
+    #[test]
+    fn a_domain_is_protected_by_one_word() {
+        let wanted = |domain: Option<&str>, restart, priority| FleetCommand::Policy {
+            domain: domain.map(str::to_owned),
+            restart,
+            priority,
+        };
+        assert_eq!(parse("policy").unwrap().1, wanted(None, None, 0));
+        assert_eq!(parse("policy web").unwrap().1, wanted(Some("web"), None, 0));
+        let always = Some(RestartWord::Always);
+        assert_eq!(parse("policy web always").unwrap().1, wanted(Some("web"), always, 0));
+        let best = Some(RestartWord::BestEffort);
+        let line = "policy web best-effort --priority 9";
+        assert_eq!(parse(line).unwrap().1, wanted(Some("web"), best, 9));
+        for line in
+            ["policy web --priority 9", "policy web often", "policy web none --priority 256"]
+        {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn up_to_seven_hosts_watch() {
+        let hosts = |line: &str| match parse(line).unwrap().1 {
+            FleetCommand::Takers { hosts } => hosts.len(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((hosts("takers"), hosts("takers a b c d e f g")), (0, 7));
+        assert!(parse("takers a b c d e f g h").is_err());
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub mod rights;
 pub mod samples;
 pub mod sedf;
 pub mod snapshot;
+pub mod taker;
 pub mod transfer;
 pub mod view;
 

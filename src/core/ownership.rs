@@ -21,7 +21,7 @@ use super::fleet::HostName;
 use super::model::{DomName, Uuid};
 
 /// One boot of a host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Boot {
     pub host: HostName,
     /// Grows when the machine boots.

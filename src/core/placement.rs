@@ -122,7 +122,7 @@ impl HostRoom {
     }
 
     /// Counts a domain that goes there.
-    fn take(&mut self, wanted: &Wanted) {
+    pub(in crate::core) fn take(&mut self, wanted: &Wanted) {
         self.free_mib = self.free_mib.saturating_sub(wanted.memory_mib);
         self.given_mib = self.given_mib.saturating_add(wanted.memory_mib);
         self.vcpus = self.vcpus.saturating_add(wanted.vcpus.into());
@@ -192,8 +192,11 @@ impl std::error::Error for Unplaced {}
 
 /// The host that a domain goes to: see the module for how it is chosen. The order of the hosts
 /// makes no difference.
-pub fn place<'a>(wanted: &Wanted, hosts: &'a [HostRoom]) -> Result<&'a HostRoom, Unplaced> {
-    let mut by_name: Vec<&HostRoom> = hosts.iter().collect();
+pub fn place<'a>(
+    wanted: &Wanted,
+    hosts: impl IntoIterator<Item = &'a HostRoom>,
+) -> Result<&'a HostRoom, Unplaced> {
+    let mut by_name: Vec<&HostRoom> = hosts.into_iter().collect();
     by_name.sort_by(|a, b| a.name.cmp(&b.name));
     best(wanted, &by_name, HostRoom::fullness).ok_or_else(|| Unplaced::of(wanted, &by_name))
 }

@@ -7,14 +7,21 @@
 
 mod adopt;
 mod clash;
+mod dead;
 mod error;
 mod forget;
 mod key;
 mod leave;
+mod policy;
+mod takers;
+mod upgrade;
 
 pub use adopt::Adopted;
+pub use dead::ConfirmedDead;
 pub use error::JoinError;
 pub use forget::SilentHost;
+pub use policy::{DomainPolicy, Guarding};
+pub use upgrade::Upgrade;
 
 use super::domain::OwnRecord;
 use super::key_file::KeyFile;
@@ -175,7 +182,7 @@ impl Candidate<'_> {
     ) -> Result<Joined, JoinError> {
         let text = token.trim();
         let token = self.keys.token(&TokenDigest::of(text));
-        let own = self.joining(now).encode();
+        let mut own = Vec::new();
         let mut attempts = Attempts::default();
         for _ in 0..TRIES {
             let found = self.found(&attempts).await?;
@@ -189,6 +196,8 @@ impl Candidate<'_> {
             let token = attempts.read(self.kv.get(&token).await)?.ok_or(JoinError::BadToken)?;
             self.check_clashes(defined, &attempts).await?;
             self.keep_key(text, &token, &attempts).await?;
+            let epoch = self.last_epoch(&attempts).await?;
+            own = HostRecord { epoch, ..self.joining(now) }.encode();
             let host = self.keys.host(self.host);
             let txn = Txn {
                 compares: vec![
@@ -215,6 +224,17 @@ impl Candidate<'_> {
         let mut record = HostRecord::joining(self.uuid, now);
         record.facts.fingerprint = self.certificate.map(|fingerprint| fingerprint.to_string());
         record
+    }
+
+    /// The last epoch that an earlier membership of a host of this name may have left something
+    /// about. No fence of it is one of this membership. While the host is no member, no taker
+    /// writes any.
+    async fn last_epoch(&self, attempts: &Attempts) -> Result<u64, JoinError> {
+        let fences = attempts.read(self.kv.list(&self.keys.fences_of(self.host)).await)?.entries;
+        let aways = attempts.read(self.kv.list(&self.keys.aways_of(self.host)).await)?.entries;
+        let fences = fences.iter().filter_map(|entry| self.keys.parse_fence(&entry.key));
+        let aways = aways.iter().filter_map(|entry| self.keys.parse_away(&entry.key));
+        Ok(fences.chain(aways).map(|(_, epoch)| epoch).max().unwrap_or(0))
     }
 
     async fn found(&self, attempts: &Attempts) -> Result<Found, JoinError> {

@@ -230,6 +230,11 @@ impl Keys {
         format!("{}fence/", self.root)
     }
 
+    /// What all fences of a host begin with.
+    pub fn fences_of(&self, host: &HostName) -> String {
+        format!("{}{host}/", self.fences())
+    }
+
     /// The host and the epoch of a fence; `None` for any other key.
     pub fn parse_fence(&self, key: &str) -> Option<(HostName, u64)> {
         host_and_epoch(key.strip_prefix(&self.fences())?)
@@ -243,6 +248,11 @@ impl Keys {
     /// What all planned absences begin with.
     pub fn aways(&self) -> String {
         format!("{}away/", self.root)
+    }
+
+    /// What all planned absences of a host begin with.
+    pub fn aways_of(&self, host: &HostName) -> String {
+        format!("{}{host}/", self.aways())
     }
 
     /// The host and the epoch of a planned absence; `None` for any other key.

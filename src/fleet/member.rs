@@ -12,12 +12,13 @@ use super::membership::Ended;
 use super::noted::Noted;
 use super::own_host::OwnHost;
 use super::owner::Owner;
+use super::taker::TakerTask;
 use crate::core::engine::Engine;
 use crate::core::fingerprint::Fingerprint;
 use enter::{Before, enter};
 use presence::Presence;
 use publisher::publish;
-use seat::Seat;
+pub(super) use seat::{Seat, Unwritten};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,15 +51,21 @@ pub async fn take_part(
     owner: Arc<Owner>,
     stopping: CancellationToken,
 ) {
+    let taker = TakerTask::new(Arc::clone(&kv), keys.clone(), own.name.clone());
     let kv = Noted::new(kv, keys.cluster().clone());
     let seat = Seat { kv, keys, own, certificate, owner };
     let mut presence = Presence::default();
-    let part = Box::pin(stay(&seat, &mut presence, &engine));
+    let part = Box::pin(stay(&seat, &mut presence, taker, &engine));
     stopping.run_until_cancelled(part).await;
     presence.end(&seat).await;
 }
 
-async fn stay(seat: &Seat, presence: &mut Presence, engine: &Engine) -> Infallible {
+async fn stay(
+    seat: &Seat,
+    presence: &mut Presence,
+    mut taker: TakerTask,
+    engine: &Engine,
+) -> Infallible {
     // A write of an earlier run may be on its way.
     let mut ended = Ended::InDoubt;
     let mut before = Before::of(seat).await;
@@ -72,6 +79,7 @@ async fn stay(seat: &Seat, presence: &mut Presence, engine: &Engine) -> Infallib
             ended = publish(seat, engine, membership) => ended,
             ended = seat.certificate_changed(membership) => ended,
             ended = seat.owner.keep(membership, engine) => ended,
+            ended = taker.keep(seat, engine, membership) => ended,
         };
         seat.owner.end(membership, ended);
         if entered.elapsed() >= STABLE {

@@ -13,6 +13,8 @@
 //! domain                 what etcd has of a domain, and one change of it
 //! owner                  the domains that belong to this host, and its definitions
 //! guard                  the guard of protected domains, a process of its own
+//! taker                  fences hosts that die, and has their protected domains started elsewhere
+//! followed               prefixes that are listed and watched
 //! reader, gathered       all hosts and domains, followed while somebody reads them
 //! ```
 
@@ -22,6 +24,7 @@ mod doctor;
 mod domain;
 #[cfg(feature = "fleet")]
 mod etcd;
+mod followed;
 mod gathered;
 pub mod guard;
 mod join;
@@ -41,6 +44,7 @@ mod records;
 mod seal;
 mod settings;
 mod status;
+mod taker;
 mod told;
 
 use std::sync::Arc;
@@ -50,7 +54,10 @@ pub use definition_records::{ClashKind, ClashRecord, OrphanRecord};
 pub use doctor::{Examination, Way};
 #[cfg(feature = "fleet")]
 pub use etcd::Etcd;
-pub use join::{Adopted, Candidate, JoinError, Joined, Left, SilentHost};
+pub use join::{
+    Adopted, Candidate, ConfirmedDead, DomainPolicy, Guarding, JoinError, Joined, Left, SilentHost,
+    Upgrade,
+};
 pub use key_file::KeyFile;
 pub use keys::{ClusterName, HostKey, Keys, TokenDigest};
 pub use kv::{

@@ -1,17 +1,17 @@
 //! The fleet as this host shows it: it is followed while somebody reads it.
 
 use super::backoff::Backoff;
+use super::followed::{Watches, list_all, watch_all};
 use super::gathered::Gathered;
 use super::keys::Keys;
-use super::kv::{CALL_LIMIT, Kv, KvError, Revision, Watched};
+use super::kv::{CALL_LIMIT, Kv, KvError, Watched};
 use super::records::HostRecord;
 use crate::core::error::Error;
 use crate::core::fleet::{FleetView, HostName, Member, Presence};
 use crate::core::ports::Fleet;
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
-use futures_util::StreamExt;
-use futures_util::stream::{self, BoxStream};
+use futures_util::StreamExt as _;
 use std::fmt;
 use std::future::pending;
 use std::mem;
@@ -68,9 +68,6 @@ enum Progress {
     /// etcd does not answer. It tries again.
     Failed(KvError),
 }
-
-/// What the three watches tell, each with its number.
-type Watches = BoxStream<'static, (usize, Result<Watched, KvError>)>;
 
 impl FleetReader {
     /// A reader of the fleet with these keys, on the host `own`. Nothing is read until somebody
@@ -214,9 +211,7 @@ impl Follower {
     /// Lists the fleet, shows it, and watches what changes from then on.
     async fn list(&self, gathered: &mut Gathered) -> Result<Watches, KvError> {
         let prefixes = [self.keys.hosts(), self.keys.alives(), self.keys.views()];
-        let [hosts, alives, views] = &prefixes;
-        let (hosts, alives, views) =
-            tokio::try_join!(self.kv.list(hosts), self.kv.list(alives), self.kv.list(views))?;
+        let [hosts, alives, views] = list_all(&*self.kv, &prefixes).await?;
         let heard = Instant::now();
         let revisions = [&hosts, &alives, &views].map(|listing| listing.revision);
         let before = mem::replace(gathered, Gathered::new(self.keys.clone()));
@@ -225,15 +220,10 @@ impl Follower {
             gathered.put_all(domains);
             yield_now().await;
         }
-        let mut watches = Vec::new();
-        for (number, (prefix, Revision(listed))) in prefixes.iter().zip(revisions).enumerate() {
-            let watch = self.kv.watch(prefix, Revision(listed + 1)).await?;
-            let end = async { Err(KvError::Unreachable("the watch has ended".to_owned())) };
-            watches.push(watch.chain(stream::once(end)).map(move |told| (number, told)).boxed());
-        }
+        let watches = watch_all(&*self.kv, &prefixes, &revisions).await?;
         self.show(gathered, heard);
         self.progress.send_replace(Progress::Following);
-        Ok(stream::select_all(watches).boxed())
+        Ok(watches)
     }
 
     /// Takes in what the watches tell until one fails; `None` if nobody reads any more.

@@ -334,6 +334,13 @@ pub(super) fn is_text(text: &str) -> bool {
     text.len() <= MAX_TEXT && !text.contains(char::is_control)
 }
 
+/// As much of a text as a record can have, without what a terminal would obey.
+pub(super) fn short_text(text: &str) -> String {
+    let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
+    let end = ends.take_while(|end| *end <= MAX_TEXT).last().unwrap_or(0);
+    text[..end].chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
 /// A name as it is written. Another toolstack may have given a domain a name of any length: of such
 /// a one, the beginning is shown. The mark at its end is in no name that an account can hold.
 fn shown_name(name: &str) -> String {

@@ -2,6 +2,8 @@
 
 mod definitions;
 mod owners;
+mod protected;
+mod protection;
 
 use super::key_file::KeyFile;
 use super::keys::{HostKey, Keys};
@@ -10,6 +12,7 @@ use super::records::{ForgottenRecord, HostRecord, SCHEMAS, SchemaRecord};
 use crate::core::fleet::{HostName, Member, Presence};
 use crate::core::model::Uuid;
 use owners::{Dispute, Owners};
+use protected::{Protection, last_boots};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -33,6 +36,10 @@ pub struct FleetStatus {
     pub etcd: Vec<EtcdStatus>,
     /// The members, sorted by name.
     pub members: Vec<MemberStatus>,
+    /// The hosts that watch for hosts that die, sorted.
+    pub takers: Vec<String>,
+    /// The number of domains that are to be started elsewhere when their host dies.
+    pub protected: usize,
     /// What is wrong; empty if all is well.
     pub problems: Vec<Problem>,
 }
@@ -92,6 +99,7 @@ struct Contents {
     homes: Vec<Entry>,
     orphans: Vec<Entry>,
     clashes: Vec<Entry>,
+    protection: Protection,
 }
 
 impl Contents {
@@ -135,6 +143,8 @@ impl FleetStatus {
             is_member: None,
             etcd: Vec::new(),
             members: Vec::new(),
+            takers: Vec::new(),
+            protected: 0,
             problems: Vec::new(),
         };
         status.ask_servers(kv).await;
@@ -144,6 +154,8 @@ impl FleetStatus {
                 hosts = contents.hosts_to_ask(keys);
                 let Contents { key, homes, orphans, clashes, .. } = &contents;
                 status.judge_definitions(keys, homes, orphans, clashes);
+                let Contents { hosts, alive, protection, .. } = &contents;
+                status.judge_protection(keys, hosts, alive, protection);
                 if status.is_member == Some(true) {
                     status.judge_key(key.as_deref(), key_file).await;
                 }
@@ -268,8 +280,8 @@ impl FleetStatus {
                 format!("{name} is silent: it is off, cut off from etcd, or its xend does not run"),
                 format!(
                     "look at {name}: its domains may still be running; there, xend fleet status \
-                     says more, and systemctl start xend starts xend; if it is gone for good, \
-                     xend fleet forget {name}"
+                     says more, and systemctl start xend starts xend; if it is off, xend fleet \
+                     confirm-dead {name}, and if it is gone for good, xend fleet forget {name}"
                 ),
             )
         };
@@ -361,13 +373,33 @@ async fn contents(kv: &dyn Kv, keys: &Keys, host: &HostName) -> Result<Contents,
             *domains.entry(host).or_default() += 1;
         }
     }
-    let owners = Owners::of(keys, &views, &kv.list(&keys.owns()).await?.entries);
+    let owns = kv.list(&keys.owns()).await?.entries;
+    let mut owners = Owners::of(keys, &views, &owns);
     let key = kv.get(&keys.key()).await?.map(|entry| entry.value);
     let homes = kv.list(&keys.homes()).await?.entries;
     let orphans = kv.list(&keys.orphans()).await?.entries;
     let clashes = kv.list(&keys.clashes()).await?.entries;
-    let alive = alive.collect();
-    Ok(Contents { schema, hosts, forgotten, alive, domains, owners, key, homes, orphans, clashes })
+    let alive: BTreeSet<HostName> = alive.collect();
+    let protection = Protection::read(kv, keys, &owns).await?;
+    let boots = last_boots(keys, &hosts);
+    // What a host has written that has ended is not what it has.
+    owners.disputes.retain(|Dispute { runs_on, .. }| {
+        let has_ended = boots.get(runs_on).is_some_and(|boot| protection.has_ended(boot));
+        alive.contains(runs_on) || !has_ended
+    });
+    Ok(Contents {
+        schema,
+        hosts,
+        forgotten,
+        alive,
+        domains,
+        owners,
+        key,
+        homes,
+        orphans,
+        clashes,
+        protection,
+    })
 }
 
 #[cfg(test)]

@@ -38,7 +38,8 @@ fn lines(status: &FleetStatus, found: &[String]) -> String {
         text.push_str(line.trim_end());
         text.push('\n');
     };
-    let FleetStatus { fleet, host, uuid, is_member, etcd, members, problems } = status;
+    let FleetStatus { fleet, host, uuid, is_member, etcd, members, takers, protected, problems } =
+        status;
     let membership = match is_member {
         Some(true) => "a member",
         Some(false) => "no member",
@@ -62,10 +63,11 @@ fn lines(status: &FleetStatus, found: &[String]) -> String {
         }
     }
     line("");
-    for one in found {
+    let watch = watching(takers, *protected);
+    for one in watch.iter().chain(found) {
         line(one);
     }
-    if !found.is_empty() {
+    if watch.is_some() || !found.is_empty() {
         line("");
     }
     if problems.is_empty() {
@@ -75,6 +77,15 @@ fn lines(status: &FleetStatus, found: &[String]) -> String {
         line(&format!("{}: {}", problem.what, problem.advice));
     }
     text
+}
+
+/// Which hosts watch for hosts that die; `None` if nobody has asked for it.
+fn watching(takers: &[String], protected: usize) -> Option<String> {
+    let verb = if takers.len() == 1 { "watches" } else { "watch" };
+    let hosts = if takers.is_empty() { "No hosts".to_owned() } else { takers.join(", ") };
+    (!takers.is_empty() || protected > 0).then(|| {
+        format!("{hosts} {verb} for hosts that die. Domains that are protected: {protected}.")
+    })
 }
 
 /// A line for each member, in columns.
@@ -144,6 +155,8 @@ mod tests {
                 },
             ],
             members: vec![member("xen1", true, Some("xen1:8002")), member("x", false, None)],
+            takers: Vec::new(),
+            protected: 0,
             problems: vec![Problem {
                 what: "x is silent".to_owned(),
                 advice: "look at it".to_owned(),
@@ -168,6 +181,10 @@ x is silent: look at it
         assert_eq!(text(&status()), wanted);
         let well = FleetStatus { problems: Vec::new(), ..status() };
         assert!(text(&well).ends_with("\n\nAll is well.\n"));
+        let takers = vec!["xen1".to_owned(), "x".to_owned()];
+        let watched = text(&FleetStatus { takers, protected: 2, ..well });
+        let line = "xen1, x watch for hosts that die. Domains that are protected: 2.";
+        assert!(watched.ends_with(&format!("\n\n{line}\n\nAll is well.\n")), "{watched}");
     }
 
     #[test]

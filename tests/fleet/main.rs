@@ -23,6 +23,7 @@ mod page;
 mod ports;
 #[path = "../support/process.rs"]
 mod process;
+mod protection;
 mod two_daemons;
 
 use std::time::Duration;

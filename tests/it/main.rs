@@ -41,6 +41,7 @@ mod fleet_peers_support;
 mod fleet_placed;
 mod fleet_route;
 mod fleet_support;
+mod fleet_takers;
 mod full_disk;
 mod hostile_answers;
 mod hostile_memory;

@@ -70,7 +70,7 @@ impl Candidate<'_> {
         }
     }
 
-    async fn domain_called(
+    pub(super) async fn domain_called(
         &self,
         domain: &str,
         attempts: &Attempts,

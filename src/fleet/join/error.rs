@@ -83,6 +83,25 @@ pub enum JoinError {
     /// A domain to adopt runs.
     #[error("{domain} runs on {host}, or is being started there: migrate it from there")]
     Runs { domain: String, host: HostName },
+    /// A host is confirmed to be dead, but some of its domains are still its own.
+    #[error(
+        "{host} counts as dead, but not all of its domains are free: type the command again ({error})"
+    )]
+    HalfDead { host: HostName, error: KvError },
+    /// Too few hosts watch for others that die.
+    #[error(
+        "A domain can be protected while at least two hosts watch for hosts that die, and the fleet \
+         has {takers}: xend fleet takers HOST HOST"
+    )]
+    TooFewTakers { takers: usize },
+    /// A domain to protect is not defined.
+    #[error(
+        "The fleet has no definition of {0}: a domain is protected once it is defined (xm new)"
+    )]
+    Undefined(String),
+    /// A domain that is to be tried again waits for nobody.
+    #[error("{0} does not wait for anybody: xend fleet status lists the domains that do")]
+    NotStuck(String),
     /// Others change the fleet all the time.
     #[error("Other hosts join or leave at the same time: try again")]
     Busy,

@@ -4,7 +4,7 @@ use super::{Attempts, Candidate, JoinError, Left, TRIES, belongs_to};
 use crate::core::fleet::HostName;
 use crate::core::fleet_domain::FleetDomain;
 use crate::core::model::Uuid;
-use crate::fleet::kv::{Committed, Compare, Entry, Op, Revision, Txn};
+use crate::fleet::kv::{Committed, Compare, Entry, KvError, Op, Revision, Txn};
 use crate::fleet::records::{ForgottenRecord, HostRecord};
 use std::time::SystemTime;
 
@@ -17,15 +17,17 @@ pub struct SilentHost {
     /// The number of its definitions, which stay in the fleet.
     pub definitions: usize,
     /// `None` if it was forgotten before, and not all of its domains.
-    record: Option<Found>,
+    pub(super) record: Option<Found>,
 }
 
 /// The record of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Found {
-    revision: Revision,
+pub(super) struct Found {
+    pub(super) revision: Revision,
     /// `None` if this version cannot read the record.
     uuid: Option<Uuid>,
+    /// 0 if the host has not run yet, or this version cannot read the record.
+    pub(super) epoch: u64,
 }
 
 impl Candidate<'_> {
@@ -58,8 +60,11 @@ impl Candidate<'_> {
             Some(found) => self.remove_record(&host.name, found, now).await?,
             None => Left::Fleet,
         };
-        self.give_up(&host.name).await?;
-        self.remove_views(&host.name).await?;
+        let left_over = |error| JoinError::LeftOver { host: host.name.clone(), error };
+        let gone = Compare::Absent(self.keys.host(&host.name));
+        self.give_up(&host.name, &gone, |_| true).await.map_err(left_over)?;
+        self.remove_clashes(&host.name).await.map_err(left_over)?;
+        self.remove_views(&host.name, &gone).await.map_err(left_over)?;
         Ok(left)
     }
 
@@ -92,6 +97,7 @@ impl Candidate<'_> {
             } else {
                 left = Left::Fleet;
                 ops.push(self.put_schema(schema.value));
+                ops.extend(self.end_of_duties(name));
                 if let Some(uuid) = was.uuid {
                     let record = ForgottenRecord::new(uuid, self.host, now);
                     ops.push(Op::put(self.keys.forgotten(name), record.encode()));
@@ -104,32 +110,40 @@ impl Candidate<'_> {
         Err(attempts.exhausted())
     }
 
-    /// Lets others have the domains of a host without a record, and its definitions. A domain that
-    /// another host has received meanwhile is not its own any more.
-    async fn give_up(&self, name: &HostName) -> Result<(), JoinError> {
-        let left_over = |error| JoinError::LeftOver { host: name.clone(), error };
-        let owned = self.kv.list(&self.keys.owns()).await.map_err(left_over)?;
+    /// Lets others have the domains of a host that are `wanted`, and its definitions, as long as
+    /// this condition holds. A domain that another host has received meanwhile is not its own any
+    /// more.
+    pub(super) async fn give_up(
+        &self,
+        name: &HostName,
+        condition: &Compare,
+        wanted: impl Fn(&FleetDomain) -> bool,
+    ) -> Result<(), KvError> {
+        let owned = self.kv.list(&self.keys.owns()).await?;
         for entry in owned.entries.into_iter().filter(|entry| belongs_to(entry, name)) {
             let Some(domain) = self.keys.parse_own(&entry.key) else { continue };
-            let is_its =
-                |domain: &FleetDomain| domain.own.as_ref().is_some_and(|own| own.by.host == *name);
+            let is_its = |domain: &FleetDomain| {
+                domain.own.as_ref().is_some_and(|own| own.by.host == *name) && wanted(domain)
+            };
             let halt = |domain: &mut FleetDomain| domain.own = None;
-            self.change_domain(name, domain, is_its, halt).await.map_err(left_over)?;
+            self.change_domain(condition, domain, is_its, halt).await?;
         }
         let orphan = |domain: &mut FleetDomain| {
             if let Some(defined) = &mut domain.defined {
                 defined.home = None;
             }
         };
-        self.change_definitions(name, orphan).await.map_err(left_over)
+        self.change_definitions(name, condition, wanted, orphan).await
     }
 
-    /// Removes what a host without a record has written of its domains. One that joins meanwhile
-    /// keeps what is there.
-    async fn remove_views(&self, name: &HostName) -> Result<(), JoinError> {
+    /// Removes what a host has written of its domains, as long as this condition holds.
+    pub(super) async fn remove_views(
+        &self,
+        name: &HostName,
+        condition: &Compare,
+    ) -> Result<(), KvError> {
         let prefix = self.keys.views_of(name);
-        let left_over = |error| JoinError::LeftOver { host: name.clone(), error };
-        let views = self.kv.list(&prefix).await.map_err(left_over)?;
+        let views = self.kv.list(&prefix).await?;
         let delete = |entry: &Entry| Op::Delete { key: entry.key.clone() };
         let pieces = views.entries.chunks(Txn::MAX_OPS);
         let mut pieces: Vec<Vec<Op>> =
@@ -137,8 +151,8 @@ impl Candidate<'_> {
         // Keys that are no text are none of those that were listed.
         pieces.push(vec![Op::DeleteBelow { prefix }]);
         for ops in pieces {
-            let compares = vec![Compare::Absent(self.keys.host(name))];
-            match self.kv.commit(Txn { compares, ops }).await.map_err(left_over)? {
+            let compares = vec![condition.clone()];
+            match self.kv.commit(Txn { compares, ops }).await? {
                 Committed::Yes(_) => {}
                 Committed::No => return Ok(()),
             }
@@ -147,7 +161,7 @@ impl Candidate<'_> {
     }
 
     /// The record of a host that is not the one that asks.
-    async fn record_of(
+    pub(super) async fn record_of(
         &self,
         name: &HostName,
         attempts: &Attempts,
@@ -155,15 +169,21 @@ impl Candidate<'_> {
         let Some(entry) = attempts.read(self.kv.get(&self.keys.host(name)).await)? else {
             return Ok(None);
         };
-        let uuid = HostRecord::decode(&entry.value).ok().map(|record| record.uuid);
+        let record = HostRecord::decode(&entry.value).ok();
+        let uuid = record.as_ref().map(|record| record.uuid);
+        let epoch = record.map_or(0, |record| record.epoch);
         // A machine that was installed anew has another UUID, and may forget what it was.
         if name == self.host && uuid.is_none_or(|uuid| uuid == self.uuid) {
             return Err(JoinError::ThisHost(name.clone()));
         }
-        Ok(Some(Found { revision: entry.modified, uuid }))
+        Ok(Some(Found { revision: entry.modified, uuid, epoch }))
     }
 
-    async fn check_silent(&self, name: &HostName, attempts: &Attempts) -> Result<(), JoinError> {
+    pub(super) async fn check_silent(
+        &self,
+        name: &HostName,
+        attempts: &Attempts,
+    ) -> Result<(), JoinError> {
         match attempts.read(self.kv.get(&self.keys.alive(name)).await)? {
             Some(_) => Err(JoinError::NotSilent(name.clone())),
             None => Ok(()),

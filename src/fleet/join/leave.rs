@@ -41,6 +41,7 @@ impl Candidate<'_> {
                 compares.push(Compare::NoneNewerBelow(self.keys.owns(), looked_at));
                 left = Left::Fleet;
                 ops.push(self.put_schema(schema.value));
+                ops.extend(self.end_of_duties(self.host));
             }
             if attempts.commit(self.kv, Txn { compares, ops }).await? {
                 return self.remove_rest(left).await;
@@ -60,16 +61,27 @@ impl Candidate<'_> {
         if left == Left::Fleet {
             let left_behind = |error| JoinError::LeftBehind { host: self.host.clone(), error };
             let remove = |domain: &mut FleetDomain| domain.defined = None;
-            self.change_definitions(self.host, remove).await.map_err(left_behind)?;
+            let gone = Compare::Absent(self.keys.host(self.host));
+            self.change_definitions(self.host, &gone, |_| true, remove)
+                .await
+                .map_err(left_behind)?;
+            self.remove_clashes(self.host).await.map_err(left_behind)?;
         }
         Ok(left)
     }
 
-    /// Changes all definitions of a host without a record, and what it says of others. One that
-    /// joins meanwhile keeps what is there.
+    /// What a host without a record does no more in the fleet: it is no taker, and not away.
+    pub(super) fn end_of_duties(&self, host: &HostName) -> [Op; 2] {
+        let taker = Op::Delete { key: self.keys.taker(host) };
+        [taker, Op::DeleteBelow { prefix: self.keys.aways_of(host) }]
+    }
+
+    /// Changes those definitions of a host that are `wanted`, as long as this condition holds.
     pub(super) async fn change_definitions(
         &self,
         host: &HostName,
+        condition: &Compare,
+        wanted: impl Fn(&FleetDomain) -> bool,
         change: impl Fn(&mut FleetDomain),
     ) -> Result<(), KvError> {
         let homes = self.kv.list(&self.keys.homes_of(host)).await?;
@@ -77,27 +89,34 @@ impl Candidate<'_> {
             homes.entries.iter().filter_map(|entry| self.keys.parse_home(host, &entry.key));
         for domain in domains {
             let is_its = |domain: &FleetDomain| {
-                domain.defined.as_ref().is_some_and(|defined| defined.home.as_ref() == Some(host))
+                let home = domain.defined.as_ref().and_then(|defined| defined.home.as_ref());
+                home == Some(host) && wanted(domain)
             };
-            self.change_domain(host, domain, is_its, &change).await?;
+            self.change_domain(condition, domain, is_its, &change).await?;
         }
+        Ok(())
+    }
+
+    /// Removes what a host without a record says of domains that the fleet has otherwise. One that
+    /// joins meanwhile keeps what is there.
+    pub(super) async fn remove_clashes(&self, host: &HostName) -> Result<(), KvError> {
         let ops = vec![Op::DeleteBelow { prefix: self.keys.clashes_of(host) }];
         let compares = vec![Compare::Absent(self.keys.host(host))];
         self.kv.commit(Txn { compares, ops }).await.map(drop)
     }
 
-    /// Changes what there is of a domain, if it is that of a host without a record. What cannot be
-    /// read is left.
+    /// Changes what there is of a domain, if it is `wanted`, as long as this condition holds. What
+    /// cannot be read is left.
     pub(super) async fn change_domain(
         &self,
-        host: &HostName,
+        condition: &Compare,
         domain: Uuid,
-        is_its: impl Fn(&FleetDomain) -> bool,
+        wanted: impl Fn(&FleetDomain) -> bool,
         change: impl Fn(&mut FleetDomain),
     ) -> Result<(), KvError> {
         for _ in 0..TRIES {
             let found = match FoundDomain::read(self.kv, self.keys, domain).await {
-                Ok(found) if is_its(&found.domain) => found,
+                Ok(found) if wanted(&found.domain) => found,
                 Err(Trouble::Kv(error)) => return Err(error),
                 Ok(_) | Err(Trouble::Strange(_) | Trouble::Refused(_)) => return Ok(()),
             };
@@ -108,7 +127,7 @@ impl Candidate<'_> {
                 Err(Trouble::Kv(error)) => return Err(error),
                 Err(Trouble::Strange(_) | Trouble::Refused(_)) => return Ok(()),
             };
-            txn.compares.push(Compare::Absent(self.keys.host(host)));
+            txn.compares.push(condition.clone());
             if let Committed::Yes(_) = self.kv.commit(txn).await? {
                 return Ok(());
             }

@@ -16,6 +16,8 @@ use std::sync::Mutex;
 use std::time::UNIX_EPOCH;
 use tempfile::TempDir;
 
+mod protection;
+
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// A host with a client of its own.

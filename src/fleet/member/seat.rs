@@ -12,18 +12,18 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 /// This host in its fleet.
-pub(super) struct Seat {
-    pub(super) kv: Noted,
-    pub(super) keys: Keys,
-    pub(super) own: OwnHost,
+pub(in crate::fleet) struct Seat {
+    pub(in crate::fleet) kv: Noted,
+    pub(in crate::fleet) keys: Keys,
+    pub(in crate::fleet) own: OwnHost,
     /// The certificate that the host shows to other hosts.
-    pub(super) certificate: watch::Receiver<Option<Fingerprint>>,
+    pub(in crate::fleet) certificate: watch::Receiver<Option<Fingerprint>>,
     /// The domains of this host.
-    pub(super) owner: Arc<Owner>,
+    pub(in crate::fleet) owner: Arc<Owner>,
 }
 
 /// Why something was not written.
-pub(super) enum Unwritten {
+pub(in crate::fleet) enum Unwritten {
     /// The membership has ended.
     Ended(Ended),
     /// It has not happened, and can be tried again.
@@ -50,13 +50,13 @@ impl Seat {
     }
 
     /// What each write of a membership compares.
-    pub(super) fn compare(&self, membership: Membership) -> Compare {
+    pub(in crate::fleet) fn compare(&self, membership: Membership) -> Compare {
         Compare::Modified(self.keys.host(&self.own.name), membership.revision)
     }
 
     /// Carries out a transaction. Its membership ends if etcd was restored from a backup, in which
     /// the record of the host may be the same, and its domains are others.
-    pub(super) async fn commit(&self, txn: Txn) -> Result<Committed, Unwritten> {
+    pub(in crate::fleet) async fn commit(&self, txn: Txn) -> Result<Committed, Unwritten> {
         let before = self.owner.told.highest();
         match self.kv.commit(txn).await {
             Ok(Committed::Yes(now)) if self.owner.told.has_gone_back(before, now) => {
@@ -70,7 +70,7 @@ impl Seat {
     }
 
     /// Writes, as long as the membership lasts.
-    pub(super) async fn write(
+    pub(in crate::fleet) async fn write(
         &self,
         membership: Membership,
         ops: Vec<Op>,

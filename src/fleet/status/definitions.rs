@@ -91,12 +91,12 @@ fn clash(keys: &Keys, entry: &Entry) -> Option<Problem> {
 }
 
 /// A name as a terminal can show it. Another toolstack may have given it any characters.
-fn printable(name: &str) -> String {
+pub(super) fn printable(name: &str) -> String {
     name.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 /// The first problems of a kind, and how many more there are.
-fn told(mut problems: Vec<Problem>) -> Vec<Problem> {
+pub(super) fn told(mut problems: Vec<Problem>) -> Vec<Problem> {
     let more = problems.len().saturating_sub(MAX_TOLD);
     problems.truncate(MAX_TOLD);
     if more > 0 {
