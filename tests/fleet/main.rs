@@ -7,6 +7,7 @@
 )]
 
 mod commands;
+mod cut;
 mod demo;
 mod docs;
 mod etcd_faults;
@@ -14,6 +15,7 @@ mod etcd_login;
 mod etcd_server;
 mod etcd_sizes;
 mod evacuation;
+mod failures;
 mod guard;
 mod kv_suite;
 mod moving;

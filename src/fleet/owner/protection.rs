@@ -115,10 +115,13 @@ impl Owner {
                 Err(_) => {}
             }
         }
-        if !self.registrations().contains(domain) {
-            return Ok(false);
-        }
-        let has_ended = self.guard.status().await?.has_ended(domain);
+        let is_registered = self.registrations().contains(domain);
+        let has_ended = if is_registered {
+            self.guard.status().await?.has_ended(domain)
+        } else {
+            // It did so before this daemon began.
+            self.is_guarded_in_etcd(domain).await
+        };
         if has_ended {
             warn!(%domain, "The guard has ended a domain: it is started again where that may be");
             let mut table = self.registrations();

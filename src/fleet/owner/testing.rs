@@ -1,9 +1,12 @@
 //! What the tests of owners and of definitions share.
 
 use crate::core::fleet::HostName;
-use crate::fleet::guard::{GuardClient, GuardPort};
+use crate::core::model::Uuid;
+use crate::fleet::guard::{GuardFailure, GuardPort, GuardedHere};
 use crate::fleet::keys::Keys;
 use crate::fleet::kv::Op;
+use async_trait::async_trait;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -16,9 +19,37 @@ pub(super) fn host_name(number: usize) -> HostName {
     format!("xen{number}").parse().unwrap()
 }
 
-/// A host whose guard does not run.
+/// The guard of a host on which none runs.
+struct NoGuard;
+
+impl NoGuard {
+    fn silent<T>() -> Result<T, GuardFailure> {
+        Err(GuardFailure::Silent(io::Error::other("there is none")))
+    }
+}
+
+#[async_trait]
+impl GuardPort for NoGuard {
+    async fn register(&self, _domain: Uuid) -> Result<u64, GuardFailure> {
+        Self::silent()
+    }
+
+    async fn built(&self, _domain: Uuid) -> Result<(), GuardFailure> {
+        Self::silent()
+    }
+
+    async fn release(&self, _domain: Uuid) -> Result<(), GuardFailure> {
+        Self::silent()
+    }
+
+    async fn status(&self) -> Result<GuardedHere, GuardFailure> {
+        Self::silent()
+    }
+}
+
+/// A host on which no guard runs.
 pub(super) fn no_guard() -> Arc<dyn GuardPort> {
-    Arc::new(GuardClient::new("/nonexistent/guard".into()))
+    Arc::new(NoGuard)
 }
 
 pub(super) fn put(key: String, value: &[u8]) -> Op {

@@ -439,6 +439,24 @@ async fn what_the_guard_has_ended_runs_again_when_etcd_answers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_guard_has_ended_without_a_daemon_runs_again() {
+    let kv = MemoryKv::default();
+    let host = protected(&kv).await;
+    host.part.abort();
+    host.machine.end_guarded();
+    let host = host.restarted().await;
+    sleep(LATER).await;
+    assert!(host.machine.has(WEB));
+    assert_eq!(shown(&kv).await, "xen1 Running guarded");
+    // What has ended by itself stays so.
+    host.part.abort();
+    lock(&host.machine.here).clear();
+    let host = host.restarted().await;
+    sleep(LATER).await;
+    assert_eq!((shown(&kv).await, host.machine.guarded()), ("halted".to_owned(), vec![]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_cannot_be_started_again_is_halted_after_some_tries() {
     let kv = MemoryKv::default();
     let host = protected(&kv).await;
