@@ -15,6 +15,7 @@ pub use evacuation::EvacuationError;
 use crate::cli::{FleetCommand, FleetHost};
 use crate::config::{Config, ConfigError, Environment, NoFleet, Switch};
 use crate::core::fingerprint::Fingerprint;
+use crate::core::fleet::HostName;
 use crate::core::model::{DomName, Uuid};
 use crate::core::ports::{Clock as _, Entropy as _, Peers};
 use crate::fleet::{
@@ -244,12 +245,7 @@ async fn carry_out(
             return Ok(FleetOutput::done(protection::retry(candidate, domain).await?));
         }
         FleetCommand::ConfirmDead { host: name, yes } => {
-            let silent = candidate.silent_host(name).await?;
-            if !yes {
-                let question = protection::to_confirm(&silent);
-                confirm(&question, format!("{name} does not count as dead")).await?;
-            }
-            return Ok(FleetOutput::done(protection::confirm_dead(candidate, &silent).await?));
+            return Ok(FleetOutput::done(confirm_dead(candidate, name, *yes).await?));
         }
         FleetCommand::Upgrade => {
             return Ok(FleetOutput::done(protection::upgrade(candidate).await?));
@@ -266,20 +262,44 @@ async fn carry_out(
             return Ok(FleetOutput { text, is_well: status.problems.is_empty() });
         }
         FleetCommand::Doctor { json } => {
-            let open = |files| PeerTls::open(files).map_err(|error| error.to_string());
-            let tls = given.certificate.and_then(open).map(Arc::new);
-            let peers = tls.map(|tls| TlsPeers::new(host.clone(), Ok(tls)));
-            let peers = peers.as_ref().map(|peers| peers as &dyn Peers).map_err(String::as_str);
-            let examined = Examination::of(kv, keys, host, uuid, key_file, peers).await;
-            let is_well = examined.status.problems.is_empty();
-            let text =
-                if *json { status_text::json(&examined) } else { status_text::doctor(&examined) };
-            return Ok(FleetOutput { text, is_well });
+            return Ok(doctor(candidate, given.certificate, *json).await);
         }
     };
     // Writing to a text does not fail.
     written.ok();
     Ok(FleetOutput::done(text))
+}
+
+/// Tells how the fleet is, and the ways to its hosts. `certificate` is what the hosts know, or why
+/// there is none.
+async fn doctor(
+    candidate: &Candidate<'_>,
+    certificate: Result<PeerTlsFiles, String>,
+    json: bool,
+) -> FleetOutput {
+    let Candidate { kv, keys, host, uuid, key_file, .. } = *candidate;
+    let open = |files| PeerTls::open(files).map_err(|error| error.to_string());
+    let tls = certificate.and_then(open).map(Arc::new);
+    let peers = tls.map(|tls| TlsPeers::new(host.clone(), Ok(tls)));
+    let peers = peers.as_ref().map(|peers| peers as &dyn Peers).map_err(String::as_str);
+    let examined = Examination::of(kv, keys, host, uuid, key_file, peers).await;
+    let is_well = examined.status.problems.is_empty();
+    let text = if json { status_text::json(&examined) } else { status_text::doctor(&examined) };
+    FleetOutput { text, is_well }
+}
+
+/// Says that a silent host is dead, if somebody says yes.
+async fn confirm_dead(
+    candidate: &Candidate<'_>,
+    name: &HostName,
+    yes: bool,
+) -> Result<String, FleetCommandError> {
+    let silent = candidate.silent_host(name).await?;
+    if !yes {
+        let question = protection::to_confirm(&silent);
+        confirm(&question, format!("{name} does not count as dead")).await?;
+    }
+    Ok(protection::confirm_dead(candidate, &silent).await?)
 }
 
 /// What to say of the fleet after a host has gone from it.

@@ -209,6 +209,7 @@ impl Taker {
         self.silent.get(host).is_some_and(|since| now.saturating_sub(*since) >= SUSPICION)
     }
 
+    #[cfg_attr(not(test), expect(clippy::unused_self, reason = "tests break this rule"))]
     fn wait(&self) -> Duration {
         #[cfg(test)]
         if self.flaw == Some(Flaw::ShortWait) {

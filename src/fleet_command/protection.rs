@@ -44,10 +44,11 @@ pub(super) async fn policy(
 ) -> Result<(String, bool), JoinError> {
     let Some(domain) = domain else {
         let policies = candidate.policies().await?;
-        let mut text: String = policies.iter().map(policy_line).collect();
-        if policies.is_empty() {
-            text = "No domain is protected.\n".to_owned();
-        }
+        let text = if policies.is_empty() {
+            "No domain is protected.\n".to_owned()
+        } else {
+            policies.iter().map(policy_line).collect()
+        };
         return Ok((text, true));
     };
     let Some(restart) = restart else {

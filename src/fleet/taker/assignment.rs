@@ -109,12 +109,13 @@ impl Watch<'_> {
         let ops = vec![Op::put(key, record.encode())];
         if let Committed::Yes(_) = self.seat.commit(Txn { compares, ops }).await? {
             let (name, from) = (&record.name, &by.host);
-            match to {
-                Some(to) => warn!(name, %domain, %from, %to, "A domain is to be started elsewhere"),
-                None => error!(
+            if let Some(to) = to {
+                warn!(name, %domain, %from, %to, "A domain is to be started elsewhere");
+            } else {
+                error!(
                     name, %domain, %from,
                     "A protected domain could not be started elsewhere: see xend fleet status"
-                ),
+                );
             }
         }
         Ok(())

@@ -241,7 +241,8 @@ async fn a_host_that_joins_again_begins_above_its_old_fences() {
 
 #[tokio::test(start_paused = true)]
 async fn a_schema_is_raised_when_all_hosts_speak_it() {
-    let both = Some(Schemas { min: 1, max: 2 });
+    let newer = Schemas { min: 1, max: 2 };
+    let both = Some(newer);
     for lost in lost() {
         let [xen1, xen2, xen3] = lab().await;
         for (host, schemas) in [(&xen1, both), (&xen2, Some(Schemas { min: 1, max: 1 }))] {
@@ -249,7 +250,7 @@ async fn a_schema_is_raised_when_all_hosts_speak_it() {
         }
         let now = Upgrade { from: 1, to: 1, held_by: vec![] };
         assert_eq!(xen1.candidate().upgrade().await, Ok(now.clone()), "no xend speaks another one");
-        let upgrade = async || xen1.candidate().upgrade_to(both.unwrap()).await;
+        let upgrade = async || xen1.candidate().upgrade_to(newer).await;
         let held_by = vec![xen2.name.clone(), xen3.name.clone()];
         assert_eq!(upgrade().await, Ok(Upgrade { held_by, ..now.clone() }));
         xen2.has_run(1, both).await;
