@@ -56,6 +56,7 @@ fn the_domains_of_a_host_that_somebody_knows_to_be_off_are_free() {
     let daemon = Daemon::start(&xen2);
     daemon.until("it is a member", || daemon.sees("xen2").is_some_and(|(is_alive, _)| is_alive));
     assert_eq!(daemon.answer(&post("/xend/domain", NEW)).unwrap().0, 200);
+    daemon.until("its domain is told", || daemon.sees("xen2") == Some((true, 2)));
     let alive = xen1.fleet(&["confirm-dead", "xen2", "--yes"]).error();
     assert!(alive.contains("xen2 is alive"), "{alive}");
     // It is killed.
