@@ -24,6 +24,7 @@ mod ports;
 #[path = "../support/process.rs"]
 mod process;
 mod two_daemons;
+mod xen_api;
 
 use std::time::Duration;
 

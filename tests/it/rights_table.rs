@@ -747,6 +747,7 @@ pub(crate) const fn row(kind: OpKind) -> Row {
             argo: OWNERS,
         },
         OpKind::ShowFleet => nowhere(Running, FLEET),
+        OpKind::PlanEvacuation => nowhere(Running, FLEET),
         OpKind::ShowLoad => Row {
             stage: Running,
             http: NO_LOAD,

@@ -3,6 +3,7 @@
 use super::device_places::DevicePlaces;
 use super::failure::{Failure, FailureContext};
 use super::fetched::Fetched;
+use super::hosts::{ShownHost, XenApiHosts};
 use super::index::VmIndex;
 use super::indices::{ScopeIndices, VdiIndex};
 use super::kept_facts::KeptFacts;
@@ -13,9 +14,10 @@ use super::state::ApiState;
 use super::values::text;
 use super::version::Version;
 use crate::core::caller::Caller;
+use crate::core::fleet::{HostName, Member};
 use crate::core::inventory::Inventory;
 use crate::core::model::{
-    ClientData, Device, DomId, DomName, DomainRef, HostFigures, HostInfo, Policy, Uuid,
+    ClientData, Device, DomId, DomName, DomainRef, HostFigures, HostInfo, Policy, Topology, Uuid,
 };
 use crate::core::rights::{Access, Right};
 use crate::core::snapshot::{DomainView, Snapshot};
@@ -32,6 +34,7 @@ use std::time::SystemTime;
 /// about the host sees one without CPUs, cards, pools and devices, and without a version.
 pub(crate) struct HostView {
     pub(crate) host: Uuid,
+    pub(crate) shown: ShownHost,
     pub(crate) caller: Caller,
     pub(crate) access: Arc<Access>,
     pub(crate) info: Arc<HostInfo>,
@@ -126,8 +129,10 @@ impl HostView {
         };
         let indices = api.indices.of(&snapshot);
         let vdi_index = indices.vdis(view, &snapshot);
+        let in_fleet = api.hosts == XenApiHosts::Fleet && shows_host;
         Self {
             host,
+            shown: ShownHost::Own(if in_fleet { view.own_host() } else { None }),
             caller: view.caller().clone(),
             access,
             info: if shows_host { view.host_info().clone() } else { unknown(view.host_info()) },
@@ -155,6 +160,58 @@ impl HostView {
             #[cfg(test)]
             walked: AtomicUsize::new(0),
         }
+    }
+
+    /// Another host of the fleet, as far as the fleet tells of it: nothing is fetched there.
+    pub(crate) fn of_other(
+        api: &XenApi,
+        view: &View,
+        session: CallSession,
+        other: OtherHost,
+    ) -> Self {
+        let OtherHost { name, member, snapshot, is_enabled, told } = other;
+        let host = member.uuid;
+        let vms: Vec<Uuid> = snapshot.domains().map(|vm| vm.uuid).collect();
+        let mut index = VmIndex::new(host);
+        index.update(&snapshot);
+        Self {
+            host,
+            info: Arc::new(info_of(&name, &member)),
+            shown: ShownHost::Other { name, version: member.version },
+            figures: snapshot.figures,
+            is_enabled,
+            now: told,
+            fetched: Fetched::of_other_host(&vms),
+            index: Arc::new(index),
+            inventory: Arc::default(),
+            vdi_index: Arc::new(VdiIndex::new(Arc::default())),
+            kept_facts: Arc::default(),
+            snapshot: Arc::new(snapshot),
+            ..Self::at(api, view, session, view.snapshot())
+        }
+    }
+
+    /// The host's name in the fleet; `None` if the fleet is not shown.
+    pub(crate) fn name_in_fleet(&self) -> Option<&HostName> {
+        match &self.shown {
+            ShownHost::Own(name) => name.as_ref(),
+            ShownHost::Other { name, .. } => Some(name),
+        }
+    }
+
+    /// Whether the other hosts of the fleet are shown as well.
+    pub(crate) fn shows_fleet(&self) -> bool {
+        self.name_in_fleet().is_some()
+    }
+
+    /// Whether it is another host than the one that answers.
+    pub(crate) fn is_other(&self) -> bool {
+        matches!(self.shown, ShownHost::Other { .. })
+    }
+
+    /// The domains as the caller sees them.
+    pub(crate) fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
     }
 
     /// The session of the call.
@@ -284,6 +341,28 @@ fn unknown(info: &HostInfo) -> Arc<HostInfo> {
     Arc::new(HostInfo { is_simulated: info.is_simulated, ..HostInfo::default() })
 }
 
+/// What a fleet knows of another host.
+pub(crate) struct OtherHost {
+    pub(crate) name: HostName,
+    pub(crate) member: Member,
+    /// Its domains, as the caller may see them.
+    pub(crate) snapshot: Snapshot,
+    pub(crate) is_enabled: bool,
+    /// When it was so.
+    pub(crate) told: SystemTime,
+}
+
+fn info_of(name: &HostName, member: &Member) -> HostInfo {
+    let [system, _, release, version, machine] = <[String; 5]>::default();
+    HostInfo {
+        is_simulated: member.hypervisor == "sim",
+        uname: [system, name.to_string(), release, version, machine],
+        topology: Topology { cpus: member.cpus, ..Topology::default() },
+        total_memory: member.memory_mib,
+        ..HostInfo::default()
+    }
+}
+
 /// All devices of a VM: those that the running VM has, then those that only its definition has.
 pub(crate) fn devices(vm: &Arc<DomainView>) -> impl Iterator<Item = VmDevice<'_>> {
     let running = vm.config.devices.as_slice();
@@ -301,7 +380,7 @@ pub(crate) fn devices(vm: &Arc<DomainView>) -> impl Iterator<Item = VmDevice<'_>
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::core::model::{Scheduler, Topology};
+    use crate::core::model::Scheduler;
     use crate::wire::xmlrpc::xenapi::indices::Indices;
     use std::time::Duration;
 
@@ -351,6 +430,7 @@ pub(crate) mod tests {
             };
             Self {
                 host: HOST,
+                shown: ShownHost::Own(None),
                 access: caller.access(),
                 caller,
                 info: Arc::new(info()),
