@@ -272,7 +272,7 @@ async fn ask(
             // Whoever may ask is told so.
             NotPlaced::NoHost(reason) => return Ok(reason),
             NotPlaced::Failed(error) => return Err(error),
-            other => panic!("{other}"),
+            other @ NotPlaced::PassedOnBefore(_) => panic!("{other}"),
         },
         OpKind::ShowLoad => return shown(view.load().await.map(|load| load.cpus)),
         OpKind::ShowHardware => return shown(view.hardware().await),

@@ -7,6 +7,7 @@ use crate::server_support::{Daemon, tunables};
 use crate::xenapi_support::{CallResult, as_text, members, strings, text};
 use axum::middleware::from_fn_with_state;
 use std::collections::{BTreeMap, BTreeSet};
+use std::slice::from_ref;
 use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::task::block_in_place;
@@ -70,14 +71,15 @@ impl Host {
     fn answer(&self, method: &str, params: &[Value]) -> CallResult {
         let answer = codec::read_answer(&self.text(method, params), &XmlLimits::default());
         let members = members(answer.unwrap().unwrap());
-        match members["Status"] == text("Success") {
-            true => Ok(members["Value"].clone()),
-            false => Err(strings(&members["ErrorDescription"])),
+        if members["Status"] == text("Success") {
+            Ok(members["Value"].clone())
+        } else {
+            Err(strings(&members["ErrorDescription"]))
         }
     }
 
     fn call(&self, method: &str, params: &[Value]) -> CallResult {
-        self.answer(method, &[&[self.session.clone()], params].concat())
+        self.answer(method, &[from_ref(&self.session), params].concat())
     }
 
     fn one(&self, method: &str, params: &[Value]) -> Value {
@@ -117,7 +119,7 @@ async fn all_hosts_are_listed_and_the_own_one_first() {
     let host = Host::of(fleet()).await;
     let all = host.refs("host.get_all", &[]);
     let others = [2, 3, 4].map(|number| Uuid::from_u128(number).to_string());
-    assert_eq!(all, [&[host.own.clone()], &others[..]].concat());
+    assert_eq!(all, [from_ref(&host.own), &others[..]].concat());
     let records = host.records("host");
     assert_eq!(labels(&records), ["xen1", "xen2", "xen3", "xen4"]);
     let fields: BTreeSet<_> = records[&host.own].keys().collect();
@@ -141,7 +143,7 @@ async fn all_hosts_are_listed_and_the_own_one_first() {
     let of_xen4 = &metrics[as_text(&records[&others[2]]["metrics"])];
     assert_eq!(of_xen4["last_updated"], Value::Time("19700101T00:00:00".to_owned()));
     for (name, uuid) in [("xen1", &host.own), ("xen2", &others[0])] {
-        assert_eq!(host.refs("host.get_by_name_label", &[text(name)]), [uuid.clone()]);
+        assert_eq!(host.refs("host.get_by_name_label", &[text(name)]), from_ref(uuid));
         assert_eq!(host.one("host.get_by_uuid", &[text(uuid)]), text(uuid));
         assert_eq!(host.one("host.get_name_label", &[text(uuid)]), text(name));
     }
@@ -178,7 +180,7 @@ async fn all_vms_are_listed_with_the_host_that_has_each() {
         assert_eq!(host.one("VM.get_by_uuid", &[text(vm)]), text(vm));
         assert_eq!(members(host.one("VM.get_record", &[text(vm)])).len(), record.len());
         let name = record["name_label"].clone();
-        assert_eq!(host.refs("VM.get_by_name_label", &[name]), [vm.clone()]);
+        assert_eq!(host.refs("VM.get_by_name_label", &[name]), from_ref(vm));
     }
     let record = &records[&Uuid::from_u128(0x21).to_string()];
     for (field, value) in [
@@ -271,13 +273,13 @@ async fn what_only_the_other_host_knows_or_does_is_refused_with_its_name() {
         assert_eq!(reason, "xen2 is another host: ask xen2 itself", "{method}");
     }
     let task = host.one("Async.VM.pause", &[vm()]);
-    let ended = || host.one("task.get_status", &[task.clone()]) != text("pending");
+    let ended = || host.one("task.get_status", from_ref(&task)) != text("pending");
     while !ended() {
         tokio::task::yield_now().await;
     }
-    assert!(strings(&host.one("task.get_error_info", &[task.clone()]))[1].contains("xen2"));
+    assert!(strings(&host.one("task.get_error_info", from_ref(&task)))[1].contains("xen2"));
     let missing = reference(0x99);
-    assert_eq!(host.refusal("VM.get_record", &[missing.clone()]).0, "HANDLE_INVALID");
+    assert_eq!(host.refusal("VM.get_record", from_ref(&missing)).0, "HANDLE_INVALID");
     assert_eq!(host.refusal("host.get_record", &[missing]).0, "HANDLE_INVALID");
 }
 
@@ -289,12 +291,12 @@ async fn every_field_of_another_hosts_object_is_told_or_refused() {
     for class in IN_FLEET {
         let all = host.refs(&format!("{class}.get_all"), &[]);
         let object = text(all.last().unwrap());
-        let record = members(host.one(&format!("{class}.get_record"), &[object.clone()]));
+        let record = members(host.one(&format!("{class}.get_record"), from_ref(&object)));
         let mut told = 0;
         for (field, value) in &record {
             let method = format!("{class}.get_{field}");
             assert!(methods.contains(&method), "{method}");
-            match host.call(&method, &[object.clone()]) {
+            match host.call(&method, from_ref(&object)) {
                 Ok(answer) => {
                     assert_eq!(answer, *value, "{method}");
                     told += 1;
@@ -326,7 +328,7 @@ async fn a_user_sees_what_the_account_may_see_of_the_fleet() {
     let hidden = [reference(0x41), hidden["metrics"].clone(), hidden["guest_metrics"].clone()];
     for (class, object) in ["VM", "VM_metrics", "VM_guest_metrics"].iter().zip(hidden) {
         for method in ["get_record", "get_by_uuid", "get_uuid"] {
-            let (code, _) = reader.refusal(&format!("{class}.{method}"), &[object.clone()]);
+            let (code, _) = reader.refusal(&format!("{class}.{method}"), from_ref(&object));
             assert_eq!(code, "HANDLE_INVALID", "{class}.{method}");
         }
     }
@@ -337,7 +339,7 @@ async fn a_user_sees_what_the_account_may_see_of_the_fleet() {
     // Without the right to the facts of hosts, nobody sees the fleet.
     let steve = Host::as_user(fleet(), "X-User: steve\r\n").await;
     assert_eq!(labels(&steve.records("VM")), ["web1"]);
-    assert_eq!(steve.refs("host.get_all", &[]), [steve.own.clone()]);
+    assert_eq!(steve.refs("host.get_all", &[]), from_ref(&steve.own));
     assert!(steve.refs("VM.get_by_name_label", &[text("web10")]).is_empty());
     for vm in [0x21, 0x41] {
         assert_eq!(steve.refusal("VM.get_record", &[reference(vm)]).0, "HANDLE_INVALID");
@@ -357,8 +359,8 @@ async fn while_nothing_is_known_of_the_fleet_lists_fail_and_what_is_here_is_told
     }
     // It may be the VM of another host.
     assert_eq!(host.refusal("VM.get_record", &[reference(0x21)]).1, unknown);
-    let own = host.one("session.get_this_host", &[host.session.clone()]);
-    assert_eq!(host.one("host.get_name_label", &[own.clone()]), text("xen1"));
+    let own = host.one("session.get_this_host", from_ref(&host.session));
+    assert_eq!(host.one("host.get_name_label", from_ref(&own)), text("xen1"));
     let vms = strings(&host.one("host.get_resident_VMs", &[own]));
     for vm in vms {
         assert_eq!(host.one("VM.get_resident_on", &[text(&vm)]), text(&host.own));
@@ -374,7 +376,7 @@ async fn without_the_key_nothing_changes() {
     let alone = Host::start(None, XenApiHosts::Own, "").await;
     let same = |method: &str, params: &[Value]| {
         let with = |host: &Host| {
-            let params = [&[host.session.clone()], params].concat();
+            let params = [from_ref(&host.session), params].concat();
             host.text(method, &params).replace(host.dir.path().to_str().unwrap(), "DIR")
         };
         let (with_fleet, without) = (with(&in_fleet), with(&alone));
@@ -393,7 +395,7 @@ async fn without_the_key_nothing_changes() {
     }
     let vm = text(&alone.refs("VM.get_by_name_label", &[text("web1")])[0]);
     for method in ["VM.get_record", "VM.get_by_uuid", "VM.pause", "VM.unpause", "VM.start"] {
-        same(method, &[vm.clone()]);
+        same(method, from_ref(&vm));
     }
     for label in ["web1", "web10", "Domain-0"] {
         same("VM.get_by_name_label", &[text(label)]);

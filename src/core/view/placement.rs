@@ -63,7 +63,7 @@ impl View {
     /// Definitions of domains that do not run stay.
     pub async fn evacuation(&self) -> Result<Evacuation, NotPlaced> {
         self.require(OpKind::PlanEvacuation, "evacuate")?;
-        let view = self.fresh_fleet("name the hosts").await?;
+        let view = self.fresh_fleet("name a host for each domain").await?;
         let snapshot = self.domains().await?;
         let plan = || {
             let mut rooms = HostRoom::all(&view);

@@ -35,7 +35,8 @@ pub(crate) async fn answer(
     let Some((class, reference, uuid)) = missing else { return Err(failure) };
     let Some(fleet) = read_fleet(api, view).await? else { return Err(failure) };
     let find = || {
-        let others = OtherHosts::of(api, view, session, &fleet, &view.snapshot());
+        let here = view.snapshot();
+        let others = OtherHosts::of(api, view, session, &fleet, &here);
         let host = others.with(class, uuid)?;
         let first = args.values.get(1);
         let is_subject = matches!(first, Some(Value::Text(first)) if first == reference);

@@ -1,5 +1,7 @@
 //! The host as one call sees it: a snapshot, and the facts that were fetched for the call.
 
+pub(crate) mod other;
+
 use super::device_places::DevicePlaces;
 use super::failure::{Failure, FailureContext};
 use super::fetched::Fetched;
@@ -14,10 +16,9 @@ use super::state::ApiState;
 use super::values::text;
 use super::version::Version;
 use crate::core::caller::Caller;
-use crate::core::fleet::{HostName, Member};
 use crate::core::inventory::Inventory;
 use crate::core::model::{
-    ClientData, Device, DomId, DomName, DomainRef, HostFigures, HostInfo, Policy, Topology, Uuid,
+    ClientData, Device, DomId, DomName, DomainRef, HostFigures, HostInfo, Policy, Uuid,
 };
 use crate::core::rights::{Access, Right};
 use crate::core::snapshot::{DomainView, Snapshot};
@@ -162,58 +163,6 @@ impl HostView {
         }
     }
 
-    /// Another host of the fleet, as far as the fleet tells of it: nothing is fetched there.
-    pub(crate) fn of_other(
-        api: &XenApi,
-        view: &View,
-        session: CallSession,
-        other: OtherHost,
-    ) -> Self {
-        let OtherHost { name, member, snapshot, is_enabled, told } = other;
-        let host = member.uuid;
-        let vms: Vec<Uuid> = snapshot.domains().map(|vm| vm.uuid).collect();
-        let mut index = VmIndex::new(host);
-        index.update(&snapshot);
-        Self {
-            host,
-            info: Arc::new(info_of(&name, &member)),
-            shown: ShownHost::Other { name, version: member.version },
-            figures: snapshot.figures,
-            is_enabled,
-            now: told,
-            fetched: Fetched::of_other_host(&vms),
-            index: Arc::new(index),
-            inventory: Arc::default(),
-            vdi_index: Arc::new(VdiIndex::new(Arc::default())),
-            kept_facts: Arc::default(),
-            snapshot: Arc::new(snapshot),
-            ..Self::at(api, view, session, view.snapshot())
-        }
-    }
-
-    /// The host's name in the fleet; `None` if the fleet is not shown.
-    pub(crate) fn name_in_fleet(&self) -> Option<&HostName> {
-        match &self.shown {
-            ShownHost::Own(name) => name.as_ref(),
-            ShownHost::Other { name, .. } => Some(name),
-        }
-    }
-
-    /// Whether the other hosts of the fleet are shown as well.
-    pub(crate) fn shows_fleet(&self) -> bool {
-        self.name_in_fleet().is_some()
-    }
-
-    /// Whether it is another host than the one that answers.
-    pub(crate) fn is_other(&self) -> bool {
-        matches!(self.shown, ShownHost::Other { .. })
-    }
-
-    /// The domains as the caller sees them.
-    pub(crate) fn snapshot(&self) -> &Arc<Snapshot> {
-        &self.snapshot
-    }
-
     /// The session of the call.
     pub(crate) fn into_session(self) -> CallSession {
         self.session
@@ -341,28 +290,6 @@ fn unknown(info: &HostInfo) -> Arc<HostInfo> {
     Arc::new(HostInfo { is_simulated: info.is_simulated, ..HostInfo::default() })
 }
 
-/// What a fleet knows of another host.
-pub(crate) struct OtherHost {
-    pub(crate) name: HostName,
-    pub(crate) member: Member,
-    /// Its domains, as the caller may see them.
-    pub(crate) snapshot: Snapshot,
-    pub(crate) is_enabled: bool,
-    /// When it was so.
-    pub(crate) told: SystemTime,
-}
-
-fn info_of(name: &HostName, member: &Member) -> HostInfo {
-    let [system, _, release, version, machine] = <[String; 5]>::default();
-    HostInfo {
-        is_simulated: member.hypervisor == "sim",
-        uname: [system, name.to_string(), release, version, machine],
-        topology: Topology { cpus: member.cpus, ..Topology::default() },
-        total_memory: member.memory_mib,
-        ..HostInfo::default()
-    }
-}
-
 /// All devices of a VM: those that the running VM has, then those that only its definition has.
 pub(crate) fn devices(vm: &Arc<DomainView>) -> impl Iterator<Item = VmDevice<'_>> {
     let running = vm.config.devices.as_slice();
@@ -380,7 +307,7 @@ pub(crate) fn devices(vm: &Arc<DomainView>) -> impl Iterator<Item = VmDevice<'_>
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::core::model::Scheduler;
+    use crate::core::model::{Scheduler, Topology};
     use crate::wire::xmlrpc::xenapi::indices::Indices;
     use std::time::Duration;
 

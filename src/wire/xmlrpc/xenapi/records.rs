@@ -14,11 +14,13 @@ use super::schema::{Class, ReadInputs};
 use super::service::XenApi;
 use super::values::refs;
 use crate::answer_memory::SharedText;
+use crate::core::fleet::FleetView;
 use crate::core::model::{DomName, Uuid};
 use crate::core::view::View;
 use crate::memory_budget::{MemoryBudget, OverBudget};
 use crate::wire::xmlrpc::codec::{self, PrintedStruct};
 use crate::wire::xmlrpc::value::Value;
+use std::sync::Arc;
 
 /// The record of one object. Callers of one scope who ask for it at the same time share it.
 pub(crate) async fn one(
@@ -55,8 +57,7 @@ pub(crate) async fn list(
     class: &'static Class,
     list: List,
 ) -> Result<Value, Failure> {
-    let has_others = host.shows_fleet() && class.is_in_fleet();
-    let fleet = if has_others { read_fleet(api, view).await? } else { None };
+    let fleet = fleet_of(api, view, &host, class).await?;
     let printed = class.inputs.map(|inputs| (inputs, api.printed.of(host.scope(), class.name)));
     let known = |host: &HostView| {
         // What others have may have changed since.
@@ -110,8 +111,7 @@ pub(crate) async fn find_by_label(
     wanted: String,
 ) -> Result<Value, Failure> {
     let Some(label) = label(class) else { return Ok(refs([])) };
-    let has_others = host.shows_fleet() && class.is_in_fleet();
-    let fleet = if has_others { read_fleet(api, view).await? } else { None };
+    let fleet = fleet_of(api, view, &host, class).await?;
     let find_on = |host: &HostView| {
         if let Some(find) = class.by_label {
             return Ok(find(host, &wanted));
@@ -136,6 +136,16 @@ pub(crate) async fn find_by_label(
         Ok(refs(found))
     };
     api.context.engine().print(LONG, find).await
+}
+
+/// The fleet whose other hosts have objects of a class as well, if it is shown.
+async fn fleet_of(
+    api: &XenApi,
+    view: &View,
+    host: &HostView,
+    class: &Class,
+) -> Result<Option<Arc<FleetView>>, Failure> {
+    if host.shows_fleet() && class.is_in_fleet() { read_fleet(api, view).await } else { Ok(None) }
 }
 
 /// The size of a list that is about to be printed: nobody knows, and most are long.

@@ -198,8 +198,16 @@ impl ClassCall {
         on_object: bool,
         make: Make,
     ) -> Self {
-        let (optional, requires, needs, of_fleet) = (0, None, &[], false);
-        Self { name, params, optional, on_object, requires, needs, of_fleet, make }
+        Self {
+            name,
+            params,
+            optional: 0,
+            on_object,
+            requires: None,
+            needs: &[],
+            of_fleet: false,
+            make,
+        }
     }
 
     /// A call for one object.
