@@ -20,7 +20,7 @@ pub(super) fn settings(file: &mut ConfigFile) -> Option<FleetSettings> {
             return None;
         }
     };
-    let takes_users = keys.takes_users;
+    let (takes_users, in_xen_api) = (keys.takes_users, keys.in_xen_api);
     let mut storages = keys.storages.clone();
     storages.sort_unstable();
     storages.dedup();
@@ -32,7 +32,7 @@ pub(super) fn settings(file: &mut ConfigFile) -> Option<FleetSettings> {
         file.warn("xend-fleet-etcd", message);
     }
     let key_file = file.settings.fleet.key_file.clone();
-    Some(FleetSettings { cluster, host, takes_users, storages, key_file, etcd })
+    Some(FleetSettings { cluster, host, takes_users, in_xen_api, storages, key_file, etcd })
 }
 
 /// A key, and what is wrong with it.

@@ -100,6 +100,7 @@ pub(super) struct RelocationSslSettings {
 
 /// The fleet, and how etcd is reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)]
 pub(super) struct FleetKeys {
     /// `None` for a host in no fleet.
     pub(super) cluster: Option<ClusterName>,
@@ -115,6 +116,8 @@ pub(super) struct FleetKeys {
     pub(super) takes_users: bool,
     /// Whether requests about domains of other hosts are passed on.
     pub(super) route: bool,
+    /// Whether the Xen-API shows all hosts and domains.
+    pub(super) in_xen_api: bool,
     pub(super) key_file: Option<PathBuf>,
     pub(super) storages: Vec<String>,
 }

@@ -243,6 +243,7 @@ const CHANGED: &[&str] = &[
     "(xend-fleet-etcd-password-file p)",
     "(xend-fleet-old-etcd yes)",
     "(xend-fleet-route yes)",
+    "(xend-fleet-xenapi yes)",
     "(xend-fleet-users no)",
     "(xend-fleet-key-file k)",
     "(xend-fleet-storages nfs)",

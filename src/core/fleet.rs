@@ -170,6 +170,29 @@ impl FleetView {
             .take_while(move |((of, _), _)| of == host)
             .map(|((_, uuid), domain)| (*uuid, domain))
     }
+
+    /// The memory in MiB that the domains on a host leave, as far as they are shown.
+    pub fn free_mib(&self, host: &HostName, member: &Member) -> u64 {
+        let on_host = self.domains_of(host).filter(|(_, domain)| domain.domid.is_some());
+        on_host.fold(member.memory_mib, |free, (_, domain)| free.saturating_sub(domain.memory_mib))
+    }
+
+    /// Whether etcd was heard of too long ago to rely on what is shown.
+    pub fn is_stale(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.heard) > Self::FRESH_FOR
+    }
+
+    /// The age of what is shown of a host. A silent one has told nothing since; `None` if nobody
+    /// knows when that began.
+    pub fn age_of(&self, member: &Member, now: Instant) -> Option<Duration> {
+        let age = now.saturating_duration_since(self.heard);
+        match member.presence {
+            Presence::Alive => Some(age),
+            Presence::Silent { since } => {
+                since.map(|since| now.saturating_duration_since(since).max(age))
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ impl HostRoom {
             name: name.clone(),
             standing,
             memory_mib: member.memory_mib,
-            free_mib: member.memory_mib,
+            free_mib: fleet.free_mib(name, member),
             given_mib: 0,
             cpus: member.cpus,
             vcpus: 0,
@@ -83,8 +83,6 @@ impl HostRoom {
             tags: BTreeSet::new(),
         };
         for (_, domain) in fleet.domains_of(name) {
-            let on_host = if domain.domid.is_some() { domain.memory_mib } else { 0 };
-            room.free_mib = room.free_mib.saturating_sub(on_host);
             room.given_mib = room.given_mib.saturating_add(domain.memory_mib);
             room.vcpus = room.vcpus.saturating_add(domain.vcpus.into());
             room.tags.extend(domain.apart.iter().cloned());

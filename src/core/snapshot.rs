@@ -7,6 +7,7 @@ mod by_scope;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod kept_texts;
+mod of_fleet;
 mod visible;
 
 pub use by_scope::ByScope;

@@ -31,7 +31,7 @@ use tokio::sync::watch;
 
 pub use metrics::HostMetrics;
 pub use peers::{FleetHost, NotAsked};
-pub use placement::NotPlaced;
+pub use placement::{Evacuation, NotPlaced};
 
 /// The engine as one caller may read it. Nothing here changes anything.
 ///

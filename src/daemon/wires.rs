@@ -18,7 +18,7 @@ use xend::wire::argo::{ALL_BUSY, Argo, ArgoOptions, DomainFiles};
 use xend::wire::http::{Http, refusals_in_json};
 use xend::wire::metrics::{Metrics, Readers, Sources};
 use xend::wire::xmlrpc::{
-    Endpoint, LegacyPolicy, LoginPolicy, XmlRpc, legacy_calls, xen_api_calls,
+    Endpoint, LegacyPolicy, LoginPolicy, XenApiHosts, XmlRpc, legacy_calls, xen_api_calls,
 };
 use xend::xm_file;
 use xend::xmconfig::Defaults;
@@ -127,13 +127,21 @@ impl Wires<'_> {
         let max_body = move || tunables.load().max_body;
         let ring = self.telemetry.ring();
         let log = move || ring.text();
+        let hosts = self.xen_api_hosts();
         Http::new(self.engine.clone(), max_body, log, self.server.stopping())
             .with_budgets(self.budgets.clone())
             .with_calls(move || CallReference {
                 path: XML_RPC_PATH,
                 legacy: legacy_calls(),
-                xen_api: xen_api_address.map(|address| (address, xen_api_calls())),
+                xen_api: xen_api_address.map(|address| (address, xen_api_calls(hosts))),
             })
+    }
+
+    fn xen_api_hosts(&self) -> XenApiHosts {
+        match &self.config.fleet {
+            Some(fleet) if fleet.in_xen_api => XenApiHosts::Fleet,
+            Some(_) | None => XenApiHosts::Own,
+        }
     }
 
     fn calls(&self) -> XmlRpc {
@@ -142,6 +150,7 @@ impl Wires<'_> {
         let budgets = self.budgets.clone();
         let stopping = self.server.stopping();
         XmlRpc::new(self.engine.clone(), self.host, self.own_uid, log, budgets, stopping)
+            .showing(self.xen_api_hosts())
     }
 
     fn metrics(&self, calls: &XmlRpc, http: &Http) -> Metrics {

@@ -19,6 +19,8 @@ pub struct FleetSettings {
     pub host: HostName,
     /// Whether users of accounts of other hosts may use this one through those.
     pub takes_users: bool,
+    /// Whether the Xen-API of this host shows all hosts and domains.
+    pub in_xen_api: bool,
     /// The names of the storages that it shares with other hosts, sorted.
     pub storages: Vec<String>,
     /// The file of the fleet's key; `None` for the one in the state directory.

@@ -3,7 +3,7 @@
 use super::daemon::{Answer, Daemon, DaemonError, Unasked};
 use crate::core::error::Error;
 use crate::core::fleet::HostName;
-use crate::core::placement::{HostRoom, Leaving, Move, Plan, Stay, Wanted, evacuate};
+use crate::core::placement::{HostRoom, Leaving, Move, Plan, Stay, evacuate};
 use crate::core::ports::Fleet as _;
 use crate::fleet::{FleetReader, Keys, Kv};
 use crate::shape;
@@ -162,7 +162,5 @@ fn leaving(domain: &Sxp) -> Result<Leaving, String> {
         return Err(format!("{name}: its state is {state}, and only running domains migrate"));
     }
     let config = shape::read_stored(domain).map_err(|error| format!("{name}: {error}"))?;
-    let wanted = Wanted::of(&config).map_err(|invalid| format!("{name}: {invalid}"))?;
-    let uuid = config.uuid.ok_or_else(|| format!("{name}: it has no UUID"))?;
-    Ok(Leaving { uuid, name: config.name, wanted })
+    Leaving::of(&config).map_err(|invalid| format!("{name}: {invalid}"))
 }

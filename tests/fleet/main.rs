@@ -27,6 +27,7 @@ mod ports;
 mod process;
 mod protection;
 mod two_daemons;
+mod xen_api;
 
 use std::time::Duration;
 

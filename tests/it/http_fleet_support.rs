@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use rpds::RedBlackTreeMapSync;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
@@ -35,7 +36,7 @@ pub(crate) const SXP: &str = "Accept: application/sxp\r\n";
 
 /// A fleet that never changes; `None` while etcd has said nothing.
 #[derive(Debug)]
-pub(crate) struct FixedFleet(Option<Arc<FleetView>>);
+pub(crate) struct FixedFleet(pub(crate) Option<Arc<FleetView>>);
 
 #[async_trait]
 impl Fleet for FixedFleet {
@@ -137,6 +138,33 @@ pub(crate) fn fleet() -> FleetView {
     }
 }
 
+/// An engine with the domain web1, and the accounts reader and steve.
+pub(crate) async fn engine_in(dir: &Path, fleet: Option<FixedFleet>) -> (Engine, Arc<Accounts>) {
+    let entropy = Arc::new(CountingEntropy::default());
+    let clock = Arc::new(StoppedClock);
+    let sim = dir.join("stopped");
+    let sim = Sim::open(&sim, settings(), clock.clone(), entropy.clone()).unwrap();
+    let ports = engine_ports(dir, TestClock::new(), entropy);
+    let outside = EnginePorts { hypervisor: Arc::new(sim), clock, ..ports };
+    let accounts = Arc::new(Accounts::default());
+    let account = |name: &str, rights: &[Right]| {
+        let domains = ["web*".parse().unwrap(), "one.*".parse().unwrap()];
+        let access = Access::to(domains, rights.iter().copied().collect());
+        Account::new(name, Credential::None, access)
+    };
+    let reader = account("reader", &[Right::See, Right::HostFacts]);
+    accounts.replace(vec![reader, account("steve", &[Right::See])], None);
+    let settings = Settings {
+        accounts: accounts.clone(),
+        fleet: fleet.map(|fleet| Arc::new(fleet) as Arc<dyn Fleet>),
+        ..Settings::default()
+    };
+    let engine = Engine::start(outside, settings).await.unwrap();
+    let change = Change::Create(Box::new(config("web1", 64)));
+    engine.execute(&Caller::internal(), change).await.unwrap();
+    (engine, accounts)
+}
+
 /// A host with the domain web1.
 pub(crate) struct FleetHost {
     daemon: Daemon,
@@ -160,28 +188,7 @@ impl FleetHost {
 
     async fn start(fleet: Option<FixedFleet>) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let entropy = Arc::new(CountingEntropy::default());
-        let clock = Arc::new(StoppedClock);
-        let sim = dir.path().join("stopped");
-        let sim = Sim::open(&sim, settings(), clock.clone(), entropy.clone()).unwrap();
-        let ports = engine_ports(dir.path(), TestClock::new(), entropy);
-        let outside = EnginePorts { hypervisor: Arc::new(sim), clock, ..ports };
-        let accounts = Arc::new(Accounts::default());
-        let account = |name: &str, rights: &[Right]| {
-            let domains = ["web*".parse().unwrap(), "one.*".parse().unwrap()];
-            let access = Access::to(domains, rights.iter().copied().collect());
-            Account::new(name, Credential::None, access)
-        };
-        let reader = account("reader", &[Right::See, Right::HostFacts]);
-        accounts.replace(vec![reader, account("steve", &[Right::See])], None);
-        let settings = Settings {
-            accounts: accounts.clone(),
-            fleet: fleet.map(|fleet| Arc::new(fleet) as Arc<dyn Fleet>),
-            ..Settings::default()
-        };
-        let engine = Engine::start(outside, settings).await.unwrap();
-        let change = Change::Create(Box::new(config("web1", 64)));
-        engine.execute(&Caller::internal(), change).await.unwrap();
+        let (engine, accounts) = engine_in(dir.path(), fleet).await;
         let http = Http::new(engine, || 1 << 20, || "the log".to_owned(), CancellationToken::new());
         let router = http.router().layer(from_fn_with_state(accounts, identify));
         Self { daemon: Daemon::start(router, tunables(60)).await, _dir: dir }

@@ -167,6 +167,7 @@ mod xmlrpc_xenapi_calls;
 mod xmlrpc_xenapi_clients;
 mod xmlrpc_xenapi_errors;
 mod xmlrpc_xenapi_events;
+mod xmlrpc_xenapi_fleet;
 mod xmlrpc_xenapi_guest;
 mod xmlrpc_xenapi_guest_data;
 mod xmlrpc_xenapi_guest_support;

@@ -27,6 +27,7 @@ use xend::core::ports::{Destination, Entropy as _, MigratedDomain, Store as _};
 use xend::core::rights::{
     Access, Account, Accounts, Credential, Grant, Need, OpKind, Right, Rights,
 };
+use xend::core::view::NotPlaced;
 use xend::os::OsEntropy;
 
 /// The answer to a change or a read, as text.
@@ -267,6 +268,12 @@ async fn ask(
             assert!(!view.has_fleet());
             return shown(view.fleet().await);
         }
+        OpKind::PlanEvacuation => match view.evacuation().await.unwrap_err() {
+            // Whoever may ask is told so.
+            NotPlaced::NoHost(reason) => return Ok(reason),
+            NotPlaced::Failed(error) => return Err(error),
+            other @ NotPlaced::PassedOnBefore(_) => panic!("{other}"),
+        },
         OpKind::ShowLoad => return shown(view.load().await.map(|load| load.cpus)),
         OpKind::ShowHardware => return shown(view.hardware().await),
         OpKind::ShowInterfaces => return shown(view.interfaces().await),

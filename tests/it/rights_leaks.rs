@@ -193,6 +193,7 @@ async fn everything(view: &View, busy: &Busy) -> Vec<(&'static str, String)> {
         ("destinations", shown(view.destinations().await)),
         ("hosts_of", shown(view.hosts_of(&own).await)),
         ("host_for", shown(view.host_for(&hidden_config(Uuid::nil())).await)),
+        ("evacuation", shown(view.evacuation().await)),
         ("host_usage", shown(view.host_usage(Span::Day).await)),
         ("host", shown(view.host().await)),
         ("load", shown(view.load().await)),

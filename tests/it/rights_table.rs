@@ -746,7 +746,7 @@ pub(crate) const fn row(kind: OpKind) -> Row {
             ]),
             argo: OWNERS,
         },
-        OpKind::ShowFleet => nowhere(Running, FLEET),
+        OpKind::ShowFleet | OpKind::PlanEvacuation => nowhere(Running, FLEET),
         OpKind::ShowLoad => Row {
             stage: Running,
             http: NO_LOAD,

@@ -86,6 +86,16 @@ pub(super) const FLEET: Section = Section {
         )
         .reload(),
         key(
+            "xend-fleet-xenapi",
+            "no",
+            "Whether the Xen-API of this host has all hosts and VMs of the fleet.",
+            field!(fleet.in_xen_api: |entry| entry.yes_no()),
+        )
+        .details(
+            "host.get_all has this host first. What the fleet does not know of a VM is at its host \
+             alone, and so are changes.",
+        ),
+        key(
             "xend-fleet-users",
             "yes",
             "Whether users of accounts of other hosts may use this one through those.",

@@ -2,7 +2,7 @@
 
 use super::{HostRoom, Unplaced, Wanted, best};
 use crate::core::fleet::HostName;
-use crate::core::model::{DomName, Uuid};
+use crate::core::model::{DomName, DomainConfig, Invalid, Uuid};
 use std::cmp::Reverse;
 
 /// A domain that leaves its host.
@@ -11,6 +11,15 @@ pub struct Leaving {
     pub uuid: Uuid,
     pub name: DomName,
     pub wanted: Wanted,
+}
+
+impl Leaving {
+    /// A domain with this configuration.
+    pub fn of(config: &DomainConfig) -> Result<Self, Invalid> {
+        let wanted = Wanted::of(config)?;
+        let uuid = config.uuid.ok_or_else(|| Invalid::new("it has no UUID"))?;
+        Ok(Self { uuid, name: config.name.clone(), wanted })
+    }
 }
 
 /// A domain with the host that it goes to.

@@ -125,6 +125,7 @@ op_kinds! {
     ReadInventory: Anyone,
     ShowHost: Need::HostFacts,
     ShowFleet: Need::HostFacts,
+    PlanEvacuation: Operator,
     ShowLoad: Need::HostFacts,
     ShowHardware: Need::HostFacts,
     ShowInterfaces: Need::HostFacts,

@@ -1,11 +1,16 @@
-//! Which host of the fleet gets a new domain.
+//! Which host of the fleet gets a new domain, and which ones get those of a host that is left.
 
 use super::View;
 use crate::core::caller::Via;
 use crate::core::error::Error;
 use crate::core::fleet::{FleetView, HostName};
+use crate::core::lifecycle::State;
 use crate::core::model::DomainConfig;
-use crate::core::placement::{HostRoom, Wanted, place};
+use crate::core::placement::{HostRoom, Leaving, Plan, Wanted, evacuate, place};
+use crate::core::rights::OpKind;
+use crate::core::snapshot::DomainView;
+use std::sync::Arc;
+use tokio::time::Instant;
 
 /// Why no host gets a domain.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +26,14 @@ pub enum NotPlaced {
     Failed(#[from] Error),
 }
 
+/// What becomes of the domains on a host when all of them are to leave it.
+#[derive(Debug)]
+pub struct Evacuation {
+    pub plan: Plan,
+    /// Why each of the others cannot be moved, in words that name it.
+    pub fixed: Vec<String>,
+}
+
 impl View {
     /// The host of the fleet for a new domain with this configuration: the one that has a domain of
     /// this name or UUID already, or else the best by [`place`]. It is a guess by what the hosts
@@ -34,17 +47,9 @@ impl View {
             let reason = "host: auto is for operators, name a host".to_owned();
             return Err(Error::BeyondLimits(reason).into());
         }
-        let fleet = self.core.settings.fleet.as_ref();
-        let fleet =
-            fleet.ok_or_else(|| NotPlaced::NoHost("this host is in no fleet".to_owned()))?;
         let wanted =
             Wanted::of(config).map_err(|invalid| Error::Invalid(invalid.about("config")))?;
-        let view = fleet.view().await?;
-        let age = view.heard.elapsed();
-        if age > FleetView::FRESH_FOR {
-            let message = format!("etcd was last heard of {} s ago, name a host", age.as_secs());
-            return Err(Error::Unreachable { message, source: None }.into());
-        }
+        let view = self.fresh_fleet("name a host").await?;
         let choose = || match host_with(&view, config) {
             Some(host) => Ok(host),
             None => place(&wanted, &HostRoom::all(&view)).map(|host| host.name.clone()),
@@ -53,6 +58,52 @@ impl View {
         let chosen = self.core.offload.print(view.domains.size() * 32, choose).await;
         chosen.map_err(|unplaced| NotPlaced::NoHost(unplaced.to_string()))
     }
+
+    /// Where the domains on this host go when all of them leave it, by what the hosts have told.
+    /// Definitions of domains that do not run stay.
+    pub async fn evacuation(&self) -> Result<Evacuation, NotPlaced> {
+        self.require(OpKind::PlanEvacuation, "evacuate")?;
+        let view = self.fresh_fleet("name a host for each domain").await?;
+        let snapshot = self.domains().await?;
+        let plan = || {
+            let mut rooms = HostRoom::all(&view);
+            rooms.retain(|room| room.name != view.own);
+            let (mut domains, mut fixed) = (Vec::new(), Vec::new());
+            let on_host = snapshot.domains().filter(|domain| domain.domid().is_some());
+            for domain in on_host.filter(|domain| !domain.is_privileged()) {
+                match leaving(domain) {
+                    Ok(domain) => domains.push(domain),
+                    Err(reason) => fixed.push(reason),
+                }
+            }
+            Evacuation { plan: evacuate(&domains, &rooms), fixed }
+        };
+        Ok(self.core.offload.print(view.domains.size() * 32, plan).await)
+    }
+
+    /// The fleet, as far as it is known well enough to choose hosts; else `instead` is to be done.
+    async fn fresh_fleet(&self, instead: &str) -> Result<Arc<FleetView>, NotPlaced> {
+        let fleet = self.core.settings.fleet.as_ref();
+        let fleet =
+            fleet.ok_or_else(|| NotPlaced::NoHost("this host is in no fleet".to_owned()))?;
+        let view = fleet.view().await?;
+        if view.is_stale(Instant::now()) {
+            let age = view.heard.elapsed().as_secs();
+            let message = format!("etcd was last heard of {age} s ago, {instead}");
+            return Err(Error::Unreachable { message, source: None }.into());
+        }
+        Ok(view)
+    }
+}
+
+/// A domain that leaves this host, or why it cannot.
+fn leaving(domain: &DomainView) -> Result<Leaving, String> {
+    let name = domain.name();
+    if domain.state() != State::Running {
+        let state = domain.state().name();
+        return Err(format!("{name}: it is {state}, and only running domains migrate"));
+    }
+    Leaving::of(&domain.config).map_err(|invalid| format!("{name}: {invalid}"))
 }
 
 /// The host that has a domain of this name or UUID.

@@ -155,9 +155,11 @@ pub(super) fn of_xen_api(method: &str, parameter: &str) -> Example {
         ("key", _) => entry(call).0,
         ("uname", _) => Text("root"),
         ("file", _) => Text("/var/lib/xen/save/web1"),
-        ("start_paused" | "checkpoint" | "live" | "flag" | "use_long" | "overwrite", _) => {
-            Flag(false)
-        }
+        (
+            "start_paused" | "force" | "checkpoint" | "live" | "flag" | "use_long" | "overwrite",
+            _,
+        ) => Flag(false),
+        ("options", _) => Map(&[("live", Text("true"))]),
         ("dest", _) => Text("host2.example.com"),
         ("other_config", _) => Map(&[("port", Text("8002"))]),
         ("trigger", _) => Text("nmi"),

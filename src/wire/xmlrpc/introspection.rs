@@ -4,6 +4,7 @@
 use super::codec::Call;
 use super::fault::{Answer, Fault, INTERNAL};
 use super::value::Value;
+use super::xenapi::XenApiHosts;
 use super::{legacy, xenapi};
 
 const LIST_METHODS: &str = "system.listMethods";
@@ -17,7 +18,8 @@ const NO_SIGNATURES: &str = "signatures not supported";
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Offered {
     pub(super) legacy: bool,
-    pub(super) xenapi: bool,
+    /// The hosts that the Xen-API shows, if it is offered.
+    pub(super) xenapi: Option<XenApiHosts>,
 }
 
 impl Offered {
@@ -28,8 +30,8 @@ impl Offered {
         if self.legacy {
             names.extend(legacy::methods().map(str::to_owned));
         }
-        if self.xenapi {
-            names.extend(xenapi::methods());
+        if let Some(hosts) = self.xenapi {
+            names.extend(xenapi::methods(hosts));
         }
         names.sort_unstable();
         names
@@ -39,7 +41,7 @@ impl Offered {
     /// Empty for an unknown function, as in Python.
     pub(super) fn help(self, method: &str) -> String {
         let found = (self.legacy.then(|| legacy::parameters(method)).flatten())
-            .or_else(|| self.xenapi.then(|| xenapi::parameters(method)).flatten());
+            .or_else(|| self.xenapi.and_then(|hosts| xenapi::parameters(method, hosts)));
         found.map_or_else(String::new, |(names, required)| signature(method, names, required))
     }
 }

@@ -38,3 +38,4 @@ pub use endpoint::{Endpoint, LegacyPolicy, LoginPolicy};
 pub use reference::{legacy_calls, xen_api_calls};
 pub use serve::XmlRpc;
 pub use value::Value;
+pub use xenapi::XenApiHosts;

@@ -4,12 +4,13 @@ use super::codec;
 use super::examples::{self, Example, ObjectSource, variable};
 use super::introspection::{Offered, own_parameters};
 use super::value::Value;
+use super::xenapi::XenApiHosts;
 use super::{legacy, xenapi};
 use crate::call_reference::{CallExample, CallGroup, ExampleObject};
 
 /// The calls `xend.*` and `system.*`.
 pub fn legacy_calls() -> Vec<CallGroup> {
-    let offered = Offered { legacy: true, xenapi: false };
+    let offered = Offered { legacy: true, xenapi: None };
     let mut groups: Vec<CallGroup> = Vec::new();
     for name in offered.methods() {
         let parameters = own_parameters(&name)
@@ -30,12 +31,12 @@ pub fn legacy_calls() -> Vec<CallGroup> {
     groups
 }
 
-/// The calls of the Xen-API, class by class.
-pub fn xen_api_calls() -> Vec<CallGroup> {
-    let offered = Offered { legacy: false, xenapi: true };
-    let groups = xenapi::classes().map(|(class, methods)| {
+/// The calls of the Xen-API that shows these hosts, class by class.
+pub fn xen_api_calls(hosts: XenApiHosts) -> Vec<CallGroup> {
+    let offered = Offered { legacy: false, xenapi: Some(hosts) };
+    let groups = xenapi::classes(hosts).map(|(class, methods)| {
         let call = |name: String| {
-            let (names, required) = xenapi::parameters(&name).unwrap_or((&[], 0));
+            let (names, required) = xenapi::parameters(&name, hosts).unwrap_or((&[], 0));
             let values =
                 names[..required].iter().map(|parameter| examples::of_xen_api(&name, parameter));
             CallExample { signature: offered.help(&name), body: body(&name, values), name }
@@ -64,7 +65,10 @@ mod tests {
     use crate::wire::xmlrpc::codec::{XmlLimits, read_call};
 
     fn all() -> impl Iterator<Item = CallExample> {
-        legacy_calls().into_iter().chain(xen_api_calls()).flat_map(|group| group.calls)
+        legacy_calls()
+            .into_iter()
+            .chain(xen_api_calls(XenApiHosts::Fleet))
+            .flat_map(|group| group.calls)
     }
 
     #[test]
@@ -85,7 +89,7 @@ mod tests {
     /// What destroys or changes the first VM of a host would do it to Domain-0.
     #[test]
     fn no_object_is_that_of_a_vm_that_nobody_named() {
-        let groups = xen_api_calls();
+        let groups = xen_api_calls(XenApiHosts::Fleet);
         let object =
             |class: &str| groups.iter().find(|group| group.name == class).unwrap().object.as_ref();
         let vm = object("VM").unwrap();

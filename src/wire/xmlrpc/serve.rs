@@ -11,7 +11,7 @@ use super::introspection::{self, Offered};
 use super::legacy;
 use super::receive::{self, NotReceived, ReceivedCall};
 use super::value::Value;
-use super::xenapi::{self, XenApi};
+use super::xenapi::{self, XenApi, XenApiHosts};
 use crate::answer_memory::reserved;
 use crate::core::caller::Caller;
 use crate::core::engine::Engine;
@@ -67,6 +67,13 @@ impl XmlRpc {
         let context = Arc::new(Context::new(engine, host, own_uid, log, stopping));
         let xenapi = Arc::new(XenApi::new(context.clone(), budgets.answers.clone()));
         Self { context, xenapi, budgets }
+    }
+
+    /// The same wire, whose Xen-API shows these hosts. A new one shows the one that answers.
+    #[must_use]
+    pub fn showing(self, hosts: XenApiHosts) -> Self {
+        let xenapi = XenApi::new(self.context.clone(), self.budgets.answers.clone());
+        Self { xenapi: Arc::new(XenApi { hosts, ..xenapi }), ..self }
     }
 
     /// Forgets sessions and tasks that are over, once a minute until the server stops.
@@ -151,8 +158,9 @@ impl XmlRpc {
         received: Arc<ReceivedCall>,
     ) -> Response {
         let call = &received.call;
-        let offered =
-            Offered { legacy: legacy.is_ok(), xenapi: matches!(endpoint, Endpoint::XenApi(_)) };
+        let has_xenapi = matches!(endpoint, Endpoint::XenApi(_));
+        let xenapi = has_xenapi.then_some(self.xenapi.hosts);
+        let offered = Offered { legacy: legacy.is_ok(), xenapi };
         let method = Some(call.method.as_str());
         if let Some(answer) = introspection::answer(offered, call) {
             log(&caller, method, answer.as_ref().err().map(|fault| fault.text.as_str()));

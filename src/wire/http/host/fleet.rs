@@ -66,7 +66,7 @@ impl Age {
     /// The age of all that is shown.
     pub(super) fn of_fleet(fleet: &FleetView, now: Instant) -> Self {
         let age = now.saturating_duration_since(fleet.heard);
-        Self { seconds: Some(age.as_secs()), is_stale: age > FleetView::FRESH_FOR }
+        Self { seconds: Some(age.as_secs()), is_stale: fleet.is_stale(now) }
     }
 
     /// The age of what is known of a host. A silent one has told nothing since.
@@ -74,10 +74,9 @@ impl Age {
         let of_fleet = Self::of_fleet(fleet, now);
         match member.presence {
             Presence::Alive => of_fleet,
-            Presence::Silent { since } => Self {
-                seconds: since.and_then(|since| of_fleet.seconds.max(Some(seconds(since, now)))),
-                is_stale: true,
-            },
+            Presence::Silent { .. } => {
+                Self { seconds: fleet.age_of(member, now).map(|age| age.as_secs()), is_stale: true }
+            }
         }
     }
 

@@ -3,15 +3,18 @@
 //! connection it comes.
 
 use super::catalog::{self, ASYNC};
+use super::elsewhere;
+use super::evacuate::evacuate;
 use super::failure::{Failure, FailureContext};
 use super::fetch::Fetcher;
 use super::host_view::HostView;
+use super::hosts::XenApiHosts;
 use super::login;
 use super::next_events::next_events;
 use super::plugins::{self, Asker};
 use super::records;
 use super::references::find_object;
-use super::schema::{Action, Class};
+use super::schema::{Action, Class, OnHost};
 use super::service::XenApi;
 use super::sessions::{CallSession, Now};
 use super::tasks::WAIT;
@@ -76,7 +79,7 @@ async fn perform(
     let call = &received.call;
     let name = call.method.strip_prefix(ASYNC).unwrap_or(&call.method);
     let is_async = name != call.method;
-    let (class, method) = catalog::find(name)
+    let (class, method) = catalog::find(name, api.hosts)
         .filter(|(_, method)| !is_async || method.can_be_task())
         .ok_or_else(|| Failure::new("MESSAGE_METHOD_UNKNOWN", [call.method.as_str()]))?;
     if !method.param_count().contains(&call.params.len()) {
@@ -94,8 +97,9 @@ async fn perform(
         return begin_task(api, caller, name, received.clone(), &session);
     }
     let args = Args { names: method.params(), values: &call.params };
+    let view = engine.view(&caller);
+    let of_fleet = (api.hosts == XenApiHosts::Fleet).then(|| session.clone());
     let outcome = async {
-        let view = engine.view(&caller);
         let object = Some(call.text_param(1)).filter(|_| method.is_on_object());
         let mut host = match object.and_then(|object| Uuid::try_parse(object).ok()) {
             Some(object) => HostView::open_for(api, &view, session, object).await?,
@@ -121,7 +125,13 @@ async fn perform(
         let action = method.make(class, &host, object, &args)?;
         run(api, &view, host, class, action, asker).await
     };
-    outcome.await.map_err(|failure| value_failure::complete(failure, method, &args))
+    let outcome = match (outcome.await, of_fleet) {
+        (Err(failure), Some(session)) if failure.is_no_object() => {
+            elsewhere::answer(api, &view, &session, method, &args, failure).await
+        }
+        (outcome, _) => outcome,
+    };
+    outcome.map_err(|failure| value_failure::complete(failure, method, &args))
 }
 
 /// Begins a task that makes a call.
@@ -182,10 +192,21 @@ async fn run(
     match action {
         Action::Answer(value) => Ok(value),
         Action::List(list) => records::list(api, view, host, class, list).await,
-        Action::FindByLabel(label) => records::find_by_label(api, host, class, label).await,
+        Action::FindByLabel(label) => records::find_by_label(api, view, host, class, label).await,
         Action::LogOut => {
             api.state.end_session(&host.session);
             Ok(Value::Nil)
+        }
+        Action::OnHost(OnHost { vm, host: named, option, make }) => {
+            let on = elsewhere::chosen_host(api, view, &named).await?;
+            let (change, context) = make(&host, vm, &on, option)?;
+            drop(host);
+            execute(api, view, vec![change], &context).await?;
+            Ok(Value::Nil)
+        }
+        Action::Evacuate => {
+            drop(host);
+            evacuate(api, view).await
         }
         Action::CallPlugin(call) => {
             drop(host);
@@ -196,7 +217,7 @@ async fn run(
             wait(api, view, &session.reference, duration).await
         }
         Action::NextEvent => next_events(api, view, host.into_session()).await,
-        Action::ListMethods => Ok(texts(catalog::all_methods())),
+        Action::ListMethods => Ok(texts(catalog::all_methods(api.hosts))),
         Action::ReadLog => Ok(Value::Text(api.context.log())),
         Action::ReadDmesg { clear } => read_dmesg(api, view, clear).await,
         Action::Execute { changes, context, answer } => {

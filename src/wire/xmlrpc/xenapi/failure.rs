@@ -97,6 +97,17 @@ impl Failure {
         }
     }
 
+    /// The class and the reference of the object that is not there, if that is the failure.
+    pub(crate) fn missing_object(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Code("HANDLE_INVALID", params) => match params.as_slice() {
+                [class, reference] => Some((class, reference)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     pub(crate) fn is_no_object(&self) -> bool {
         matches!(self, Self::Code("HANDLE_INVALID", _))
     }

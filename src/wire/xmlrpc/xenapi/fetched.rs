@@ -127,6 +127,18 @@ fn not_fetched(need: Need) -> Failure {
 }
 
 impl Fetched {
+    /// The facts of another host with these VMs, of which nothing is fetched.
+    pub(crate) fn of_other_host(vms: &[Uuid]) -> Self {
+        Self {
+            vcpus: Some(vms.iter().map(|vm| (*vm, Arc::default())).collect()),
+            devices: Some(vms.iter().map(|vm| (*vm, Arc::default())).collect()),
+            interfaces: Some(Vec::new()),
+            pools: Some(Arc::default()),
+            hardware: Some(Hardware::default()),
+            ..Self::default()
+        }
+    }
+
     /// The VCPUs of a VM; empty when the VM is not on the host.
     pub(crate) fn vcpus(&self, vm: Uuid) -> Result<&[VcpuFacts], Failure> {
         let vcpus = self.vcpus.as_ref().and_then(|all| all.get(&vm));

@@ -1,8 +1,11 @@
 //! The host as one call sees it: a snapshot, and the facts that were fetched for the call.
 
+pub(crate) mod other;
+
 use super::device_places::DevicePlaces;
 use super::failure::{Failure, FailureContext};
 use super::fetched::Fetched;
+use super::hosts::{ShownHost, XenApiHosts};
 use super::index::VmIndex;
 use super::indices::{ScopeIndices, VdiIndex};
 use super::kept_facts::KeptFacts;
@@ -32,6 +35,7 @@ use std::time::SystemTime;
 /// about the host sees one without CPUs, cards, pools and devices, and without a version.
 pub(crate) struct HostView {
     pub(crate) host: Uuid,
+    pub(crate) shown: ShownHost,
     pub(crate) caller: Caller,
     pub(crate) access: Arc<Access>,
     pub(crate) info: Arc<HostInfo>,
@@ -126,8 +130,10 @@ impl HostView {
         };
         let indices = api.indices.of(&snapshot);
         let vdi_index = indices.vdis(view, &snapshot);
+        let in_fleet = api.hosts == XenApiHosts::Fleet && shows_host;
         Self {
             host,
+            shown: ShownHost::Own(if in_fleet { view.own_host() } else { None }),
             caller: view.caller().clone(),
             access,
             info: if shows_host { view.host_info().clone() } else { unknown(view.host_info()) },
@@ -351,6 +357,7 @@ pub(crate) mod tests {
             };
             Self {
                 host: HOST,
+                shown: ShownHost::Own(None),
                 access: caller.access(),
                 caller,
                 info: Arc::new(info()),

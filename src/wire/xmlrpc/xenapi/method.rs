@@ -5,6 +5,7 @@ use super::client_data;
 use super::failure::Failure;
 use super::fetched::Need;
 use super::host_view::HostView;
+use super::hosts::XenApiHosts;
 use super::printed::List;
 use super::read_field::{read_field, read_record};
 use super::references::find_object;
@@ -126,6 +127,14 @@ impl Method {
         !matches!(self, Self::Get(_) | Self::Set(_))
     }
 
+    /// Whether clients may call it where these hosts are shown.
+    pub(crate) fn is_offered(self, hosts: XenApiHosts) -> bool {
+        match self {
+            Self::Call(call) => !call.of_fleet || hosts == XenApiHosts::Fleet,
+            _ => true,
+        }
+    }
+
     /// What the caller must be allowed to do, and the name of the method for the refusal.
     pub(crate) fn required(self) -> Option<(OpKind, &'static str)> {
         match self {
@@ -174,8 +183,9 @@ impl Method {
             Self::GetByNameLabel => {
                 let label = args.text(1)?;
                 match class.by_label {
-                    Some(find) => refs(find(host, &label)),
-                    None => return Ok(Action::FindByLabel(label)),
+                    // Other hosts may have one as well.
+                    Some(find) if !host.shows_fleet() => refs(find(host, &label)),
+                    _ => return Ok(Action::FindByLabel(label)),
                 }
             }
             Self::Get(field) => read_field(class, field, host, uuid)?,

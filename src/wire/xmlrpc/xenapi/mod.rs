@@ -11,6 +11,10 @@
 //! index          which VM has an object: one lookup, however many VMs there are
 //! indices        the indices of what each caller sees
 //! host_view      the host as one call sees it
+//! hosts          which hosts are shown
+//! other_hosts    the other hosts of the fleet, each as a view
+//! elsewhere      calls about objects of other hosts
+//! evacuate       host.evacuate
 //! fetched        facts of the host that only some calls need; a table entry declares its needs
 //! fetch          fetching them
 //! kept_facts     facts that several calls share
@@ -49,11 +53,14 @@ mod debug_objects;
 mod device_kinds;
 mod device_places;
 mod dispatch;
+mod elsewhere;
+mod evacuate;
 mod events;
 mod failure;
 mod fetch;
 mod fetched;
 mod host_view;
+mod hosts;
 mod index;
 mod indices;
 mod inputs;
@@ -66,6 +73,7 @@ mod new_record;
 mod next_events;
 mod object_change;
 mod objects;
+mod other_hosts;
 mod owner;
 mod plugins;
 mod printed;
@@ -87,4 +95,5 @@ mod version;
 
 pub(super) use catalog::{classes, methods, parameters};
 pub(super) use dispatch::{answer, no_session, with_status};
+pub use hosts::XenApiHosts;
 pub(super) use service::XenApi;

@@ -3,6 +3,7 @@
 use super::failure::{Failure, FailureContext};
 use super::fetched::Need;
 use super::host_view::HostView;
+use super::hosts::ChosenHost;
 use super::inputs::Inputs;
 use super::plugins::PluginCall;
 use super::printed::List;
@@ -46,6 +47,11 @@ impl Class {
         fields: &[],
         calls: &[],
     };
+
+    /// Whether a fleet shows objects of other hosts.
+    pub(crate) fn is_in_fleet(&self) -> bool {
+        self.fields.iter().any(|field| field.in_fleet)
+    }
 }
 
 /// Where client data of a class's objects is stored.
@@ -111,29 +117,39 @@ pub(crate) struct Field {
     pub(crate) setter: Setter,
     /// The facts that the getter reads.
     pub(crate) needs: &'static [Need],
+    /// Whether a fleet knows it of the objects of other hosts.
+    pub(crate) in_fleet: bool,
 }
 
 impl Field {
+    const fn new(name: &'static str, source: Source, setter: Setter) -> Self {
+        Self { name, source, setter, needs: &[], in_fleet: false }
+    }
+
     pub(crate) const fn read(name: &'static str, get: Getter) -> Self {
-        Self { name, source: Source::Fact(get), setter: Setter::ReadOnly, needs: &[] }
+        Self::new(name, Source::Fact(get), Setter::ReadOnly)
     }
 
     pub(crate) const fn read_write(name: &'static str, get: Getter, set: Make) -> Self {
-        Self { name, source: Source::Fact(get), setter: Setter::By(set), needs: &[] }
+        Self::new(name, Source::Fact(get), Setter::By(set))
     }
 
     pub(crate) const fn client_data(name: &'static str, kind: DataType, initial: Getter) -> Self {
-        let source = Source::ClientData(kind, initial);
-        Self { name, source, setter: Setter::ClientData, needs: &[] }
+        Self::new(name, Source::ClientData(kind, initial), Setter::ClientData)
     }
 
     pub(crate) const fn facts_and_client_data(name: &'static str, facts: Getter) -> Self {
-        let source = Source::FactsAndClientData(facts);
-        Self { name, source, setter: Setter::ClientData, needs: &[] }
+        Self::new(name, Source::FactsAndClientData(facts), Setter::ClientData)
     }
 
     pub(crate) const fn needing(mut self, needs: &'static [Need]) -> Self {
         self.needs = needs;
+        self
+    }
+
+    /// A field that a fleet knows of the objects of other hosts.
+    pub(crate) const fn in_fleet(mut self) -> Self {
+        self.in_fleet = true;
         self
     }
 
@@ -170,17 +186,37 @@ pub(crate) struct ClassCall {
     pub(crate) requires: Option<OpKind>,
     /// The facts that `make` reads.
     pub(crate) needs: &'static [Need],
+    /// Whether it is only there where the hosts of a fleet are shown.
+    pub(crate) of_fleet: bool,
     pub(crate) make: Make,
 }
 
 impl ClassCall {
+    const fn new(
+        name: &'static str,
+        params: &'static [&'static str],
+        on_object: bool,
+        make: Make,
+    ) -> Self {
+        Self {
+            name,
+            params,
+            optional: 0,
+            on_object,
+            requires: None,
+            needs: &[],
+            of_fleet: false,
+            make,
+        }
+    }
+
     /// A call for one object.
     pub(crate) const fn on_object(
         name: &'static str,
         params: &'static [&'static str],
         make: Make,
     ) -> Self {
-        Self { name, params, optional: 0, on_object: true, requires: None, needs: &[], make }
+        Self::new(name, params, true, make)
     }
 
     /// A call without an object, such as `create`.
@@ -189,7 +225,7 @@ impl ClassCall {
         params: &'static [&'static str],
         make: Make,
     ) -> Self {
-        Self { name, params, optional: 0, on_object: false, requires: None, needs: &[], make }
+        Self::new(name, params, false, make)
     }
 
     pub(crate) const fn needing(mut self, needs: &'static [Need]) -> Self {
@@ -200,6 +236,12 @@ impl ClassCall {
     /// A call that is refused at once to callers who may not do this.
     pub(crate) const fn requiring(mut self, kind: OpKind) -> Self {
         self.requires = Some(kind);
+        self
+    }
+
+    /// A call that is only there where the hosts of a fleet are shown.
+    pub(crate) const fn of_fleet(mut self) -> Self {
+        self.of_fleet = true;
         self
     }
 
@@ -237,6 +279,10 @@ pub(crate) enum Action {
         context: FailureContext,
         name: DomName,
     },
+    /// Find the host that the call names, and change the VM.
+    OnHost(OnHost),
+    /// Migrate all VMs that run on this host to others.
+    Evacuate,
     /// Call a plug-in of the host.
     CallPlugin(PluginCall),
     LogOut,
@@ -252,6 +298,20 @@ pub(crate) enum Action {
         /// Whether to clear them afterwards.
         clear: bool,
     },
+}
+
+/// Turns such a call into a change.
+pub(crate) type MakeOnHost =
+    fn(&HostView, Uuid, &ChosenHost, bool) -> Result<(Change, FailureContext), Failure>;
+
+/// A call about a VM that names a host of the fleet.
+pub(crate) struct OnHost {
+    pub(crate) vm: Uuid,
+    /// The reference of the host, or its name in the fleet.
+    pub(crate) host: String,
+    /// The option of the call: whether the VM is paused then, or goes on meanwhile.
+    pub(crate) option: bool,
+    pub(crate) make: MakeOnHost,
 }
 
 impl Action {

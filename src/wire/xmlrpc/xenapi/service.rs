@@ -1,5 +1,6 @@
 //! The Xen-API of one daemon.
 
+use super::hosts::XenApiHosts;
 use super::indices::{Indices, ScopeIndices};
 use super::moment::Moment;
 use super::printed::PrintedClasses;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 /// The state that all calls of the Xen-API share.
 pub(crate) struct XenApi {
+    pub(crate) hosts: XenApiHosts,
     pub(crate) context: Arc<Context>,
     pub(crate) state: Arc<ApiState>,
     pub(crate) indices: Indices,
@@ -26,7 +28,8 @@ impl XenApi {
         let engine = context.engine().clone();
         let state = Arc::new(ApiState::new(move || engine.new_uuid()));
         let indices = Indices::new(context.host());
-        Self { context, state, indices, printed: PrintedClasses::default(), answers }
+        let hosts = XenApiHosts::Own;
+        Self { hosts, context, state, indices, printed: PrintedClasses::default(), answers }
     }
 
     /// Whether a session is live. Its time of last use stays as it is.

@@ -8,6 +8,7 @@ use crate::wire::xmlrpc::value::Value;
 use crate::wire::xmlrpc::xenapi::failure::{Failure, FailureContext};
 use crate::wire::xmlrpc::xenapi::fetched::Need;
 use crate::wire::xmlrpc::xenapi::host_view::HostView;
+use crate::wire::xmlrpc::xenapi::hosts::ShownHost;
 use crate::wire::xmlrpc::xenapi::objects::hardware::{all_ppcis, all_pscsi_hbas, all_pscsis};
 use crate::wire::xmlrpc::xenapi::objects::host::{check_host, cpus, host_metrics};
 use crate::wire::xmlrpc::xenapi::objects::networks::all_pifs;
@@ -20,6 +21,13 @@ use crate::wire::xmlrpc::xenapi::values::{map, refs, text, texts};
 /// Versions of Xen and of the kernel.
 fn software_version(host: &HostView) -> Value {
     let info = &host.info;
+    if let ShownHost::Other { name, version } = &host.shown {
+        return map([
+            ("host", name.to_string()),
+            ("xend_hypervisor", info.hypervisor().to_owned()),
+            ("xend_version", version.clone()),
+        ]);
+    }
     let [system, node, release, version, machine] = &info.uname;
     let [compiler, by, domain, date] = &info.compiled;
     map([
@@ -45,12 +53,20 @@ fn software_version(host: &HostView) -> Value {
 
 fn cpu_configuration(host: &HostView) -> Value {
     let topology = &host.info.topology;
+    if host.is_other() {
+        return map([("nr_cpus", topology.cpus.to_string())]);
+    }
     map([
         ("nr_cpus", topology.cpus.to_string()),
         ("nr_nodes", topology.nodes.to_string()),
         ("cores_per_socket", topology.cores_per_socket.to_string()),
         ("threads_per_core", topology.threads_per_core.to_string()),
     ])
+}
+
+/// The name of a host until a client gives it another one.
+fn name_label(host: &HostView) -> Value {
+    host.name_in_fleet().map_or_else(|| text(&host.info.uname[1]), text)
 }
 
 fn set_enabled(host: &HostView, enabled: bool) -> Action {
@@ -82,15 +98,15 @@ pub(super) static HOST: Class = Class {
     all: |host| Ok(vec![host.host]),
     check: check_host,
     fields: &[
-        Field::read("uuid", |host, _| Ok(host.host_ref())),
-        Field::client_data("name_label", DataType::Text, |host, _| Ok(text(&host.info.uname[1]))),
+        Field::read("uuid", |host, _| Ok(host.host_ref())).in_fleet(),
+        Field::client_data("name_label", DataType::Text, |host, _| Ok(name_label(host))).in_fleet(),
         Field::client_data("name_description", DataType::Text, |_, _| Ok(text(""))),
-        Field::read("API_version_major", |_, _| Ok(text("1"))),
-        Field::read("API_version_minor", |_, _| Ok(text("0"))),
-        Field::read("API_version_vendor", |_, _| Ok(text("xenbits"))),
-        Field::read("API_version_vendor_implementation", |_, _| Ok(map([]))),
-        Field::read("enabled", |host, _| Ok(Value::Bool(host.is_enabled))),
-        Field::read("software_version", |host, _| Ok(software_version(host))),
+        Field::read("API_version_major", |_, _| Ok(text("1"))).in_fleet(),
+        Field::read("API_version_minor", |_, _| Ok(text("0"))).in_fleet(),
+        Field::read("API_version_vendor", |_, _| Ok(text("xenbits"))).in_fleet(),
+        Field::read("API_version_vendor_implementation", |_, _| Ok(map([]))).in_fleet(),
+        Field::read("enabled", |host, _| Ok(Value::Bool(host.is_enabled))).in_fleet(),
+        Field::read("software_version", |host, _| Ok(software_version(host))).in_fleet(),
         // xm info reads these here.
         Field::facts_and_client_data("other_config", |host, _| {
             Ok(map([
@@ -103,14 +119,15 @@ pub(super) static HOST: Class = Class {
         Field::read("capabilities", |host, _| {
             Ok(texts(host.info.xen_caps.split_whitespace().map(str::to_owned)))
         }),
-        Field::read("cpu_configuration", |host, _| Ok(cpu_configuration(host))),
+        Field::read("cpu_configuration", |host, _| Ok(cpu_configuration(host))).in_fleet(),
         Field::read("sched_policy", |host, _| Ok(text(host.info.scheduler.name()))),
         Field::read("supported_bootloaders", |_, _| Ok(texts(["pygrub".to_owned()]))),
         Field::read("resident_VMs", |host, _| {
             Ok(refs(host.vms().filter(|vm| vm.facts.is_some()).map(|vm| vm.uuid)))
-        }),
+        })
+        .in_fleet(),
         Field::read("host_CPUs", |host, _| Ok(refs(cpus(host)))),
-        Field::read("metrics", |host, _| Ok(text(&host_metrics(host)))),
+        Field::read("metrics", |host, _| Ok(text(&host_metrics(host)))).in_fleet(),
         Field::read("PBDs", |host, _| Ok(refs(all_pbds(host)))),
         Field::read("PIFs", |host, _| Ok(refs(all_pifs(host)?))).needing(&[Need::Interfaces]),
         Field::read("PPCIs", |host, _| Ok(refs(all_ppcis(host)?))).needing(&[Need::Hardware]),
@@ -147,6 +164,9 @@ pub(super) static HOST: Class = Class {
             .requiring(OpKind::PowerHost),
         ClassCall::on_object("reboot", &["session", "host"], |host, _, _| power(host, true))
             .requiring(OpKind::PowerHost),
+        ClassCall::on_object("evacuate", &["session", "host"], |_, _, _| Ok(Action::Evacuate))
+            .requiring(OpKind::PlanEvacuation)
+            .of_fleet(),
         ClassCall::on_object("tmem_thaw", &["session", "host", "cli_id"], no_tmem),
         ClassCall::on_object("tmem_freeze", &["session", "host", "cli_id"], no_tmem),
         ClassCall::on_object("tmem_flush", &["session", "host", "cli_id", "pages"], no_tmem),

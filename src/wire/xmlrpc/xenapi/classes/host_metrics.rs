@@ -9,10 +9,10 @@ pub(super) static HOST_METRICS: Class = Class {
     all: |host| Ok(vec![host_metrics(host)]),
     check: |host, uuid| check_only("host_metrics", host_metrics(host), uuid),
     fields: &[
-        Field::read("uuid", |_, uuid| Ok(text(&uuid))),
-        Field::read("memory_total", |host, _| Ok(bytes_of_mib(host.info.total_memory))),
-        Field::read("memory_free", |host, _| Ok(bytes_of_mib(host.figures.free_memory))),
-        Field::read("last_updated", |host, _| Ok(time(host.now))),
+        Field::read("uuid", |_, uuid| Ok(text(&uuid))).in_fleet(),
+        Field::read("memory_total", |host, _| Ok(bytes_of_mib(host.info.total_memory))).in_fleet(),
+        Field::read("memory_free", |host, _| Ok(bytes_of_mib(host.figures.free_memory))).in_fleet(),
+        Field::read("last_updated", |host, _| Ok(time(host.now))).in_fleet(),
     ],
     ..Class::EMPTY
 };

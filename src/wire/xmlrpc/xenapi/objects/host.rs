@@ -26,7 +26,9 @@ pub(crate) fn host_pool(host: &HostView) -> Uuid {
 }
 
 pub(crate) fn cpus(host: &HostView) -> Vec<Uuid> {
-    (0..host.info.topology.cpus).map(|cpu| cpu_uuid(host.host, cpu)).collect()
+    // Those of other hosts are objects there alone.
+    let count = if host.is_other() { 0 } else { host.info.topology.cpus };
+    (0..count).map(|cpu| cpu_uuid(host.host, cpu)).collect()
 }
 
 /// The number of a CPU.

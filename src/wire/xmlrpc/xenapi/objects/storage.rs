@@ -103,6 +103,9 @@ pub(crate) fn vdis_of_sr(host: &HostView, sr: Uuid) -> impl Iterator<Item = (Uui
 
 /// The PBDs of the host, then those that clients created.
 pub(crate) fn all_pbds(host: &HostView) -> Vec<Uuid> {
+    if host.is_other() {
+        return Vec::new();
+    }
     let created = host.inventory.items().filter(|item| item.kind == ObjectKind::Pbd);
     let own = Repository::ALL.map(|one| one.pbd(host));
     own.into_iter().chain(created.map(|item| item.uuid)).collect()

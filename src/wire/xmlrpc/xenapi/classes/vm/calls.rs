@@ -2,7 +2,7 @@
 
 use super::clone::clone;
 use super::create::create;
-use super::parameters::{ANY, PowerStates, execute_in, mib};
+use super::parameters::{ANY, PowerStates, change_in, execute_in, mib};
 use super::set;
 use crate::core::model::{GuestKind, ShutdownReason, Trigger, Uuid};
 use crate::core::op::{Change, DomainOp};
@@ -17,7 +17,7 @@ use crate::wire::xmlrpc::xenapi::host_view::HostView;
 use crate::wire::xmlrpc::xenapi::objects::host::check_enabled;
 use crate::wire::xmlrpc::xenapi::objects::pools::find_pool;
 use crate::wire::xmlrpc::xenapi::objects::vms::vm;
-use crate::wire::xmlrpc::xenapi::schema::{Action, ClassCall};
+use crate::wire::xmlrpc::xenapi::schema::{Action, ClassCall, MakeOnHost, OnHost};
 
 const RUNNING: PowerStates = &["Running"];
 const ON_HOST: PowerStates = &["Running", "Paused"];
@@ -60,6 +60,41 @@ fn send_trigger(host: &HostView, uuid: Uuid, args: &Args<'_>) -> Result<Action, 
 fn start(host: &HostView, uuid: Uuid, args: &Args<'_>) -> Result<Action, Failure> {
     check_enabled(host)?;
     execute_in(host, uuid, HALTED, DomainOp::Start { paused: args.flag(2, false)? })
+}
+
+fn start_on(_: &HostView, uuid: Uuid, args: &Args<'_>) -> Result<Action, Failure> {
+    // Nothing is left to be forced.
+    args.flag(4, false)?;
+    let option = args.flag(3, false)?;
+    let make: MakeOnHost = |host, uuid, on, paused| {
+        check_enabled(host)?;
+        let change = change_in(host, uuid, HALTED, DomainOp::Start { paused })?;
+        if !on.is_own {
+            return Err(Failure::not_allowed(&format!(
+                "The VM {} is defined on this host, and starts on no other one: start it here, and \
+                 migrate it to {}",
+                vm(host, uuid)?.name(),
+                on.name
+            )));
+        }
+        Ok(change)
+    };
+    Ok(Action::OnHost(OnHost { vm: uuid, host: args.text(2)?, option, make }))
+}
+
+/// The option is `live`.
+fn pool_migrate(_: &HostView, uuid: Uuid, args: &Args<'_>) -> Result<Action, Failure> {
+    let Some(Value::Struct(options)) = args.values.get(3) else {
+        return Err(Failure::value("options", "a map is expected"));
+    };
+    let values = [option(options, "live")];
+    let option = Args { names: &["live"], values: &values }.flag(0, false)?;
+    let make: MakeOnHost = |host, uuid, on, live| {
+        let to = Destination::new(on.name.as_str(), None, None, &host.policy.relocation);
+        let to = to.map_err(|invalid| Failure::value("host", &invalid))?;
+        change_in(host, uuid, RUNNING, DomainOp::Migrate { to, live })
+    };
+    Ok(Action::OnHost(OnHost { vm: uuid, host: args.text(2)?, option, make }))
 }
 
 fn resume(host: &HostView, uuid: Uuid, args: &Args<'_>) -> Result<Action, Failure> {
@@ -152,6 +187,8 @@ pub(super) const CALLS: &[ClassCall] = &[
     ClassCall::on_class("restore", &["session", "file", "start_paused"], restore)
         .requiring(OpKind::RestoreDomain),
     with!("migrate", ["dest", "live", "other_config"], migrate),
+    with!("start_on", ["host", "start_paused", "force"], start_on).of_fleet(),
+    with!("pool_migrate", ["host", "options"], pool_migrate).of_fleet(),
     with!("cpu_pool_migrate", ["cpu_pool"], migrate_to_pool).needing(&[Need::Pools]),
     with!("set_security_label", ["label", "old_label"], |_, _, _| Err(no_module())),
 ];

@@ -97,22 +97,23 @@ fn vcpus_params(config: &DomainConfig) -> Value {
 
 /// All fields, in the order of a record.
 pub(super) const FIELDS: &[Field] = &[
-    Field::read("uuid", |_, uuid| Ok(text(&uuid))),
-    Field::read("power_state", |host, uuid| Ok(text(power_state(vm(host, uuid)?)))),
-    Field::read_write("name_label", |host, uuid| Ok(text(vm(host, uuid)?.name())), set::name),
+    Field::read("uuid", |_, uuid| Ok(text(&uuid))).in_fleet(),
+    Field::read("power_state", |host, uuid| Ok(text(power_state(vm(host, uuid)?)))).in_fleet(),
+    Field::read_write("name_label", |host, uuid| Ok(text(vm(host, uuid)?.name())), set::name)
+        .in_fleet(),
     Field::read_write(
         "name_description",
         |host, uuid| Ok(text(&config(host, uuid)?.description)),
         set::description,
     ),
     Field::client_data("user_version", DataType::Text, |_, _| Ok(text("1"))),
-    Field::client_data("is_a_template", DataType::Flag, |_, _| Ok(Value::Bool(false))),
+    Field::client_data("is_a_template", DataType::Flag, |_, _| Ok(Value::Bool(false))).in_fleet(),
     Field::read_write(
         "auto_power_on",
         |host, uuid| Ok(Value::Bool(config(host, uuid)?.on_xend_start == OnXendStart::Start)),
         set::auto_power_on,
     ),
-    Field::read("resident_on", |host, _| Ok(host.host_ref())),
+    Field::read("resident_on", |host, _| Ok(host.host_ref())).in_fleet(),
     Field::read_write(
         "memory_static_min",
         |host, uuid| Ok(static_min(config(host, uuid)?)),
@@ -132,7 +133,8 @@ pub(super) const FIELDS: &[Field] = &[
         "memory_dynamic_max",
         |host, uuid| Ok(bytes_of_mib(config(host, uuid)?.memory)),
         set::memory_dynamic_max,
-    ),
+    )
+    .in_fleet(),
     Field::read_write(
         "VCPUs_params",
         |host, uuid| Ok(vcpus_params(config(host, uuid)?)),
@@ -142,7 +144,8 @@ pub(super) const FIELDS: &[Field] = &[
         "VCPUs_max",
         |host, uuid| Ok(text(&config(host, uuid)?.vcpus)),
         set::vcpus_max,
-    ),
+    )
+    .in_fleet(),
     Field::read_write(
         "VCPUs_at_startup",
         |host, uuid| Ok(text(&config(host, uuid)?.vcpu_avail.count_ones())),
@@ -242,10 +245,12 @@ pub(super) const FIELDS: &[Field] = &[
     ),
     Field::read("domid", |host, uuid| {
         Ok(text(&vm(host, uuid)?.domid().map_or(-1, |domid| i64::from(domid.0))))
-    }),
-    Field::read("is_control_domain", |host, uuid| Ok(Value::Bool(vm(host, uuid)?.is_privileged()))),
-    Field::read("metrics", |_, uuid| Ok(text(&metrics_uuid(uuid)))),
-    Field::read("guest_metrics", |_, uuid| Ok(text(&guest_metrics_uuid(uuid)))),
+    })
+    .in_fleet(),
+    Field::read("is_control_domain", |host, uuid| Ok(Value::Bool(vm(host, uuid)?.is_privileged())))
+        .in_fleet(),
+    Field::read("metrics", |_, uuid| Ok(text(&metrics_uuid(uuid)))).in_fleet(),
+    Field::read("guest_metrics", |_, uuid| Ok(text(&guest_metrics_uuid(uuid)))).in_fleet(),
     // There is no security module.
     Field::read("security_label", |_, _| Ok(text(""))),
 ];

@@ -124,7 +124,7 @@ pub(crate) static VM_GUEST_METRICS: Class = Class {
         })
     }),
     fields: &[
-        Field::read("uuid", |_, uuid| Ok(text(&uuid))),
+        Field::read("uuid", |_, uuid| Ok(text(&uuid))).in_fleet(),
         Field::read("os_version", os_version),
         Field::read("netbios_name", netbios_name),
         Field::read("PV_drivers_version", drivers_version),

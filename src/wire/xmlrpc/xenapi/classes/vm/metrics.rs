@@ -85,9 +85,11 @@ pub(crate) static VM_METRICS: Class = Class {
         Ok(Inputs::Figures(vm_of_metrics(host, uuid)?.clone(), host.version.swept))
     }),
     fields: &[
-        Field::read("uuid", |_, uuid| Ok(text(&uuid))),
-        Field::read("memory_actual", |host, uuid| Ok(memory_actual(vm_of_metrics(host, uuid)?))),
-        Field::read("VCPUs_number", |host, uuid| Ok(vcpus_number(vm_of_metrics(host, uuid)?))),
+        Field::read("uuid", |_, uuid| Ok(text(&uuid))).in_fleet(),
+        Field::read("memory_actual", |host, uuid| Ok(memory_actual(vm_of_metrics(host, uuid)?)))
+            .in_fleet(),
+        Field::read("VCPUs_number", |host, uuid| Ok(vcpus_number(vm_of_metrics(host, uuid)?)))
+            .in_fleet(),
         Field::read("VCPUs_utilisation", vcpus_utilisation).needing(VCPUS),
         Field::read("VCPUs_CPU", |host, uuid| {
             each_vcpu(host, uuid, |vcpu| text(&vcpu.cpu.map_or(-1, i64::from)))
@@ -104,12 +106,13 @@ pub(crate) static VM_METRICS: Class = Class {
         })
         .needing(VCPUS),
         Field::read("VCPUs_params", vcpus_params).needing(VCPUS),
-        Field::read("state", |host, uuid| Ok(state(vm_of_metrics(host, uuid)?))),
+        Field::read("state", |host, uuid| Ok(state(vm_of_metrics(host, uuid)?))).in_fleet(),
         Field::read("start_time", |host, uuid| {
             let started = start_time(vm_of_metrics(host, uuid)?);
             Ok(time(started.unwrap_or(SystemTime::UNIX_EPOCH)))
-        }),
-        Field::read("last_updated", |host, _| Ok(time(host.now))),
+        })
+        .in_fleet(),
+        Field::read("last_updated", |host, _| Ok(time(host.now))).in_fleet(),
     ],
     ..Class::EMPTY
 };

@@ -1,7 +1,7 @@
 //! Parameters of VMs that both setters and records of new VMs have.
 
 use crate::core::model::{ActionOnShutdown, ClientDataChange, ClientValue, Uuid};
-use crate::core::op::DomainOp;
+use crate::core::op::{Change, DomainOp};
 use crate::core::rights::OpKind;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::xenapi::failure::{Failure, FailureContext};
@@ -25,6 +25,17 @@ pub(super) fn execute_in(
     states: PowerStates,
     op: DomainOp,
 ) -> Result<Action, Failure> {
+    let (change, context) = change_in(host, uuid, states, op)?;
+    Ok(Action::execute(vec![change], context))
+}
+
+/// The same, as a change.
+pub(super) fn change_in(
+    host: &HostView,
+    uuid: Uuid,
+    states: PowerStates,
+    op: DomainOp,
+) -> Result<(Change, FailureContext), Failure> {
     let vm = vm(host, uuid)?;
     let change = vm_change(uuid, op);
     check_right(host, vm, OpKind::of(&change), change.name())?;
@@ -38,7 +49,7 @@ pub(super) fn execute_in(
     if !states.is_empty() && !states.contains(&now) {
         return Err(Failure::power_state(&context));
     }
-    Ok(Action::execute(vec![change], context))
+    Ok((change, context))
 }
 
 /// A size in bytes as MiB: Xen has no smaller unit.
