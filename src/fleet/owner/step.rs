@@ -10,7 +10,7 @@ use crate::core::fleet_domain::{Act, DefinitionStep, Refusal};
 use crate::core::model::{CompleteConfig, Invalid, Uuid};
 use crate::core::ownership::{Boot, Own, Step};
 use crate::fleet::domain::{FoundDomain, Trouble};
-use crate::fleet::kv::{Committed, Compare, Entry, KvError, Revision};
+use crate::fleet::kv::{Committed, Compare, Entry, KvError, Op, Revision};
 use crate::fleet::membership::{Ended, Membership};
 use crate::fleet::protection_records::{FenceRecord, FenceStep};
 use std::time::Duration;
@@ -204,6 +204,8 @@ impl Owner {
         }
         if let Some(Step::TakeOver { from }) = &act.own {
             txn.compares.push(self.ended_boot(deadline, from).await?);
+            // Nobody else removes what that host has told of the domain.
+            txn.ops.push(Op::Delete { key: self.keys.view(&from.host, domain) });
         }
         let before = self.told.highest();
         if let Committed::Yes(revision) = self.kv.commit(txn).await? {

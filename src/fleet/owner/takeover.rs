@@ -175,11 +175,8 @@ impl Owner {
     /// A domain cannot be started here: another host may try, or it stays halted.
     async fn give_up(&self, domain: Uuid, reason: String) {
         let name = shown(self.locals().name(domain), domain);
-        let assigned = match self.assigned(domain).await {
-            Ok(assigned) => assigned,
-            // It is tried again, and fails again.
-            Err(_) => return,
-        };
+        // Else it is tried again, and fails again.
+        let Ok(assigned) = self.assigned(domain).await else { return };
         let Some(Assigned { entry, mut record, from }) = assigned else {
             let tries = self.registrations().note_failure(domain);
             error!(domain = %name, tries, reason, "A protected domain cannot be started again");

@@ -129,10 +129,9 @@ impl Owner {
                 return Settled::Yes;
             }
             None => match self.has_guard_ended(domain).await {
-                Ok(true) => return Settled::NotYet,
                 Ok(false) => self.step(domain, Step::Halt).await,
                 // A guard that does not answer takes the host with it, and others start the domain.
-                Err(_) => return Settled::NotYet,
+                Ok(true) | Err(_) => return Settled::NotYet,
             },
         };
         let is_same = self.locals().stage(domain) == stage;
