@@ -9,8 +9,8 @@
 //! policy/U        what becomes of it when its host dies; it goes with the definition
 //! ```
 //!
-//! The three before the last follow from the first two, and are written in the same transaction: a host finds
-//! its definitions without reading all of the fleet, and a name has one domain.
+//! The three before the last follow from the first two, and are written in the same transaction: a
+//! host finds its definitions without reading all of the fleet, and a name has one domain.
 
 mod definition_record;
 mod own_record;

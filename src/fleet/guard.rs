@@ -7,7 +7,7 @@
 //! fence     the linearizable read of the fence
 //! lines     the protocol of the socket
 //! clients   connections of the daemon
-//! client    the daemon's side of them
+//! client    the daemon's side of them; guarded_here: what it hears
 //! driver    the loop that carries out what the state machine wants
 //! ```
 
@@ -15,15 +15,17 @@ mod client;
 mod clients;
 mod driver;
 mod fence;
+mod guarded_here;
 mod lines;
 mod ports;
 
 #[cfg(test)]
 mod tests;
 
-pub use client::{GuardClient, GuardFailure, GuardPort, GuardedHere};
+pub use client::{GuardClient, GuardFailure, GuardPort};
 pub use clients::{MAX_CLIENTS, serve};
 pub use driver::{GuardHandle, drive};
 pub use fence::{FenceReader, READ_LIMIT};
+pub use guarded_here::GuardedHere;
 pub use lines::MAX_LINE;
 pub use ports::{BootClock, Destroyer, GuardPorts, Watchdog};

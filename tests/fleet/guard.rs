@@ -108,9 +108,7 @@ fn a_fence_destroys_what_is_guarded_and_nothing_else() {
     // fenced one.
     let next = Daemon::start(&host);
     assert_eq!(domains_of(&next), ["Domain-0", "web2"]);
-    until("web1 may be guarded again", || {
-        guard.say(&format!("register {UUID}")) == "guarded 2\n"
-    });
+    until("web1 may be guarded again", || guard.say(&format!("register {UUID}")) == "guarded 2\n");
 }
 
 #[test]

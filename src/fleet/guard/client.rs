@@ -1,10 +1,10 @@
 //! The guard, as the daemon of its host asks it.
 
+use super::guarded_here::GuardedHere;
 use super::lines::{self, Reply, Request};
 use crate::core::guard::{MAX_DOMAINS, REGISTER_LIMIT};
 use crate::core::model::Uuid;
 use async_trait::async_trait;
-use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,16 +34,6 @@ pub trait GuardPort: Send + Sync + 'static {
     async fn status(&self) -> Result<GuardedHere, GuardFailure>;
 }
 
-/// What a guard has.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct GuardedHere {
-    /// Whether it is ending its domains.
-    pub is_ending: bool,
-    /// The boot of the host under which it guards; `None` while it guards nothing.
-    pub epoch: Option<u64>,
-    pub domains: BTreeSet<Uuid>,
-}
-
 /// The guard did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum GuardFailure {
@@ -57,13 +47,6 @@ pub enum GuardFailure {
 #[derive(Debug)]
 pub struct GuardClient {
     socket: PathBuf,
-}
-
-impl GuardedHere {
-    /// Whether the guard has ended a domain that it was to guard, or is about to.
-    pub(in crate::fleet) fn has_ended(&self, domain: Uuid) -> bool {
-        self.is_ending || !self.domains.contains(&domain)
-    }
 }
 
 impl GuardClient {

@@ -14,7 +14,7 @@
 //!
 //! Ages and what is left are in milliseconds; `-` stands for what there is not.
 
-use super::client::GuardedHere;
+use super::guarded_here::GuardedHere;
 use crate::core::guard::{Done, GuardStatus, MAX_DOMAINS, Refusal};
 use crate::core::model::Uuid;
 use std::fmt::Write as _;

@@ -9,7 +9,7 @@ use super::state::Owner;
 use super::step::{Failed, STEP_LIMIT, Scope};
 use super::takeover::Run;
 use crate::core::error::Error;
-use crate::core::model::{DomName, Uuid};
+use crate::core::model::Uuid;
 use crate::core::ownership::{Boot, Own};
 use crate::core::ports::Copies;
 use crate::fleet::backoff::Backoff;
@@ -297,11 +297,6 @@ fn unguarded(failure: &GuardFailure) -> String {
         "The domain is protected, and {failure} (or type xend fleet policy DOMAIN none, and it \
          runs without)"
     )
-}
-
-/// What a domain is called in messages.
-pub(super) fn shown(name: Option<DomName>, domain: Uuid) -> String {
-    name.map_or_else(|| domain.to_string(), |name| name.to_string())
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
 //! Starting a domain here that another host had which has ended, or that this host had and its
 //! guard has ended.
 
-use super::protection::shown;
 use super::state::Owner;
 use super::step::{Done, Failed};
 use crate::core::error::Error;
 use crate::core::fleet_domain::{Act, DefinitionStep};
-use crate::core::model::Uuid;
+use crate::core::model::{DomName, Uuid};
 use crate::core::ownership::{Boot, Step};
 use crate::core::ports::Copies;
 use crate::fleet::domain::{FoundDomain, Trouble};
@@ -229,4 +228,9 @@ fn bounded(reason: &str) -> String {
     let ends = line.char_indices().map(|(at, character)| at + character.len_utf8());
     let end = ends.take_while(|end| *end <= MAX_REASON).last().unwrap_or(0);
     line[..end].to_owned()
+}
+
+/// What a domain is called in messages.
+fn shown(name: Option<DomName>, domain: Uuid) -> String {
+    name.map_or_else(|| domain.to_string(), |name| name.to_string())
 }
