@@ -212,6 +212,9 @@ impl Driver {
                 self.handle_stop(domid, reason).await;
             }
         }
+        if self.state == State::Dying {
+            self.clear_away(domid).await;
+        }
     }
 }
 

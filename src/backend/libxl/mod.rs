@@ -20,10 +20,12 @@
 //! guest_store    the port GuestStore; xenstore: nodes of domains; report_watch: the thread that
 //!                sees what guests report; outage: the log of a XenStore that does not answer
 //! console        a guest's console: its log and its terminal (pty); screen: its VNC server
+//! fence          what the guard of a fleet's domains has of Xen, without libxl
 //! answers        libxl's answers: JSON or a failure
 //! ffi            the shim's functions as safe methods: the only unsafe code
 //! shim.h, .c     libxl in plain C types
 //! events.c       libxl's file descriptors, timers, operations and forks
+//! hypercalls.c   the hypercalls of `fence`
 //! ```
 //!
 //! A domain's configuration is stored with it as libxl's user data, which libxl removes with the
@@ -36,6 +38,7 @@ mod devices;
 mod domain_config;
 mod domains;
 mod facts;
+mod fence;
 mod ffi;
 mod foreign;
 mod guest_store;
@@ -58,4 +61,5 @@ mod watch;
 mod xen;
 mod xenstore;
 
+pub use fence::{DomainDestroyer, WatchdogTimers};
 pub use xen::Xen;
