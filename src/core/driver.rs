@@ -198,6 +198,7 @@ impl Driver {
                     domain = %self.config.name, %domid,
                     "Domain was destroyed by another toolstack"
                 );
+                self.clear_remains(domid).await;
                 return;
             }
             Err(error) => {

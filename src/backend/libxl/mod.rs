@@ -6,6 +6,7 @@
 //! xen            the handle that implements them: each call on a thread that may block
 //! watch          the threads that wait for events of libxl and of XenStore
 //! domains        operations that take several calls of libxl
+//! remains        what is left of a domain that was destroyed without libxl
 //! streams        save, restore and core dumps
 //! progress       the progress of a call, observed from outside
 //! host           the open libxl, and what is remembered about domains
@@ -51,6 +52,7 @@ mod network;
 mod outage;
 mod progress;
 mod pty;
+mod remains;
 mod report_watch;
 mod sched;
 mod screen;

@@ -136,6 +136,17 @@ impl Driver {
         }
     }
 
+    /// Has the hypervisor's toolstack clear away what it has of a domain that is gone: a guard
+    /// leaves it.
+    pub(super) async fn clear_remains(&self, domid: DomId) {
+        match self.core.hypervisor.destroy(domid, Arc::default()).await {
+            Ok(()) | Err(Error::NoSuchDomain(_)) => {}
+            Err(error) => {
+                warn!(domain = %self.config.name, %domid, %error, "A domain may be left in part");
+            }
+        }
+    }
+
     /// Destroys the domain, and builds and unpauses it with the same configuration and a new domid.
     pub(super) async fn restart(&mut self) -> Result<(), Error> {
         let config = self.restarted_config()?;
