@@ -1,7 +1,9 @@
 //! Compiles the C files of the libxl backend, with the feature `xen`.
 
 fn main() {
-    for file in ["shim.c", "shim.h", "context.h", "events.c", "messages.c", "messages.h"] {
+    let files =
+        ["shim.c", "shim.h", "context.h", "events.c", "hypercalls.c", "messages.c", "messages.h"];
+    for file in files {
         println!("cargo:rerun-if-changed=src/backend/libxl/{file}");
     }
     #[cfg(feature = "xen")]
@@ -12,7 +14,8 @@ fn main() {
 fn xen() {
     let mut shim = cc::Build::new();
     shim.files(
-        ["shim.c", "events.c", "messages.c"].map(|file| format!("src/backend/libxl/{file}")),
+        ["shim.c", "events.c", "hypercalls.c", "messages.c"]
+            .map(|file| format!("src/backend/libxl/{file}")),
     )
     .warnings(true)
     .extra_warnings(true)

@@ -4,11 +4,14 @@
 //! simulated          destroying domains of a simulated host, and a client of its watchdog
 //! simulated_watchdog the watchdog of a simulated host, again a process of its own
 //! socket             where the daemon finds the guard
+//! xen                the watchdog of Xen, and destroying domains there
 //! ```
 
 mod simulated;
 mod simulated_watchdog;
 mod socket;
+#[cfg(feature = "xen")]
+mod xen;
 
 use crate::cli::{FleetHost, GuardOptions};
 use crate::config::{Config, ConfigError, Environment, Hypervisor, NoFleet, RunOptions};
@@ -155,26 +158,9 @@ fn ports(config: &Config) -> GuardPorts {
         }
         #[cfg(feature = "xen")]
         Hypervisor::Xen => {
-            let reason = "this xend cannot set Xen's watchdog yet: domains cannot be protected on \
-                          Xen hosts";
-            tracing::error!("Nothing will be guarded: {reason}");
-            GuardPorts {
-                watchdog: Err(reason.to_owned()),
-                destroyer: Arc::new(NothingToDestroy),
-                clock,
-            }
+            let (watchdog, destroyer) = xen::machine();
+            GuardPorts { watchdog, destroyer, clock }
         }
-    }
-}
-
-/// Where nothing is guarded.
-#[cfg(feature = "xen")]
-struct NothingToDestroy;
-
-#[cfg(feature = "xen")]
-impl guard::Destroyer for NothingToDestroy {
-    fn destroy(&self, _domains: &[Uuid]) -> Vec<Uuid> {
-        Vec::new()
     }
 }
 

@@ -198,6 +198,7 @@ impl Driver {
                     domain = %self.config.name, %domid,
                     "Domain was destroyed by another toolstack"
                 );
+                self.clear_remains(domid).await;
                 return;
             }
             Err(error) => {
@@ -211,6 +212,9 @@ impl Driver {
             if domid != DomId::ZERO && is_certain {
                 self.handle_stop(domid, reason).await;
             }
+        }
+        if self.state == State::Dying {
+            self.clear_away(domid).await;
         }
     }
 }

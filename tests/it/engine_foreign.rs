@@ -30,6 +30,19 @@ async fn a_domain_of_another_toolstack_is_shown_and_can_be_controlled() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_left_of_a_domain_that_was_destroyed_without_a_toolstack_is_cleared_away() {
+    let host = TestHost::new().await;
+    let domid = host.old_guest(|_| ()).await.domid().unwrap();
+    host.hypervisor.guests_are_dying.store(true, Ordering::Relaxed);
+    host.find("a").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(host.hypervisor.sim.domain(domid).await.unwrap().is_none());
+    assert!(host.find("a").await.is_none());
+    host.hypervisor.guests_are_dying.store(false, Ordering::Relaxed);
+    host.create(config("a", 64)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_configuration_of_a_domain_of_another_toolstack_is_completed() {
     let host = TestHost::new().await;
     host.hypervisor.configs_are_bare.store(true, Ordering::Relaxed);

@@ -60,6 +60,7 @@ impl TestHost {
             save_fails: AtomicBool::new(false),
             save_is_slow: AtomicBool::new(false),
             configs_are_bare: AtomicBool::new(false),
+            guests_are_dying: AtomicBool::new(false),
             trees_fail: AtomicBool::new(false),
             nodes_read: AtomicUsize::new(0),
         });
@@ -140,6 +141,9 @@ pub(crate) struct FaultyHypervisor {
     /// Whether the devices of configurations have no numbers and UUIDs, like those of a domain that
     /// another toolstack built.
     pub(crate) configs_are_bare: AtomicBool,
+    /// Whether somebody has destroyed the guests in the hypervisor alone: they are dying until the
+    /// toolstack destroys them.
+    pub(crate) guests_are_dying: AtomicBool,
     /// Whether several nodes of XenStore cannot be read at a time.
     pub(crate) trees_fail: AtomicBool,
     /// How many nodes of XenStore were read in trees.
@@ -155,6 +159,12 @@ impl FaultyHypervisor {
         if hangs.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
+    }
+
+    fn with_fault(&self, mut facts: DomainFacts) -> DomainFacts {
+        let is_dying = self.guests_are_dying.load(Ordering::Relaxed);
+        facts.flags.dying |= is_dying && facts.domid != DomId::ZERO;
+        facts
     }
 }
 
@@ -222,11 +232,12 @@ impl Hypervisor for FaultyHypervisor {
     async fn domains(&self) -> Result<Vec<DomainFacts>, Error> {
         self.hang().await;
         Self::hang_if(&self.sweeps_hang).await;
-        self.sim.domains().await
+        let all = self.sim.domains().await?;
+        Ok(all.into_iter().map(|facts| self.with_fault(facts)).collect())
     }
     async fn domain(&self, domid: DomId) -> Result<Option<DomainFacts>, Error> {
         self.hang().await;
-        self.sim.domain(domid).await
+        Ok(self.sim.domain(domid).await?.map(|facts| self.with_fault(facts)))
     }
     async fn config(&self, domid: DomId) -> Result<DomainConfig, Error> {
         let mut config = self.sim.config(domid).await?;

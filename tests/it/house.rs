@@ -129,6 +129,7 @@ const RULES: &[(&str, &[&str])] = &[
     (
         "guard_command",
         &[
+            "backend::libxl",
             "backend::sim",
             "cli",
             "config",

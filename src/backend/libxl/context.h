@@ -1,4 +1,4 @@
-/* Shared by shim.c and events.c: the handle, asynchronous operations, the lock against forks. */
+/* Shared by shim.c, events.c and hypercalls.c: the handle, asynchronous operations, the lock against forks. */
 #ifndef XEND_CONTEXT_H
 #define XEND_CONTEXT_H
 

@@ -6,8 +6,10 @@
 
 mod c;
 mod failure;
+mod hypercalls;
 
 pub(super) use failure::Failure;
+pub(super) use hypercalls::Hypercalls;
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};

@@ -3,8 +3,9 @@
 use super::answers::{call_failed, domain_call_failed, parse};
 use super::console::{self, Terminal};
 use super::domain_config;
-use super::ffi::{Libxl, PlugAction};
+use super::ffi::{Failure, Libxl, PlugAction};
 use super::host_info::{PAGE_KIB, host_info};
+use super::remains;
 use super::sched;
 use super::xen::Xen;
 use crate::core::backend::check_affinity;
@@ -97,8 +98,11 @@ impl Hypervisor for Xen {
 
     async fn destroy(&self, domid: DomId, transfer: Arc<Transfer>) -> Result<(), Error> {
         self.blocking(move |host| {
-            host.while_freeing(domid.0, &transfer, || host.libxl.destroy(domid.0))
-                .map_err(|failure| domain_call_failed(domid.0, "Destroy", failure))?;
+            let done = host.while_freeing(domid.0, &transfer, || host.libxl.destroy(domid.0));
+            if done.as_ref().is_err_and(Failure::is_domain_not_found) {
+                remains::clear_away(&host.xenstore, domid.0);
+            }
+            done.map_err(|failure| domain_call_failed(domid.0, "Destroy", failure))?;
             host.forget(domid.0);
             Ok(())
         })

@@ -6,6 +6,7 @@
 //! xen            the handle that implements them: each call on a thread that may block
 //! watch          the threads that wait for events of libxl and of XenStore
 //! domains        operations that take several calls of libxl
+//! remains        what is left of a domain that was destroyed without libxl
 //! streams        save, restore and core dumps
 //! progress       the progress of a call, observed from outside
 //! host           the open libxl, and what is remembered about domains
@@ -20,10 +21,12 @@
 //! guest_store    the port GuestStore; xenstore: nodes of domains; report_watch: the thread that
 //!                sees what guests report; outage: the log of a XenStore that does not answer
 //! console        a guest's console: its log and its terminal (pty); screen: its VNC server
+//! fence          what the guard of a fleet's domains has of Xen, without libxl
 //! answers        libxl's answers: JSON or a failure
 //! ffi            the shim's functions as safe methods: the only unsafe code
 //! shim.h, .c     libxl in plain C types
 //! events.c       libxl's file descriptors, timers, operations and forks
+//! hypercalls.c   the hypercalls of `fence`
 //! ```
 //!
 //! A domain's configuration is stored with it as libxl's user data, which libxl removes with the
@@ -36,6 +39,7 @@ mod devices;
 mod domain_config;
 mod domains;
 mod facts;
+mod fence;
 mod ffi;
 mod foreign;
 mod guest_store;
@@ -48,6 +52,7 @@ mod network;
 mod outage;
 mod progress;
 mod pty;
+mod remains;
 mod report_watch;
 mod sched;
 mod screen;
@@ -58,4 +63,5 @@ mod watch;
 mod xen;
 mod xenstore;
 
+pub use fence::{DomainDestroyer, WatchdogTimers};
 pub use xen::Xen;

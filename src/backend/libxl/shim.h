@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 struct Shim;
+struct Hypercalls;
 
 /* libxl's ERROR_DOMAIN_NOTFOUND and ERROR_NOTFOUND. */
 #define SHIM_ERROR_DOMAIN_NOTFOUND (-21)
@@ -144,5 +145,25 @@ int shim_watch_domain(struct Shim *shim, uint32_t domid);
 /* Waits for the next event and sets the domid that it is about. One thread must always be in this
    function: it completes the operations of all other threads. */
 int shim_wait_event(struct Shim *shim, uint32_t *domid);
+
+/* ---- hypercalls ---- */
+
+/* Calls of libxenctrl alone, for which libxl is not opened. Each of them waits for the hypervisor and for
+   nothing else: not for XenStore, a device model or a script. A failure is -errno. */
+
+int shim_hypercalls_open(struct Hypercalls **out);
+void shim_hypercalls_close(struct Hypercalls *hypercalls);
+
+/* Sets a timer of this domain's watchdog to so many seconds from now, and returns its number, 1 or
+   more. `timer` 0 is any that is free. 0 seconds unset a timer: it is free then. */
+int shim_watchdog(struct Hypercalls *hypercalls, uint32_t timer, uint32_t seconds);
+/* Finds the first domain from `domid` on, with its UUID of 16 bytes, those that are being destroyed
+   among them. Returns 1, or 0 if there is none. */
+int shim_next_domain(struct Hypercalls *hypercalls, uint32_t *domid, uint8_t *uuid);
+/* Stops a domain's virtual CPUs. */
+int shim_halt_domain(struct Hypercalls *hypercalls, uint32_t domid);
+/* Destroys a domain, and nothing of what the toolstack has of it. Returns when its own memory is
+   freed. */
+int shim_end_domain(struct Hypercalls *hypercalls, uint32_t domid);
 
 #endif

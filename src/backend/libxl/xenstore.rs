@@ -23,6 +23,19 @@ impl XenStore {
         Self(SharedClient::new(hypervisor_limit / 4))
     }
 
+    #[cfg(test)]
+    pub(super) fn over(client: SharedClient) -> Self {
+        Self(client)
+    }
+
+    /// Works with nodes of any domain. All of the work must be possible twice.
+    pub(super) fn with_client<T>(
+        &self,
+        work: impl FnMut(&mut Client) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.0.call(work)
+    }
+
     /// The value of a node; `None` if there is no such node.
     pub(super) fn read(&self, domid: DomId, path: &StorePath) -> Result<Option<Vec<u8>>, Error> {
         self.call(domid, |client| {

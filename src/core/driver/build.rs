@@ -3,7 +3,9 @@
 use super::state::Driver;
 use crate::core::error::{Error, Place};
 use crate::core::lifecycle::{State, Transition};
-use crate::core::model::{CompleteConfig, DomName, DomainConfig, DomainFacts, Invalid, Setting};
+use crate::core::model::{
+    CompleteConfig, DomId, DomName, DomainConfig, DomainFacts, Invalid, Setting,
+};
 use crate::core::op::Outcome;
 use crate::core::snapshot::DomainView;
 use std::sync::Arc;
@@ -112,6 +114,35 @@ impl Driver {
                 // The domain is still there: publish its state.
                 let _ = self.refresh().await;
                 Err(error)
+            }
+        }
+    }
+
+    /// Clears away a domain that somebody else has destroyed: a guard does so without a toolstack,
+    /// and what that has of the domain keeps it from going. Another toolstack that is just
+    /// destroying it is done or almost so.
+    pub(super) async fn clear_away(&mut self, domid: DomId) {
+        match self.tear_down().await {
+            Ok(()) => {
+                info!(domain = %self.config.name, %domid, "Domain was destroyed by others");
+                self.left_host();
+            }
+            Err(error) => {
+                warn!(
+                    domain = %self.config.name, %domid, %error,
+                    "What is left of a destroyed domain could not be cleared away"
+                );
+            }
+        }
+    }
+
+    /// Has the hypervisor's toolstack clear away what it has of a domain that is gone: a guard
+    /// leaves it.
+    pub(super) async fn clear_remains(&self, domid: DomId) {
+        match self.core.hypervisor.destroy(domid, Arc::default()).await {
+            Ok(()) | Err(Error::NoSuchDomain(_)) => {}
+            Err(error) => {
+                warn!(domain = %self.config.name, %domid, %error, "A domain may be left in part");
             }
         }
     }

@@ -32,6 +32,8 @@ pub struct GuardHandle(mpsc::Sender<Message>);
 enum Message {
     Request(Request, oneshot::Sender<String>),
     End(Input),
+    /// Why a call of the watchdog has failed; the end of the call follows.
+    Failed(io::Error),
 }
 
 impl GuardHandle {
@@ -60,6 +62,7 @@ pub fn drive(
         guard: Guard::default(),
         watchdog,
         no_watchdog,
+        failure: None,
         destroyer,
         clock,
         reader: Arc::new(reader),
@@ -76,6 +79,8 @@ struct Driver {
     watchdog: Option<Arc<Mutex<Box<dyn Watchdog>>>>,
     /// Why there is no watchdog.
     no_watchdog: Option<String>,
+    /// Why the watchdog's last call has failed.
+    failure: Option<io::Error>,
     destroyer: Arc<dyn Destroyer>,
     clock: Arc<dyn BootClock>,
     reader: Arc<FenceReader>,
@@ -103,6 +108,7 @@ impl Driver {
                 message = messages.recv() => match message {
                     Some(Message::End(input)) => self.step(input),
                     Some(Message::Request(request, answer)) => self.request(request, answer),
+                    Some(Message::Failed(error)) => self.failure = Some(error),
                     None => break,
                 },
             }
@@ -175,6 +181,7 @@ impl Driver {
         end: fn(bool) -> Input,
     ) {
         let watchdog = self.watchdog.clone();
+        let failures = self.ends.clone();
         self.begin(async move {
             let called = spawn_blocking(move || match watchdog {
                 Some(watchdog) => {
@@ -184,10 +191,12 @@ impl Driver {
                 None => Err(io::ErrorKind::Unsupported.into()),
             });
             let called = called.await.unwrap_or_else(|error| Err(io::Error::other(error)));
-            if let Err(error) = &called {
+            let done = called.is_ok();
+            if let Err(error) = called {
                 error!("The hypervisor's watchdog cannot be {what}: {error}");
+                failures.send(Message::Failed(error)).await.ok();
             }
-            end(called.is_ok())
+            end(done)
         });
     }
 
@@ -201,10 +210,15 @@ impl Driver {
     }
 
     fn answer(&mut self, ticket: Ticket, answer: Result<Done, Refusal>) {
-        if let Some(waiting) = self.answers.remove(&ticket) {
-            // Whoever has hung up asks again.
-            waiting.send(lines::answer(answer)).ok();
-        }
+        let Some(waiting) = self.answers.remove(&ticket) else { return };
+        let text = match (answer, &self.failure) {
+            (Err(refusal @ Refusal::NoWatchdog), Some(failure)) => {
+                lines::refused(lines::word(refusal), &format!("{refusal}: {failure}"))
+            }
+            _ => lines::answer(answer),
+        };
+        // Whoever has hung up asks again.
+        waiting.send(text).ok();
     }
 
     fn log(&mut self) {

@@ -132,7 +132,8 @@ pub(super) fn refused(word: &str, reason: &str) -> String {
     format!("refused {word} {reason}\n")
 }
 
-fn word(refusal: Refusal) -> &'static str {
+/// The word of a refusal, for programs.
+pub(super) fn word(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::Fenced => "fenced",
         Refusal::Silent => "silent",

@@ -222,7 +222,8 @@ async fn a_host_without_a_watchdog_guards_nothing_and_says_why() {
     let guarded = Guarded::start(None).await;
     guarded.machine.0.lock().unwrap().is_broken = true;
     let answer = guarded.say(&format!("register {WEB}\n")).await;
-    assert!(answer.starts_with("refused no-watchdog the hypervisor's"), "{answer}");
+    let reason = "the hypervisor's watchdog cannot be set: broken";
+    assert_eq!(answer, format!("refused no-watchdog {reason}\n"));
 }
 
 #[tokio::test(start_paused = true)]

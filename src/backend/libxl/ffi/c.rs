@@ -13,6 +13,11 @@ pub(super) struct Shim {
     _unused: [u8; 0],
 }
 
+#[repr(C)]
+pub(super) struct Hypercalls {
+    _unused: [u8; 0],
+}
+
 unsafe extern "C" {
     pub(super) fn shim_open(limit: c_int, out: *mut *mut Shim) -> c_int;
     pub(super) fn shim_close(shim: *mut Shim);
@@ -134,4 +139,14 @@ unsafe extern "C" {
     pub(super) fn shim_pool_move(shim: *mut Shim, name: *const c_char, domid: u32) -> c_int;
     pub(super) fn shim_watch_domain(shim: *mut Shim, domid: u32) -> c_int;
     pub(super) fn shim_wait_event(shim: *mut Shim, domid: *mut u32) -> c_int;
+    pub(super) fn shim_hypercalls_open(out: *mut *mut Hypercalls) -> c_int;
+    pub(super) fn shim_hypercalls_close(hypercalls: *mut Hypercalls);
+    pub(super) fn shim_watchdog(hypercalls: *mut Hypercalls, timer: u32, seconds: u32) -> c_int;
+    pub(super) fn shim_next_domain(
+        hypercalls: *mut Hypercalls,
+        domid: *mut u32,
+        uuid: *mut u8,
+    ) -> c_int;
+    pub(super) fn shim_halt_domain(hypercalls: *mut Hypercalls, domid: u32) -> c_int;
+    pub(super) fn shim_end_domain(hypercalls: *mut Hypercalls, domid: u32) -> c_int;
 }

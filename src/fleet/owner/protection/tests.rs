@@ -1,7 +1,7 @@
 //! Protected domains on hosts with a guard, on a store with faults.
 
 use super::*;
-use crate::core::model::{CompleteConfig, DomainConfig};
+use crate::core::model::{CompleteConfig, DomName, DomainConfig};
 use crate::core::ownership::Phase;
 use crate::core::ports::{Arrived, Destination, Handover, Leave, Ownership};
 use crate::fleet::guard::{GuardPort, GuardedHere};
