@@ -1,5 +1,7 @@
 //! Protected domains on hosts with a guard, on a store with faults.
 
+mod world;
+
 use super::*;
 use crate::core::model::{CompleteConfig, DomName, DomainConfig};
 use crate::core::ownership::Phase;
