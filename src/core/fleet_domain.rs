@@ -249,8 +249,14 @@ mod tests {
     }
 
     fn owned(number: u32, phase: Phase) -> FleetDomain {
-        let own =
-            Own { by: boot(number), phase, guarded: false, name: Some(web()), op: Uuid::nil() };
+        let own = Own {
+            by: boot(number),
+            phase,
+            guarded: false,
+            name: Some(web()),
+            op: Uuid::nil(),
+            giver: None,
+        };
         FleetDomain { own: Some(own), defined: None }
     }
 

@@ -40,6 +40,17 @@ pub struct Own {
     pub name: Option<DomName>,
     /// Which change wrote this: whoever did not hear the answer to a change finds it here.
     pub op: Uuid,
+    /// Who has handed the domain over, until its next change.
+    pub giver: Option<Giver>,
+}
+
+/// The host that has handed a domain over: it has the domain's memory until it hears that the other
+/// host runs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Giver {
+    pub by: Boot,
+    /// Whether its guard has the domain.
+    pub guarded: bool,
 }
 
 /// How far the owner is.
@@ -79,6 +90,9 @@ pub enum Step {
     /// The host could not build a domain that it has taken over: it is the ended boot's again, and
     /// still guarded, so that others may try.
     Return { to: Boot },
+    /// The host has never let a domain run that it has received, and never will: it is the giver's
+    /// again, which has its memory. Nobody may begin it anew before that host goes on.
+    GiveBack { id: Uuid },
     /// The domain is not on the host any more.
     Halt,
 }
@@ -132,7 +146,10 @@ impl Step {
     ) -> Result<Next, NotOurs> {
         let is_as_wanted =
             own.is_some_and(|own| own.name.as_ref() == name && own.guarded == guarded);
-        let owned = |phase, op| Own { by: by.clone(), phase, guarded, name: name.cloned(), op };
+        let owned = |phase, op| {
+            let by = by.clone();
+            Own { by, phase, guarded, name: name.cloned(), op, giver: None }
+        };
         let write = |phase| Ok(Next::Write(owned(phase, op)));
         let not_ours = || Err(NotOurs { owner: own.map(|own| own.by.host.clone()) });
         let is_own = own.is_some_and(|own| own.by.host == by.host);
@@ -161,8 +178,11 @@ impl Step {
                 let taken = owned(Phase::Running, *id);
                 match own {
                     Some(own) if own.by.host == by.host && own.op == *id => Ok(Next::Same),
-                    Some(Own { phase: Phase::Moving { id: sent, .. }, .. }) if sent == id => {
-                        Ok(Next::Write(taken))
+                    Some(Own { phase: Phase::Moving { id: sent, .. }, by, guarded, .. })
+                        if sent == id =>
+                    {
+                        let giver = Some(Giver { by: by.clone(), guarded: *guarded });
+                        Ok(Next::Write(Own { giver, ..taken }))
                     }
                     None if *from == Sender::Stranger => Ok(Next::Write(taken)),
                     _ => not_ours(),
@@ -183,6 +203,17 @@ impl Step {
                 Some(own) if own.by == *to => Ok(Next::Same),
                 _ => not_ours(),
             },
+            Self::GiveBack { id } => match own {
+                Some(Own { by: taker, op: received, giver: Some(giver), .. })
+                    if taker.host == by.host && received == id =>
+                {
+                    let Giver { by: giver, guarded } = giver.clone();
+                    let phase = Phase::Moving { to: by.host.to_string(), id: *id };
+                    Ok(Next::Write(Own { by: giver, guarded, ..owned(phase, op) }))
+                }
+                _ if is_own => Ok(Next::Remove),
+                _ => Ok(Next::Same),
+            },
             Self::Halt if is_own => Ok(Next::Remove),
             Self::Halt => Ok(Next::Same),
             Self::Claim | Self::Run | Self::Hold | Self::Move { .. } | Self::TakeBack { .. } => {
@@ -198,6 +229,7 @@ mod tests {
     use proptest::prelude::*;
 
     const ID: Uuid = Uuid::from_u128(7);
+    const OTHER: Uuid = Uuid::from_u128(8);
 
     fn boot(host: usize) -> Boot {
         Boot { host: format!("xen{host}").parse().unwrap(), epoch: 1 }
@@ -208,7 +240,8 @@ mod tests {
     }
 
     fn owned(host: usize, phase: Phase) -> Own {
-        Own { by: boot(host), phase, guarded: false, name: Some(web()), op: Uuid::nil() }
+        let by = boot(host);
+        Own { by, phase, guarded: false, name: Some(web()), op: Uuid::nil(), giver: None }
     }
 
     fn moving() -> Phase {
@@ -251,6 +284,28 @@ mod tests {
         assert_eq!(after(Step::Hold, &before, &boot(1)), Ok(Next::Same));
         let unnamed = Own { name: None, ..before };
         assert!(matches!(after(Step::Hold, &unnamed, &boot(1)), Ok(Next::Write(_))));
+    }
+
+    #[test]
+    fn what_was_received_and_never_ran_is_the_givers_again() {
+        let sent = Own { guarded: true, ..owned(1, moving()) };
+        let after = |step: Step, own: &Own, by: &Boot, op| {
+            step.after(Some(own), by, op, Some(&web()), false)
+        };
+        let receive = Step::Receive { id: ID, from: Sender::Member };
+        let Ok(Next::Write(taken)) = after(receive, &sent, &boot(2), Uuid::nil()) else { panic!() };
+        let back = Step::GiveBack { id: ID };
+        let Ok(Next::Write(given)) = after(back.clone(), &taken, &boot(2), OTHER) else { panic!() };
+        assert_eq!((&given.by, given.guarded), (&boot(1), true));
+        assert!(matches!(given.phase, Phase::Moving { id: ID, .. }), "{given:?}");
+        assert_eq!(after(back.clone(), &given, &boot(2), OTHER), Ok(Next::Same), "asked again");
+        after(Step::Claim, &given, &boot(2), OTHER).unwrap_err();
+        let taken_back =
+            after(Step::TakeBack { after: Answer::Refused }, &given, &boot(1), OTHER).unwrap();
+        assert!(matches!(taken_back, Next::Write(Own { phase: Phase::Running, .. })));
+        // What has changed since is another run of it.
+        let held = Own { op: OTHER, ..taken };
+        assert_eq!(after(back, &held, &boot(2), OTHER), Ok(Next::Remove));
     }
 
     #[test]

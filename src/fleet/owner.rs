@@ -155,7 +155,7 @@ impl Owner {
             Sender::Stranger => DefinitionStep::Remove,
         };
         let definition = arrived.brings_definition.then_some(definition);
-        let act = Act { own: Some(Step::Halt), definition, name: None };
+        let act = Act { own: Some(Step::GiveBack { id: arrived.id }), definition, name: None };
         self.act(arrived.domain, &act, None).await
     }
 }

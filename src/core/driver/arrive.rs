@@ -256,7 +256,7 @@ impl Core {
                 self.forget_arrival(incoming.id, &record).await
             };
             match given_up.await {
-                Ok(()) => return,
+                Ok(()) => return self.settings.ownership.release(domain),
                 Err(error) if is_told => debug!(uuid = %domain, %error, "Not yet"),
                 Err(error) => warn!(
                     uuid = %domain, %error,

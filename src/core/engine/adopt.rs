@@ -50,6 +50,8 @@ impl Core {
             self.adopt_running(facts, stored).await;
         }
         for (domain, incoming) in incoming {
+            // That it is not here says nothing yet: it may be the sender's again.
+            self.settings.ownership.doubt(domain);
             self.spawn_background(self.clone().give_up_arrival(domain, incoming));
         }
         let stored = definitions.into_values().filter_map(|definition| {

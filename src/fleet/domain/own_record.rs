@@ -2,7 +2,7 @@
 
 use crate::core::fleet::HostName;
 use crate::core::model::{DomName, Uuid};
-use crate::core::ownership::{Boot, Own, Phase};
+use crate::core::ownership::{Boot, Giver, Own, Phase};
 use crate::fleet::records::{Unreadable, decode, encode};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,17 @@ pub(in crate::fleet) struct OwnRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     op: Uuid,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    giver: Option<GiverRecord>,
+}
+
+/// Who has handed the domain over.
+#[derive(Debug, Serialize, Deserialize)]
+struct GiverRecord {
+    host: String,
+    epoch: u64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    guarded: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -41,7 +52,13 @@ impl OwnRecord {
         };
         let host = own.by.host.to_string();
         let name = own.name.as_ref().map(ToString::to_string);
-        encode(&Self { host, epoch: own.by.epoch, phase, guarded: own.guarded, name, op: own.op })
+        let giver = own.giver.as_ref().map(|Giver { by, guarded }| GiverRecord {
+            host: by.host.to_string(),
+            epoch: by.epoch,
+            guarded: *guarded,
+        });
+        let Own { by, guarded, op, .. } = own;
+        encode(&Self { host, epoch: by.epoch, phase, guarded: *guarded, name, op: *op, giver })
     }
 
     /// Reads a value.
@@ -58,7 +75,12 @@ impl OwnRecord {
         };
         let name = record.name.as_deref().map(DomName::adopted);
         let by = Boot { host, epoch: record.epoch };
-        Ok(Own { by, phase, guarded: record.guarded, name, op: record.op })
+        let giver = record.giver.map(|giver| {
+            let host = giver.host.parse().map_err(|_| Unreadable::Field("giver"))?;
+            Ok(Giver { by: Boot { host, epoch: giver.epoch }, guarded: giver.guarded })
+        });
+        let giver = giver.transpose()?;
+        Ok(Own { by, phase, guarded: record.guarded, name, op: record.op, giver })
     }
 }
 
@@ -73,7 +95,8 @@ mod tests {
             let by = Boot { host: "xen1".parse().unwrap(), epoch: 3 };
             let name = Some(DomName::adopted("web"));
             let guarded = phase == Phase::Running;
-            let own = Own { by, phase, guarded, name, op: Uuid::from_u128(1) };
+            let giver = guarded.then(|| Giver { by: by.clone(), guarded });
+            let own = Own { by, phase, guarded, name, op: Uuid::from_u128(1), giver };
             assert_eq!(OwnRecord::decode(&OwnRecord::encode(&own)), Ok(own));
         }
         let running = r#"{"host":"a","epoch":1,"phase":"running","op":"00000000-0000-0000-0000-000000000001"}"#;

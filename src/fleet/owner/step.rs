@@ -197,8 +197,8 @@ impl Owner {
         let host = self.keys.host(&self.host);
         txn.compares.push(Compare::Modified(host.clone(), membership.revision));
         let fence = self.keys.fence(&self.host, membership.epoch);
-        let gives_up =
-            act.own == Some(Step::Halt) || act.definition == Some(DefinitionStep::Remove);
+        let gives_up = matches!(act.own, Some(Step::Halt | Step::GiveBack { .. }))
+            || act.definition == Some(DefinitionStep::Remove);
         if !gives_up {
             txn.compares.push(Compare::Absent(fence.clone()));
         }
@@ -263,6 +263,7 @@ impl Owner {
             // That the other host has ended is known by a key that was read just now.
             Step::TakeOver { .. }
             | Step::Return { .. }
+            | Step::GiveBack { .. }
             | Step::Run
             | Step::Hold
             | Step::Move { .. }

@@ -47,7 +47,8 @@ impl Host {
     /// A domain runs here.
     async fn owns(&self, domain: u128, epoch: u64, guarded: bool) {
         let by = Boot { host: self.name.clone(), epoch };
-        let own = Own { by, phase: Phase::Running, guarded, name: None, op: Uuid::nil() };
+        let own =
+            Own { by, phase: Phase::Running, guarded, name: None, op: Uuid::nil(), giver: None };
         self.put(self.keys.own(Uuid::from_u128(domain)), OwnRecord::encode(&own)).await;
     }
 

@@ -247,7 +247,12 @@ impl World {
         match machine.here {
             Here::Absent if machine.handed_over.is_some() => host.owner.doubt(DOMAIN),
             // It was lost with the power.
-            Here::Absent => given_up = self.undecided(number),
+            Here::Absent => {
+                given_up = self.undecided(number);
+                if given_up.is_some() {
+                    host.owner.doubt(DOMAIN);
+                }
+            }
             Here::Suspended => {
                 host.owner.hold(DOMAIN, &name_of(DOMAIN));
                 host.owner.doubt(DOMAIN);
@@ -269,6 +274,7 @@ impl World {
                     world.random.pause(2_000).await;
                 }
                 world.note(id, Arrival::Refused);
+                owner.release(DOMAIN);
             }
             world.drive(number, owner).await;
         });
