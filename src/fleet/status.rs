@@ -1,5 +1,6 @@
 //! What an operator is told of a fleet: what there is, what is wrong, and what to type.
 
+mod absences;
 mod definitions;
 mod owners;
 mod protected;
@@ -11,6 +12,8 @@ use super::kv::{Entry, Kv, KvAlarm, KvError, KvServer};
 use super::records::{ForgottenRecord, HostRecord, SCHEMAS, SchemaRecord};
 use crate::core::fleet::{HostName, Member, Presence};
 use crate::core::model::Uuid;
+use crate::core::ownership::Boot;
+pub use absences::AwayStatus;
 use owners::{Dispute, Owners};
 use protected::{Protection, last_boots};
 use serde::Serialize;
@@ -60,6 +63,8 @@ pub struct MemberStatus {
     pub name: String,
     /// Whether its xend renews its lease.
     pub is_alive: bool,
+    /// Whether it is away on purpose, so that it is not taken for dead.
+    pub away: Option<AwayStatus>,
     /// Empty until its xend has run as a member.
     pub version: String,
     /// `HOST:PORT` of the listener for domains from other hosts.
@@ -218,11 +223,17 @@ impl FleetStatus {
                 Ok(record) => {
                     let is_alive = contents.alive.contains(&name);
                     let domains = contents.domains.get(&name).copied().unwrap_or(0);
-                    self.judge_member(host, &name, &record, is_alive);
+                    let boot = Boot { host: name.clone(), epoch: record.epoch };
+                    let away = contents.protection.aways.get(&boot);
+                    let away = away.map(|record| AwayStatus::of(*record));
+                    // The silence of a host that is away is none.
+                    let is_missed = !is_alive && away.is_none();
+                    self.judge_member(host, &name, &record, is_missed);
                     self.judge_certificate(&name, &record);
                     self.members.push(MemberStatus {
                         name: name.to_string(),
                         is_alive,
+                        away,
                         version: record.facts.version,
                         relocation: record.facts.relocation,
                         fingerprint: record.facts.fingerprint,
@@ -252,7 +263,7 @@ impl FleetStatus {
         host: &HostName,
         name: &HostName,
         record: &HostRecord,
-        is_alive: bool,
+        is_missed: bool,
     ) {
         if name == host {
             if record.uuid != self.uuid {
@@ -267,7 +278,7 @@ impl FleetStatus {
             }
             self.is_member = Some(true);
         }
-        if is_alive {
+        if !is_missed {
             return;
         }
         let problem = if name == host {

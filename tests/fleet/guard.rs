@@ -19,13 +19,13 @@ const UUID: &str = "11111111-2222-3333-4444-555555555555";
 const WEB2: &str = "(vm (name web2) (memory 64) (image (linux (kernel /boot/vmlinuz))))";
 
 /// A guard of a host.
-struct Guard {
+pub(crate) struct Guard {
     child: Child,
     socket: PathBuf,
 }
 
 impl Guard {
-    fn start(host: &Host) -> Self {
+    pub(crate) fn start(host: &Host) -> Self {
         let child = spawn(&mut host.xend(&["guard"]), &host.dir.path().join("guard-log"));
         let socket = host.dir.path().join("state/fleet/guard.socket");
         let guard = Self { child, socket };
@@ -34,7 +34,7 @@ impl Guard {
     }
 
     /// The first line of the answer to a line.
-    fn say(&self, line: &str) -> String {
+    pub(crate) fn say(&self, line: &str) -> String {
         let stream = UnixStream::connect(&self.socket).unwrap();
         stream.set_read_timeout(Some(GENEROUS)).unwrap();
         (&stream).write_all(format!("{line}\n").as_bytes()).unwrap();
