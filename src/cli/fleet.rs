@@ -228,7 +228,8 @@ mod tests {
         assert_eq!(parse("away").unwrap().1, wanted(60, false));
         assert_eq!(parse("away --minutes 5").unwrap().1, wanted(5, false));
         assert_eq!(parse("away --end").unwrap().1, wanted(60, true));
-        for line in ["away --minutes 0", "away --minutes 10081", "away --end --minutes 5", "away x"] {
+        for line in ["away --minutes 0", "away --minutes 10081", "away --end --minutes 5", "away x"]
+        {
             assert!(parse(line).is_err(), "{line}");
         }
     }

@@ -59,11 +59,7 @@ impl Gathered {
 
     /// The fleet as it is listed anew, without its domains: a host that was alive and is not any
     /// more is silent since now.
-    pub(super) fn listed_anew(
-        self,
-        [hosts, alives, aways]: [&[Entry]; 3],
-        now: Instant,
-    ) -> Self {
+    pub(super) fn listed_anew(self, [hosts, alives, aways]: [&[Entry]; 3], now: Instant) -> Self {
         let mut listed = Self { strange: self.strange, ..Self::new(self.keys) };
         listed.put_all(hosts);
         listed.put_all(alives);

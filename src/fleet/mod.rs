@@ -70,7 +70,8 @@ pub use memory::{Backup, Link, Lost, MemoryKv};
 pub use own_host::OwnHost;
 pub use owner::{Notes, Owner};
 pub use protection_records::{
-    AwayCause, AwayRecord, FailedTry, FenceRecord, FenceStep, MAX_TRIES, PolicyRecord, Restart, TakeoverRecord,
+    AwayCause, AwayRecord, FailedTry, FenceRecord, FenceStep, MAX_TRIES, PolicyRecord, Restart,
+    TakeoverRecord,
 };
 pub use reader::FleetReader;
 pub use records::{

@@ -192,11 +192,7 @@ impl Owner {
     }
 
     /// Has the guard know all domains that it is to have, and that were built anew meanwhile.
-    async fn regain(
-        &self,
-        membership: Membership,
-        guarded: &BTreeSet<Uuid>,
-    ) -> Result<(), Stuck> {
+    async fn regain(&self, membership: Membership, guarded: &BTreeSet<Uuid>) -> Result<(), Stuck> {
         for _ in 0..TRIES {
             let GuardedHere { domains, .. } = self.guard.status().await?;
             let lost = self.registrations().lost(&domains, guarded);

@@ -360,7 +360,8 @@ mod tests {
     #[test]
     fn what_the_guard_has_from_before_is_built() {
         let mut table = Registrations::default();
-        let here = GuardedHere { epoch: Some(4), domains: [DOMAIN].into(), ..GuardedHere::default() };
+        let here =
+            GuardedHere { epoch: Some(4), domains: [DOMAIN].into(), ..GuardedHere::default() };
         table.restore(&here);
         assert!(table.is_known());
         assert_eq!((table.untold(), table.epoch_of(DOMAIN)), (vec![DOMAIN], Some(4)));

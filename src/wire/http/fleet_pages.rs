@@ -4,7 +4,8 @@ use super::get;
 use super::host::{fleet_domains, fleet_host, hosts};
 use super::list_query;
 use super::operations::by_page::{
-    DOMAIN_LIST_OPERATIONS, FLEET_DOMAIN_LIST_OPERATIONS, FLEET_DOMAIN_OPERATIONS, FLEET_NODE_OPERATIONS,
+    DOMAIN_LIST_OPERATIONS, FLEET_DOMAIN_LIST_OPERATIONS, FLEET_DOMAIN_OPERATIONS,
+    FLEET_NODE_OPERATIONS,
 };
 use super::page::{DOMAIN_QUERY, Page, PageAnswer};
 use super::pass_on;

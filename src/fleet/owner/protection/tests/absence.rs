@@ -73,7 +73,10 @@ async fn a_stop_is_an_absence_until_the_next_daemon() {
     let host = host.restarted().await;
     sleep(SOON).await;
     assert!(away(&kv).await.is_none() && !is_guard_away(&host));
-    assert_eq!((shown(&kv).await, host.machine.guarded()), ("xen1 Running guarded".into(), vec![WEB]));
+    assert_eq!(
+        (shown(&kv).await, host.machine.guarded()),
+        ("xen1 Running guarded".into(), vec![WEB])
+    );
 }
 
 #[tokio::test(start_paused = true)]
