@@ -37,8 +37,9 @@ const STABLE: Duration = Duration::from_secs(60);
 /// later, when the domain is in another state or the host has left: so after one the record is
 /// written anew, which makes the late write fail.
 ///
-/// At a stop of the daemon the host goes away on purpose if it guards domains. Then it ends its lease, so that others see at once that nobody publishes its
-/// domains. That says nothing about the domains, as no end of a lease does: they may run.
+/// At a stop of the daemon the host goes away on purpose if it guards domains. Then it ends its
+/// lease, so that others see at once that nobody publishes its domains. That says nothing about the
+/// domains, as no end of a lease does: they may run.
 ///
 /// `certificate` is the one that the host shows to other hosts; the record is written anew when it
 /// changes.

@@ -13,7 +13,7 @@
 //! place         whether the host is a member
 //! protection    the guard, and what is to be started here; takeover: how that is done
 //! registrations what the guard has, and what is wanted here
-//! absence       the host is away on purpose
+//! absence       the host is away on purpose, and comes back; departure: how it goes
 //! ```
 //!
 //! A domain that is halted has no key. That the key may go, and come again, takes nothing from what
@@ -24,6 +24,7 @@ mod absence;
 mod clashes;
 mod compare;
 mod definitions;
+mod departure;
 mod judge;
 mod locals;
 mod news;

@@ -135,7 +135,7 @@ impl GuardPort for Machine {
     async fn register(&self, domain: Uuid) -> Result<u64, GuardFailure> {
         let mut guard = lock(&self.guard);
         guard.check()?;
-        guard.refuse(guard.is_away.then_some("this host is away"))?;
+        refuse(guard.is_away.then_some("this host is away"))?;
         guard.built.insert(domain, false);
         Ok(guard.epoch)
     }
@@ -159,7 +159,7 @@ impl GuardPort for Machine {
         let told = self.etcd_says_away().await;
         let mut guard = lock(&self.guard);
         guard.check()?;
-        guard.refuse(guard.refuses_absence)?;
+        refuse(guard.refuses_absence)?;
         assert!(told, "no timer is unset before etcd says that the host is away");
         guard.is_away = true;
         Ok(())
@@ -190,12 +190,12 @@ impl Guard {
 
     fn check(&self) -> Result<(), GuardFailure> {
         self.check_runs()?;
-        self.refuse(self.is_ending.then_some("it is ending"))
+        refuse(self.is_ending.then_some("it is ending"))
     }
+}
 
-    fn refuse(&self, reason: Option<&str>) -> Result<(), GuardFailure> {
-        reason.map_or(Ok(()), |reason| Err(GuardFailure::Refused(reason.to_owned())))
-    }
+fn refuse(reason: Option<&str>) -> Result<(), GuardFailure> {
+    reason.map_or(Ok(()), |reason| Err(GuardFailure::Refused(reason.to_owned())))
 }
 
 #[async_trait]

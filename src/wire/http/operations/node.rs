@@ -1,4 +1,5 @@
-//! Operations on the host (`shutdown`, `reboot`; in a fleet `away`, `back`) and on Xen's message buffer (`clear`).
+//! Operations on the host (`shutdown`, `reboot`; in a fleet `away`, `back`) and on Xen's message
+//! buffer (`clear`).
 
 use crate::core::model::Invalid;
 use crate::core::op::Change;
