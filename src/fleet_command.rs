@@ -1,6 +1,7 @@
 //! `xend fleet`: makes, joins, leaves and shows the fleet of a host, forgets hosts of it, and moves
 //! the domains of a host to others.
 
+mod absence;
 mod daemon;
 mod evacuation;
 mod protection;
@@ -9,6 +10,7 @@ mod status_text;
 use daemon::Daemon;
 use evacuation::Evacuated;
 
+pub use absence::AbsenceError;
 pub use daemon::{DaemonError, Unasked};
 pub use evacuation::EvacuationError;
 
@@ -69,6 +71,9 @@ pub enum FleetCommandError {
     /// The host cannot be evacuated.
     #[error(transparent)]
     Evacuation(#[from] EvacuationError),
+    /// The host is not away, or not back.
+    #[error(transparent)]
+    Absence(#[from] AbsenceError),
     /// There is no runtime for the calls of etcd.
     #[error("Cannot start: {0}")]
     Runtime(io::Error),
@@ -98,7 +103,7 @@ pub fn run(
     environment: &Environment,
 ) -> Result<FleetOutput, FleetCommandError> {
     let mut options = host.run_options();
-    if let FleetCommand::Evacuate { unix, .. } = command {
+    if let FleetCommand::Evacuate { unix, .. } | FleetCommand::Away { unix, .. } = command {
         options.unix = unix.clone().map(Switch::On);
     }
     let (config, _) = Config::load(&options, environment)?;
@@ -172,7 +177,7 @@ async fn carry_out(
     command: &FleetCommand,
     given: Given,
 ) -> Result<FleetOutput, FleetCommandError> {
-    let Candidate { kv, keys, host, uuid, key_file, .. } = *candidate;
+    let Candidate { keys, host, .. } = *candidate;
     let cluster = keys.cluster();
     let now = SystemClock.now();
     let mut text = String::new();
@@ -256,10 +261,13 @@ async fn carry_out(
             let Evacuated { text, is_whole } = evacuated.await?;
             return Ok(FleetOutput { text, is_well: is_whole });
         }
+        FleetCommand::Away { minutes, end, .. } => {
+            let daemon = given.daemon.ok_or(FleetCommandError::NoSocket)?;
+            let minutes = (!end).then_some(*minutes);
+            return Ok(FleetOutput::done(absence::change(host, &daemon, minutes).await?));
+        }
         FleetCommand::Status { json } => {
-            let status = FleetStatus::of(kv, keys, host, uuid, key_file).await;
-            let text = if *json { status_text::json(&status) } else { status_text::text(&status) };
-            return Ok(FleetOutput { text, is_well: status.problems.is_empty() });
+            return Ok(status(candidate, *json).await);
         }
         FleetCommand::Doctor { json } => {
             return Ok(doctor(candidate, given.certificate, *json).await);
@@ -268,6 +276,15 @@ async fn carry_out(
     // Writing to a text does not fail.
     written.ok();
     Ok(FleetOutput::done(text))
+}
+
+/// Tells how the fleet is.
+async fn status(candidate: &Candidate<'_>, json: bool) -> FleetOutput {
+    let Candidate { kv, keys, host, uuid, key_file, .. } = *candidate;
+    let mut status = FleetStatus::of(kv, keys, host, uuid, key_file).await;
+    status.judge_absences(SystemClock.now());
+    let text = if json { status_text::json(&status) } else { status_text::text(&status) };
+    FleetOutput { text, is_well: status.problems.is_empty() }
 }
 
 /// Tells how the fleet is, and the ways to its hosts. `certificate` is what the hosts know, or why
@@ -282,7 +299,8 @@ async fn doctor(
     let tls = certificate.and_then(open).map(Arc::new);
     let peers = tls.map(|tls| TlsPeers::new(host.clone(), Ok(tls)));
     let peers = peers.as_ref().map(|peers| peers as &dyn Peers).map_err(String::as_str);
-    let examined = Examination::of(kv, keys, host, uuid, key_file, peers).await;
+    let mut examined = Examination::of(kv, keys, host, uuid, key_file, peers).await;
+    examined.status.judge_absences(SystemClock.now());
     let is_well = examined.status.problems.is_empty();
     let text = if json { status_text::json(&examined) } else { status_text::doctor(&examined) };
     FleetOutput { text, is_well }

@@ -81,6 +81,20 @@ pub enum FleetCommand {
         #[arg(long, value_name = "PATH")]
         unix: Option<PathBuf>,
     },
+    /// Have the fleet not take this host for dead for some time, though it may be silent, nor give
+    /// it new domains: its protected domains are not started elsewhere
+    Away {
+        /// How long that is meant to last. Then the host comes back by itself, if its xend runs
+        #[arg(long, value_name = "N", default_value_t = 60,
+            value_parser = clap::value_parser!(u32).range(1..=7 * 24 * 60))]
+        minutes: u32,
+        /// End it
+        #[arg(long, conflicts_with = "minutes")]
+        end: bool,
+        /// Unix socket of the daemon [default: that of the configuration]
+        #[arg(long, value_name = "PATH")]
+        unix: Option<PathBuf>,
+    },
     /// Tell how the fleet is, what is wrong, and what to do about it; fails if something is wrong
     Status {
         /// Print JSON
@@ -206,6 +220,18 @@ mod tests {
         let socket = Some("socket".into());
         assert_eq!(parse("evacuate --dry-run --unix socket").unwrap().1, wanted(true, socket));
         assert!(parse("evacuate xen2").is_err());
+    }
+
+    #[test]
+    fn a_host_is_away_for_a_week_at_most() {
+        let wanted = |minutes, end| FleetCommand::Away { minutes, end, unix: None };
+        assert_eq!(parse("away").unwrap().1, wanted(60, false));
+        assert_eq!(parse("away --minutes 5").unwrap().1, wanted(5, false));
+        assert_eq!(parse("away --end").unwrap().1, wanted(60, true));
+        for line in ["away --minutes 0", "away --minutes 10081", "away --end --minutes 5", "away x"]
+        {
+            assert!(parse(line).is_err(), "{line}");
+        }
     }
 
     #[test]

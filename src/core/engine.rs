@@ -355,6 +355,11 @@ impl Core {
             Change::ClearDmesg => self.hypervisor.clear_dmesg().await,
             Change::DebugKeys(keys) => self.hypervisor.debug_keys(&keys).await,
             Change::PowerHost { reboot } => self.hypervisor.power_host(reboot).await,
+            Change::GoAway(time) => {
+                let now = self.clock.now();
+                self.settings.ownership.go_away(now, now + time).await
+            }
+            Change::ComeBack => self.settings.ownership.come_back().await,
             Change::CreateVnet(vnet) => self.vnets.create(vnet).await,
             Change::DeleteVnet(id) => self.vnets.delete(&id).await,
             Change::CreateVdi { uuid, vdi, client_data, content } => {

@@ -117,6 +117,8 @@ pub struct Member {
     pub storages: Vec<String>,
     /// Grows when the machine boots; 0 until its daemon has run as a member.
     pub epoch: u64,
+    /// Whether it is away on purpose.
+    pub is_away: bool,
     pub presence: Presence,
 }
 

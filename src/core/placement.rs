@@ -28,6 +28,8 @@ const MOST_NAMED: usize = 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     Ready,
+    /// It is away on purpose: somebody does not want domains on it.
+    Away,
     /// It is off, or cut off.
     Silent,
     /// Its daemon has not run as a member, and has not told what the host has.
@@ -68,6 +70,7 @@ impl HostRoom {
         let standing = match member.presence {
             Presence::Silent { .. } => Standing::Silent,
             Presence::Alive if !member.has_run() => Standing::New,
+            Presence::Alive if member.is_away => Standing::Away,
             Presence::Alive if !is_open => Standing::Closed,
             Presence::Alive => Standing::Ready,
         };
@@ -94,6 +97,7 @@ impl HostRoom {
     fn refuses(&self, wanted: &Wanted) -> Option<Unfit> {
         match self.standing {
             Standing::Ready => {}
+            Standing::Away => return Some(Unfit::Away),
             Standing::Silent => return Some(Unfit::Silent),
             Standing::New => return Some(Unfit::New),
             Standing::Closed => return Some(Unfit::Closed),
@@ -139,6 +143,8 @@ fn share(part: u64, whole: u64) -> u64 {
 pub enum Unfit {
     #[error("is silent")]
     Silent,
+    #[error("is away (xend fleet away --end on it)")]
+    Away,
     #[error("has not told what it has: its xend has not run in the fleet yet")]
     New,
     #[error("has no encrypted relocation port")]

@@ -31,6 +31,8 @@ pub(super) struct Gathered {
     keys: Keys,
     members: Members,
     alive: BTreeSet<HostName>,
+    /// The epochs in which hosts are away on purpose.
+    aways: BTreeSet<(HostName, u64)>,
     domains: Rows,
     /// Domains of hosts without a record: one that joins after its domains were seen, or one whose
     /// record a person has removed.
@@ -48,6 +50,7 @@ impl Gathered {
             keys,
             members: Members::new_sync(),
             alive: BTreeSet::new(),
+            aways: BTreeSet::new(),
             domains: Rows::new_sync(),
             strays: Rows::new_sync(),
             strange: Strange::default(),
@@ -56,10 +59,11 @@ impl Gathered {
 
     /// The fleet as it is listed anew, without its domains: a host that was alive and is not any
     /// more is silent since now.
-    pub(super) fn listed_anew(self, hosts: &[Entry], alives: &[Entry], now: Instant) -> Self {
+    pub(super) fn listed_anew(self, [hosts, alives, aways]: [&[Entry]; 3], now: Instant) -> Self {
         let mut listed = Self { strange: self.strange, ..Self::new(self.keys) };
         listed.put_all(hosts);
         listed.put_all(alives);
+        listed.put_all(aways);
         for (host, before) in &self.members {
             if !listed.alive.contains(host) {
                 listed.set_presence(host, silent_after(before.presence, now));
@@ -84,6 +88,14 @@ impl Gathered {
     }
 
     fn put(&mut self, entry: &Entry) {
+        if let Some(away) = self.keys.parse_away(&entry.key) {
+            if self.aways.len() < MAX_MEMBERS {
+                let host = away.0.clone();
+                self.aways.insert(away);
+                self.note_absence(&host);
+            }
+            return;
+        }
         let Some(key) = self.parse(&entry.key) else { return };
         match key {
             HostKey::Host(host) => match HostRecord::decode(&entry.value) {
@@ -109,6 +121,11 @@ impl Gathered {
     }
 
     fn delete(&mut self, key: &str, now: Instant) {
+        if let Some(away) = self.keys.parse_away(key) {
+            self.aways.remove(&away);
+            self.note_absence(&away.0);
+            return;
+        }
         match self.parse(key) {
             Some(HostKey::Host(host)) => {
                 self.members.remove_mut(&host);
@@ -146,6 +163,13 @@ impl Gathered {
             move_rows(host, &mut self.strays, &mut self.domains);
         }
         self.members.insert_mut(host.clone(), record.member(presence));
+        self.note_absence(host);
+    }
+
+    fn note_absence(&mut self, host: &HostName) {
+        if let Some(member) = self.members.get_mut(host) {
+            member.is_away = self.aways.contains(&(host.clone(), member.epoch));
+        }
     }
 
     fn set_presence(&mut self, host: &HostName, presence: Presence) {

@@ -37,8 +37,9 @@ const STABLE: Duration = Duration::from_secs(60);
 /// later, when the domain is in another state or the host has left: so after one the record is
 /// written anew, which makes the late write fail.
 ///
-/// At a stop of the daemon it ends its lease, so that others see at once that nobody publishes its
-/// domains. That says nothing about the domains, as no end of a lease does: they may run.
+/// At a stop of the daemon the host goes away on purpose if it guards domains. Then it ends its
+/// lease, so that others see at once that nobody publishes its domains. That says nothing about the
+/// domains, as no end of a lease does: they may run.
 ///
 /// `certificate` is the one that the host shows to other hosts; the record is written anew when it
 /// changes.
@@ -57,6 +58,7 @@ pub async fn take_part(
     let mut presence = Presence::default();
     let part = Box::pin(stay(&seat, &mut presence, taker, &engine));
     stopping.run_until_cancelled(part).await;
+    seat.owner.leave_for_stop(engine.now()).await;
     presence.end(&seat).await;
 }
 
@@ -70,6 +72,7 @@ async fn stay(
     let mut ended = Ended::InDoubt;
     let mut before = Before::of(seat).await;
     let mut backoff = Backoff::default();
+    let now = || engine.now();
     loop {
         let membership = enter(seat, ended, &mut before).await;
         let entered = Instant::now();
@@ -80,6 +83,7 @@ async fn stay(
             ended = seat.certificate_changed(membership) => ended,
             ended = seat.owner.keep(membership, engine) => ended,
             ended = taker.keep(seat, engine, membership) => ended,
+            never = seat.owner.keep_absence(membership, &now) => match never {},
         };
         seat.owner.end(membership, ended);
         if entered.elapsed() >= STABLE {

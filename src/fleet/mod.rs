@@ -70,7 +70,8 @@ pub use memory::{Backup, Link, Lost, MemoryKv};
 pub use own_host::OwnHost;
 pub use owner::{Notes, Owner};
 pub use protection_records::{
-    AwayRecord, FailedTry, FenceRecord, FenceStep, MAX_TRIES, PolicyRecord, Restart, TakeoverRecord,
+    AwayCause, AwayRecord, FailedTry, FenceRecord, FenceStep, MAX_TRIES, PolicyRecord, Restart,
+    TakeoverRecord,
 };
 pub use reader::FleetReader;
 pub use records::{
@@ -82,7 +83,7 @@ pub use settings::{
     ClientCertificate, EtcdEndpoint, EtcdLogin, EtcdSettings, FleetSettings, fleet_dir,
     guard_socket,
 };
-pub use status::{EtcdStatus, FleetStatus, MemberStatus, Problem};
+pub use status::{AwayStatus, EtcdStatus, FleetStatus, MemberStatus, Problem};
 
 /// This build has no client for etcd.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

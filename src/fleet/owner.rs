@@ -13,15 +13,18 @@
 //! place         whether the host is a member
 //! protection    the guard, and what is to be started here; takeover: how that is done
 //! registrations what the guard has, and what is wanted here
+//! absence       the host is away on purpose, and comes back; departure: how it goes
 //! ```
 //!
 //! A domain that is halted has no key. That the key may go, and come again, takes nothing from what
 //! a comparison of its revision says: a transaction compares the host's own record as well, which
 //! is written anew before a change in doubt is given up.
 
+mod absence;
 mod clashes;
 mod compare;
 mod definitions;
+mod departure;
 mod judge;
 mod locals;
 mod news;
@@ -50,7 +53,7 @@ use definitions::Change;
 use locals::Stage;
 use news::News;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use step::{Done, Failed, STEP_LIMIT, Scope};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
@@ -378,6 +381,14 @@ impl Ownership for Owner {
 
     fn changed(&self, domain: Uuid, definition: Option<&Arc<CompleteConfig>>) {
         self.announce(domain, News::Changed(definition.cloned()));
+    }
+
+    async fn go_away(&self, now: SystemTime, until: SystemTime) -> Result<(), Error> {
+        self.leave_for_operator(now, until).await
+    }
+
+    async fn come_back(&self) -> Result<(), Error> {
+        self.return_for_operator().await
     }
 }
 

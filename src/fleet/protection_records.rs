@@ -54,13 +54,30 @@ pub enum FenceStep {
     Confirmed,
 }
 
-/// The value of `away/H/EPOCH`: this boot of a host is away on purpose, and is not fenced.
+/// The value of `away/H/EPOCH`: this boot of a host is away on purpose, and is not fenced. That
+/// does not end by itself: the host removes it when its guard has set a timer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AwayRecord {
-    /// Until when it wants to be away, in seconds since 1970; for people alone.
+    #[serde(default)]
+    pub cause: AwayCause,
+    /// Since when, in seconds since 1970; for people alone.
+    #[serde(default)]
+    pub since: u64,
+    /// Until when it wants to be away, in seconds since 1970.
     pub until: u64,
     /// Which change wrote this.
     pub op: Uuid,
+}
+
+/// Why a host is away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AwayCause {
+    /// Its daemon has stopped, and the next one comes back.
+    #[default]
+    Stop,
+    /// An operator wants that, until the time is over.
+    Operator,
 }
 
 /// The value of `takeover/U`: a domain of a host that has ended is to be started on another one.
@@ -201,8 +218,11 @@ mod tests {
         assert!(
             FenceStep::Declared < FenceStep::Waited && FenceStep::Waited < FenceStep::Confirmed
         );
-        let away = AwayRecord { until: 7, op };
+        let away = AwayRecord { cause: AwayCause::Operator, since: 5, until: 7, op };
         assert_eq!(AwayRecord::decode(&away.encode()), Ok(away));
+        let short = format!(r#"{{"until":7,"op":"{op}"}}"#);
+        let stopped = AwayRecord { cause: AwayCause::Stop, since: 0, ..away };
+        assert_eq!(AwayRecord::decode(short.as_bytes()), Ok(stopped));
     }
 
     #[test]

@@ -210,12 +210,13 @@ impl Follower {
 
     /// Lists the fleet, shows it, and watches what changes from then on.
     async fn list(&self, gathered: &mut Gathered) -> Result<Watches, KvError> {
-        let prefixes = [self.keys.hosts(), self.keys.alives(), self.keys.views()];
-        let [hosts, alives, views] = list_all(&*self.kv, &prefixes).await?;
+        let keys = &self.keys;
+        let prefixes = [keys.hosts(), keys.alives(), keys.views(), keys.aways()];
+        let [hosts, alives, views, aways] = list_all(&*self.kv, &prefixes).await?;
         let heard = Instant::now();
-        let revisions = [&hosts, &alives, &views].map(|listing| listing.revision);
+        let revisions = [&hosts, &alives, &views, &aways].map(|listing| listing.revision);
         let before = mem::replace(gathered, Gathered::new(self.keys.clone()));
-        *gathered = before.listed_anew(&hosts.entries, &alives.entries, heard);
+        *gathered = before.listed_anew([&hosts.entries, &alives.entries, &aways.entries], heard);
         for domains in views.entries.chunks(BATCH) {
             gathered.put_all(domains);
             yield_now().await;
@@ -230,7 +231,7 @@ impl Follower {
     async fn attend(&self, gathered: &mut Gathered, mut watches: Watches) -> Option<KvError> {
         let mut shown = Instant::now();
         // What is shown is as old as the watch that was silent for the longest time.
-        let mut heard = [shown; 3];
+        let mut heard = [shown; 4];
         let mut due: Option<Instant> = None;
         loop {
             let told = tokio::select! {

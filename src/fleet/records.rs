@@ -189,7 +189,7 @@ impl HostRecord {
         Ok(record)
     }
 
-    /// The host as a fleet shows it.
+    /// The host as a fleet shows it, unless it is away.
     pub fn member(&self, presence: Presence) -> Member {
         let facts = self.facts.clone();
         Member {
@@ -202,6 +202,7 @@ impl HostRecord {
             memory_mib: facts.memory_mib,
             storages: facts.storages,
             epoch: self.epoch,
+            is_away: false,
             presence,
         }
     }

@@ -1,5 +1,8 @@
 //! What an operator is told of a fleet: what there is, what is wrong, and what to type.
 
+mod absences;
+mod away;
+mod contents;
 mod definitions;
 mod owners;
 mod protected;
@@ -7,19 +10,16 @@ mod protection;
 
 use super::key_file::KeyFile;
 use super::keys::{HostKey, Keys};
-use super::kv::{Entry, Kv, KvAlarm, KvError, KvServer};
+use super::kv::{Entry, Kv, KvAlarm, KvServer};
 use super::records::{ForgottenRecord, HostRecord, SCHEMAS, SchemaRecord};
-use crate::core::fleet::{HostName, Member, Presence};
+use crate::core::fleet::{HostName, Member};
 use crate::core::model::Uuid;
+use crate::core::ownership::Boot;
+use contents::{Contents, settled_contents};
 use owners::{Dispute, Owners};
-use protected::{Protection, last_boots};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
-use tokio::time::sleep;
 
-/// Longer than a host's summaries of its domains are behind.
-const SUMMARY_AGE: Duration = Duration::from_secs(3);
+pub use away::AwayStatus;
 
 /// A fleet, as one host sees it now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -60,6 +60,8 @@ pub struct MemberStatus {
     pub name: String,
     /// Whether its xend renews its lease.
     pub is_alive: bool,
+    /// Whether it is away on purpose, so that it is not taken for dead.
+    pub away: Option<AwayStatus>,
     /// Empty until its xend has run as a member.
     pub version: String,
     /// `HOST:PORT` of the listener for domains from other hosts.
@@ -81,36 +83,6 @@ pub struct Problem {
 impl Problem {
     pub(super) fn new(what: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { what: what.into(), advice: advice.into() }
-    }
-}
-
-/// What is in etcd below the fleet's root.
-struct Contents {
-    schema: Option<Entry>,
-    hosts: Vec<Entry>,
-    /// The note that this host was forgotten.
-    forgotten: Option<Entry>,
-    alive: BTreeSet<HostName>,
-    /// The number of domains of each host.
-    domains: BTreeMap<HostName, usize>,
-    owners: Owners,
-    /// Which key the fleet has.
-    key: Option<Vec<u8>>,
-    homes: Vec<Entry>,
-    orphans: Vec<Entry>,
-    clashes: Vec<Entry>,
-    protection: Protection,
-}
-
-impl Contents {
-    fn hosts_to_ask(&self, keys: &Keys) -> Vec<(HostName, Member)> {
-        let host = |entry: &Entry| {
-            let Some(HostKey::Host(name)) = keys.parse(&entry.key) else { return None };
-            let member = HostRecord::decode(&entry.value).ok()?.member(Presence::Alive);
-            let can_be_asked = self.alive.contains(&name) && member.fingerprint.is_some();
-            can_be_asked.then_some((name, member))
-        };
-        self.hosts.iter().filter_map(host).collect()
     }
 }
 
@@ -218,11 +190,17 @@ impl FleetStatus {
                 Ok(record) => {
                     let is_alive = contents.alive.contains(&name);
                     let domains = contents.domains.get(&name).copied().unwrap_or(0);
-                    self.judge_member(host, &name, &record, is_alive);
+                    let boot = Boot { host: name.clone(), epoch: record.epoch };
+                    let away = contents.protection.aways.get(&boot);
+                    let away = away.map(|record| AwayStatus::of(*record));
+                    // The silence of a host that is away is none.
+                    let is_missed = !is_alive && away.is_none();
+                    self.judge_member(host, &name, &record, is_missed);
                     self.judge_certificate(&name, &record);
                     self.members.push(MemberStatus {
                         name: name.to_string(),
                         is_alive,
+                        away,
                         version: record.facts.version,
                         relocation: record.facts.relocation,
                         fingerprint: record.facts.fingerprint,
@@ -252,7 +230,7 @@ impl FleetStatus {
         host: &HostName,
         name: &HostName,
         record: &HostRecord,
-        is_alive: bool,
+        is_missed: bool,
     ) {
         if name == host {
             if record.uuid != self.uuid {
@@ -267,7 +245,7 @@ impl FleetStatus {
             }
             self.is_member = Some(true);
         }
-        if is_alive {
+        if !is_missed {
             return;
         }
         let problem = if name == host {
@@ -344,62 +322,6 @@ fn of_alarm(endpoint: &str, alarm: KvAlarm) -> Problem {
             "etcdctl alarm list names the server: stop it, and add it anew without its data",
         ),
     }
-}
-
-/// What there is. A domain that has just moved seems to be disputed, and is looked at again.
-async fn settled_contents(kv: &dyn Kv, keys: &Keys, host: &HostName) -> Result<Contents, KvError> {
-    let mut first = contents(kv, keys, host).await?;
-    if !first.owners.disputes.is_empty() {
-        sleep(SUMMARY_AGE).await;
-        let again = contents(kv, keys, host).await?;
-        first.owners.disputes.retain(|dispute| again.owners.disputes.contains(dispute));
-    }
-    Ok(first)
-}
-
-async fn contents(kv: &dyn Kv, keys: &Keys, host: &HostName) -> Result<Contents, KvError> {
-    let schema = kv.get(&keys.schema()).await?;
-    let hosts = kv.list(&keys.hosts()).await?.entries;
-    let forgotten = kv.get(&keys.forgotten(host)).await?;
-    let alive = kv.list(&keys.alives()).await?.entries;
-    let alive = alive.iter().filter_map(|entry| match keys.parse(&entry.key) {
-        Some(HostKey::Alive(host)) => Some(host),
-        _ => None,
-    });
-    let mut domains = BTreeMap::new();
-    let views = kv.list(&keys.views()).await?.entries;
-    for entry in &views {
-        if let Some(HostKey::View(host, _)) = keys.parse(&entry.key) {
-            *domains.entry(host).or_default() += 1;
-        }
-    }
-    let owns = kv.list(&keys.owns()).await?.entries;
-    let mut owners = Owners::of(keys, &views, &owns);
-    let key = kv.get(&keys.key()).await?.map(|entry| entry.value);
-    let homes = kv.list(&keys.homes()).await?.entries;
-    let orphans = kv.list(&keys.orphans()).await?.entries;
-    let clashes = kv.list(&keys.clashes()).await?.entries;
-    let alive: BTreeSet<HostName> = alive.collect();
-    let protection = Protection::read(kv, keys, &owns).await?;
-    let boots = last_boots(keys, &hosts);
-    // What a host has written that has ended is not what it has.
-    owners.disputes.retain(|Dispute { runs_on, .. }| {
-        let has_ended = boots.get(runs_on).is_some_and(|boot| protection.has_ended(boot));
-        alive.contains(runs_on) || !has_ended
-    });
-    Ok(Contents {
-        schema,
-        hosts,
-        forgotten,
-        alive,
-        domains,
-        owners,
-        key,
-        homes,
-        orphans,
-        clashes,
-        protection,
-    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The status of a fleet, printed.
 
-use crate::fleet::{Examination, FleetStatus, MemberStatus, Way};
+use crate::fleet::{AwayStatus, Examination, FleetStatus, MemberStatus, Way};
 use serde::Serialize;
 use std::fmt::Write as _;
 
@@ -64,10 +64,11 @@ fn lines(status: &FleetStatus, found: &[String]) -> String {
     }
     line("");
     let watch = watching(takers, *protected);
-    for one in watch.iter().chain(found) {
+    let aways: Vec<String> = members.iter().filter_map(absence).collect();
+    for one in watch.iter().chain(&aways).chain(found) {
         line(one);
     }
-    if watch.is_some() || !found.is_empty() {
+    if watch.is_some() || !aways.is_empty() || !found.is_empty() {
         line("");
     }
     if problems.is_empty() {
@@ -88,12 +89,24 @@ fn watching(takers: &[String], protected: usize) -> Option<String> {
     })
 }
 
+/// Since when a host is away, and until when.
+fn absence(member: &MemberStatus) -> Option<String> {
+    let AwayStatus { is_wanted, since, until, .. } = member.away.as_ref()?;
+    let name = &member.name;
+    let why = if *is_wanted { "an operator wants it" } else { "its xend was stopped" };
+    Some(format!("{name} is away from {since} until {until}: {why}."))
+}
+
 /// A line for each member, in columns.
 fn table(members: &[MemberStatus]) -> Vec<String> {
     let head =
         ["HOST", "STATE", "VERSION", "DOMAINS", "RELOCATION", "CERTIFICATE"].map(str::to_owned);
     let rows = members.iter().map(|member| {
-        let state = if member.is_alive { "alive" } else { "silent" };
+        let state = match (&member.away, member.is_alive) {
+            (Some(_), _) => "away",
+            (None, true) => "alive",
+            (None, false) => "silent",
+        };
         let known = |text: &str| if text.is_empty() { "-" } else { text }.to_owned();
         [
             member.name.clone(),
@@ -132,6 +145,7 @@ mod tests {
         let member = |name: &str, is_alive: bool, relocation: Option<&str>| MemberStatus {
             name: name.to_owned(),
             is_alive,
+            away: None,
             version: if is_alive { "0.1.0".to_owned() } else { String::new() },
             relocation: relocation.map(str::to_owned),
             fingerprint: relocation.map(|_| ["AB"; 32].join(":")),

@@ -6,6 +6,7 @@
     reason = "a test fails by a panic"
 )]
 
+mod absence;
 mod commands;
 mod cut;
 mod demo;

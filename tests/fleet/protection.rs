@@ -59,7 +59,8 @@ fn the_domains_of_a_host_that_somebody_knows_to_be_off_are_free() {
     daemon.until("its domain is told", || daemon.sees("xen2") == Some((true, 2)));
     let alive = xen1.fleet(&["confirm-dead", "xen2", "--yes"]).error();
     assert!(alive.contains("xen2 is alive"), "{alive}");
-    // It is killed.
+    // It is killed when it has told what it has.
+    daemon.until("its domain is told", || daemon.sees("xen2") == Some((true, 2)));
     drop(daemon);
     let watching = Daemon::start(&xen1);
     watching.until("xen2 is silent", || watching.sees("xen2") == Some((false, 2)));

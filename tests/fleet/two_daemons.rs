@@ -5,7 +5,7 @@ use crate::commands::Host;
 use crate::etcd_server::EtcdServer;
 use crate::process::{ask, post, spawn};
 use serde_json::Value;
-use std::process::Child;
+use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
@@ -24,6 +24,13 @@ impl<'a> Daemon<'a> {
         let daemon = Self { host, child };
         daemon.until("it listens", || daemon.get("/xend/node").is_some());
         daemon
+    }
+
+    /// Stops it as a service manager does.
+    pub(crate) fn stop(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(self.child.wait().unwrap().success());
     }
 
     pub(crate) fn get(&self, target: &str) -> Option<String> {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 use tokio::time::sleep;
 use xend::core::error::Error;
@@ -166,5 +166,13 @@ impl Ownership for NotedFleet {
     }
     fn changed(&self, _domain: Uuid, definition: Option<&Arc<CompleteConfig>>) {
         self.note(if definition.is_some() { "changed" } else { "gone" });
+    }
+    async fn go_away(&self, _now: SystemTime, _until: SystemTime) -> Result<(), Error> {
+        self.note("go away");
+        Ok(())
+    }
+    async fn come_back(&self) -> Result<(), Error> {
+        self.note("come back");
+        Ok(())
     }
 }

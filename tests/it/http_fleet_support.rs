@@ -82,6 +82,7 @@ pub(crate) fn member(number: u8, presence: Presence) -> Member {
         memory_mib: 1024 * u64::from(number),
         storages: vec!["san".to_owned(), "tank".to_owned()],
         epoch: 1,
+        is_away: false,
         presence,
     }
 }

@@ -119,6 +119,7 @@ async fn ask(
         OpKind::ClearDmesg => Change::ClearDmesg,
         OpKind::DebugKeys => Change::DebugKeys("h".to_owned()),
         OpKind::PowerHost => Change::PowerHost { reboot: true },
+        OpKind::PlanAbsence => Change::ComeBack,
         OpKind::CreateVnet => Change::CreateVnet(Vnet { id: unused, rest: vec![] }),
         OpKind::DeleteVnet => Change::DeleteVnet(subject.vnet()),
 
@@ -313,8 +314,8 @@ const fn result(kind: OpKind) -> Result<(), ErrorKind> {
         OpKind::PowerHost => Err(ErrorKind::Unsupported),
         // Nothing is under way.
         OpKind::Cancel => Err(ErrorKind::Conflict),
-        // A disk does not change.
-        OpKind::ConfigureDevice => Err(ErrorKind::Invalid),
+        // A disk does not change; and the host is in no fleet.
+        OpKind::ConfigureDevice | OpKind::PlanAbsence => Err(ErrorKind::Invalid),
         _ => Ok(()),
     }
 }

@@ -60,6 +60,7 @@ const METRICS: Reach = Not("metrics have paths of their own, see `metrics.rs`");
 const FLEET: Reach = Not("only a host in a fleet shows it, see `http_fleet.rs`");
 const NO_SAVED: Reach = Not("clients of this wire see the files themselves");
 const NO_ACCOUNTS: Reach = Not("the wire shows no accounts");
+const NO_FLEET: Reach = Not("this host is in no fleet");
 const NO_KEYS: Reach = Not("the wire cannot press keys of the hypervisor");
 
 /// A kind that only the engine or another host can ask for.
@@ -224,6 +225,7 @@ pub(crate) const fn row(kind: OpKind) -> Row {
             xenapi: By(&[r#"host.shutdown ["$host"]"#, r#"host.reboot ["$host"]"#]),
             argo: OWNERS,
         },
+        OpKind::PlanAbsence => nowhere(Running, NO_FLEET),
         OpKind::CreateVnet => Row {
             stage: Running,
             http: By(&["POST /xend/vnet op=create&config=(vnet (id $unused))"]),

@@ -43,9 +43,18 @@ pub(crate) fn open<S: Read + Write>(
 
 /// Reads until the daemon closes the connection: the code and the reason.
 pub(crate) fn closed<S: Read + Write>(socket: &mut WebSocket<S>) -> (CloseCode, String) {
+    let mut is_heard = true;
     loop {
-        if let Message::Close(Some(frame)) = socket.read().unwrap() {
-            return (frame.code, frame.reason.to_string());
+        match socket.read() {
+            Ok(Message::Close(Some(frame))) => return (frame.code, frame.reason.to_string()),
+            Ok(_) => {}
+            // What the client answers meanwhile may come too late: its end is still to be read.
+            Err(tungstenite::Error::Io(error)) if is_heard && is_broken(&error) => is_heard = false,
+            Err(error) => panic!("{error}"),
         }
     }
+}
+
+fn is_broken(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::BrokenPipe
 }

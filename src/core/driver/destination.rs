@@ -120,6 +120,7 @@ mod tests {
                 memory_mib: 1,
                 storages: Vec::new(),
                 epoch: 1,
+                is_away: false,
                 presence: Presence::Alive,
             };
             address_of(&"xen2".parse().unwrap(), &member).map(|to| to.to_string())

@@ -86,6 +86,10 @@ pub enum Change {
         /// Whether to reboot.
         reboot: bool,
     },
+    /// Have the fleet not take this host for dead for so long, though it may be silent.
+    GoAway(Duration),
+    /// End that.
+    ComeBack,
     /// Create a virtual network.
     CreateVnet(Vnet),
     /// Delete the virtual network with this id.
@@ -107,6 +111,8 @@ impl Change {
             Self::DebugKeys(_) => "debug keys",
             Self::PowerHost { reboot: false } => "node shutdown",
             Self::PowerHost { reboot: true } => "node reboot",
+            Self::GoAway(_) => "node away",
+            Self::ComeBack => "node back",
             Self::CreateVnet(_) => "vnet create",
             Self::DeleteVnet(_) => "vnet delete",
             Self::CreateVdi { .. } => "vdi create",
@@ -155,7 +161,11 @@ impl Change {
             | Self::SetClientData(uuid, _) => uuid.to_string().into(),
             Self::Network(op) => op.target(),
             Self::Pool(name, _) => name.into(),
-            Self::ClearDmesg | Self::DebugKeys(_) | Self::PowerHost { .. } => "".into(),
+            Self::ClearDmesg
+            | Self::DebugKeys(_)
+            | Self::PowerHost { .. }
+            | Self::GoAway(_)
+            | Self::ComeBack => "".into(),
         }
     }
 }

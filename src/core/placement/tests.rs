@@ -60,6 +60,7 @@ fn each_host_says_why_a_domain_does_not_fit() {
         standing("silent", Standing::Silent),
         standing("new", Standing::New),
         standing("closed", Standing::Closed),
+        standing("gone", Standing::Away),
         room("small", 100),
         tagged,
         bare,
@@ -68,13 +69,13 @@ fn each_host_says_why_a_domain_does_not_fit() {
     let wanted = Wanted {
         storages: texts(&["nfs", "san"]),
         apart: texts(&["web", "db"]),
-        hosts: texts(&["bare", "closed", "new", "silent", "small", "tagged"]),
+        hosts: texts(&["bare", "closed", "gone", "new", "silent", "small", "tagged"]),
         ..wanted(101)
     };
     assert_eq!(
         place(&wanted, &hosts).unwrap_err().to_string(),
-        "bare has no storage \"san\", closed has no encrypted relocation port, new has not told what \
-         it has: its xend has not run in the fleet yet, other is none of the domain's fleet_hosts, \
+        "bare has no storage \"san\", closed has no encrypted relocation port, gone is away (xend \
+         fleet away --end on it), new has not told what it has: its xend has not run in the fleet yet, other is none of the domain's fleet_hosts, \
          silent is silent, small has 100 MiB of 101 MiB free, tagged has a domain of fleet_apart \
          \"db\""
     );
@@ -104,11 +105,13 @@ fn what_is_free_is_what_the_domains_on_a_host_leave() {
         memory_mib: 1000,
         storages: texts(&["nfs"]),
         epoch,
+        is_away: false,
         presence,
     };
     let silent = Presence::Silent { since: None };
-    let names = ["own", "closed", "new", "silent"].map(|name| name.parse::<HostName>().unwrap());
-    let [own, closed, new, silent_one] = names;
+    let names = ["own", "closed", "new", "silent", "away"];
+    let names = names.map(|name| name.parse::<HostName>().unwrap());
+    let [own, closed, new, silent_one, away] = names;
     let domain = |domid: Option<u32>, memory_mib, tag: &str| {
         let apart = texts(&[tag]);
         let name = DomName::adopted("web");
@@ -123,6 +126,7 @@ fn what_is_free_is_what_the_domains_on_a_host_leave() {
             (closed.clone(), member(Presence::Alive, 1, None)),
             (new, member(Presence::Alive, 0, Some("new:8003"))),
             (silent_one, member(silent, 1, Some("silent:8003"))),
+            (away, Member { is_away: true, ..member(Presence::Alive, 1, Some("away:8003")) }),
         ]),
         domains: RedBlackTreeMapSync::from_iter([
             ((own.clone(), Uuid::from_u128(1)), domain(Some(1), 300, "a")),
@@ -134,16 +138,17 @@ fn what_is_free_is_what_the_domains_on_a_host_leave() {
     let rooms = HostRoom::all(&view);
     let standings: Vec<_> = rooms.iter().map(|room| (room.name.as_str(), room.standing)).collect();
     let expected = [
+        ("away", Standing::Away),
         ("closed", Standing::Closed),
         ("new", Standing::New),
         ("own", Standing::Ready),
         ("silent", Standing::Silent),
     ];
     assert_eq!(standings, expected);
-    let own = &rooms[2];
+    let own = &rooms[3];
     assert_eq!((own.free_mib, own.given_mib, own.vcpus), (700, 800, 4));
     assert_eq!(own.tags.iter().collect::<Vec<_>>(), ["a", "b"]);
-    assert_eq!(rooms[0].free_mib, 0);
+    assert_eq!(rooms[1].free_mib, 0);
 }
 
 fn leaving(number: u128, wanted: Wanted) -> Leaving {

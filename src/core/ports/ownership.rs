@@ -3,11 +3,12 @@
 use super::migration::Handover;
 use crate::core::error::Error;
 use crate::core::fleet::{ClusterName, HostName};
-use crate::core::model::{CompleteConfig, DomName, Uuid};
+use crate::core::model::{CompleteConfig, DomName, Invalid, Uuid};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::SystemTime;
 use tokio::sync::watch;
 
 /// A domain that another host has handed over to this one.
@@ -126,6 +127,13 @@ pub trait Ownership: Debug + Send + Sync + 'static {
     /// This host has changed the definition of a domain, or has it no more. The fleet learns it as
     /// soon as it can.
     fn changed(&self, domain: Uuid, definition: Option<&Arc<CompleteConfig>>);
+
+    /// An operator wants the fleet not to take this host for dead, though it may be silent. At
+    /// this time it comes back by itself, if it can.
+    async fn go_away(&self, now: SystemTime, until: SystemTime) -> Result<(), Error>;
+
+    /// Ends that. A host that is not away is back.
+    async fn come_back(&self) -> Result<(), Error>;
 }
 
 /// A change of a definition that the fleet has, and this host is about to make. Dropped before it
@@ -255,4 +263,18 @@ impl Ownership for Alone {
     }
 
     fn changed(&self, _domain: Uuid, _definition: Option<&Arc<CompleteConfig>>) {}
+
+    async fn go_away(&self, _now: SystemTime, _until: SystemTime) -> Result<(), Error> {
+        Err(Self::in_no_fleet())
+    }
+
+    async fn come_back(&self) -> Result<(), Error> {
+        Err(Self::in_no_fleet())
+    }
+}
+
+impl Alone {
+    fn in_no_fleet() -> Error {
+        Invalid::new("This host is in no fleet").into()
+    }
 }

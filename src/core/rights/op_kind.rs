@@ -57,6 +57,7 @@ op_kinds! {
     ClearDmesg: Operator,
     DebugKeys: Operator,
     PowerHost: Operator,
+    PlanAbsence: Operator,
     CreateVnet: Operator,
     DeleteVnet: Operator,
 
@@ -160,6 +161,7 @@ impl OpKind {
             Change::ClearDmesg => Self::ClearDmesg,
             Change::DebugKeys(_) => Self::DebugKeys,
             Change::PowerHost { .. } => Self::PowerHost,
+            Change::GoAway(_) | Change::ComeBack => Self::PlanAbsence,
             Change::CreateVnet(_) => Self::CreateVnet,
             Change::DeleteVnet(_) => Self::DeleteVnet,
             Change::Cancel(_) => Self::Cancel,

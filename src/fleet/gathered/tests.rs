@@ -47,11 +47,8 @@ fn a_host_is_silent_since_its_lease_went() {
     let now = Instant::now();
     let later = now + Duration::from_secs(9);
     let mut gathered = Gathered::new(keys());
-    gathered = gathered.listed_anew(
-        &[record("a"), record("b"), record("c")],
-        &[alive("a"), alive("c")],
-        now,
-    );
+    let records = [record("a"), record("b"), record("c")];
+    gathered = gathered.listed_anew([&records, &[alive("a"), alive("c")], &[]], now);
     assert_eq!(presence(&gathered, "a"), Presence::Alive);
     assert_eq!(presence(&gathered, "b"), Presence::Silent { since: None });
     gathered.apply(deleted(&alive("a")), later);
@@ -62,7 +59,7 @@ fn a_host_is_silent_since_its_lease_went() {
     // Between two listings, one host went silent, one came back, and one was silent before.
     let later_still = later + Duration::from_secs(9);
     let hosts = [record("a"), record("b"), record("c")];
-    gathered = gathered.listed_anew(&hosts, &[alive("b")], later_still);
+    gathered = gathered.listed_anew([&hosts, &[alive("b")], &[]], later_still);
     assert_eq!(presence(&gathered, "a"), Presence::Silent { since: Some(later) });
     assert_eq!(presence(&gathered, "b"), Presence::Alive);
     assert_eq!(presence(&gathered, "c"), Presence::Silent { since: Some(later_still) });

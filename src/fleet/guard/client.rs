@@ -30,6 +30,12 @@ pub trait GuardPort: Send + Sync + 'static {
     /// A domain need not be guarded any more: a transaction has said so in etcd.
     async fn release(&self, domain: Uuid) -> Result<(), GuardFailure>;
 
+    /// etcd has acknowledged that the host is away: no timer is set any more.
+    async fn away(&self) -> Result<(), GuardFailure>;
+
+    /// The host is about to be back: a timer is set again.
+    async fn back(&self) -> Result<(), GuardFailure>;
+
     /// What the guard has.
     async fn status(&self) -> Result<GuardedHere, GuardFailure>;
 }
@@ -77,8 +83,8 @@ impl GuardClient {
         }
     }
 
-    async fn order(&self, request: Request) -> Result<(), GuardFailure> {
-        match self.ask(request, ANSWER_LIMIT).await? {
+    async fn order(&self, request: Request, limit: Duration) -> Result<(), GuardFailure> {
+        match self.ask(request, limit).await? {
             Reply::Done => Ok(()),
             _ => Err(strange()),
         }
@@ -99,11 +105,19 @@ impl GuardPort for GuardClient {
     }
 
     async fn built(&self, domain: Uuid) -> Result<(), GuardFailure> {
-        self.order(Request::Built(domain)).await
+        self.order(Request::Built(domain), ANSWER_LIMIT).await
     }
 
     async fn release(&self, domain: Uuid) -> Result<(), GuardFailure> {
-        self.order(Request::Release(domain)).await
+        self.order(Request::Release(domain), ANSWER_LIMIT).await
+    }
+
+    async fn away(&self) -> Result<(), GuardFailure> {
+        self.order(Request::Away, ANSWER_LIMIT).await
+    }
+
+    async fn back(&self) -> Result<(), GuardFailure> {
+        self.order(Request::Back, REGISTER_LIMIT + ANSWER_LIMIT).await
     }
 
     async fn status(&self) -> Result<GuardedHere, GuardFailure> {

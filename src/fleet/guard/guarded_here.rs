@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 pub struct GuardedHere {
     /// Whether it is ending its domains.
     pub is_ending: bool,
+    /// Whether it keeps no timer, since the host is away.
+    pub is_away: bool,
     /// The boot of the host under which it guards; `None` while it guards nothing.
     pub epoch: Option<u64>,
     pub domains: BTreeSet<Uuid>,

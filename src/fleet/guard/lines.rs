@@ -79,7 +79,7 @@ pub(super) fn parse_answer(text: &str) -> Option<Reply> {
 }
 
 fn parse_status<'a>(mut words: impl Iterator<Item = &'a str>, lines: &str) -> Option<Reply> {
-    let is_ending = words.next()? == "destroying";
+    let state = words.next()?;
     let (mut epoch, mut count) = (None, None);
     while let (Some(name), Some(value)) = (words.next(), words.next()) {
         match name {
@@ -92,7 +92,12 @@ fn parse_status<'a>(mut words: impl Iterator<Item = &'a str>, lines: &str) -> Op
     let domains: Option<Vec<Uuid>> =
         whole.map(|line| line.split(' ').nth(1)?.parse().ok()).collect();
     let domains = domains.filter(|domains| Some(domains.len()) == count)?;
-    Some(Reply::Status(GuardedHere { is_ending, epoch, domains: domains.into_iter().collect() }))
+    Some(Reply::Status(GuardedHere {
+        is_ending: state == "destroying",
+        is_away: state == "away",
+        epoch,
+        domains: domains.into_iter().collect(),
+    }))
 }
 
 /// Reads a line without its end. The error says what it is to be.
@@ -237,7 +242,12 @@ mod tests {
             left: None,
             domains: guarded.to_vec(),
         };
-        let read = GuardedHere { is_ending: true, epoch: Some(3), domains: domains.into() };
+        let read = GuardedHere {
+            is_ending: true,
+            is_away: false,
+            epoch: Some(3),
+            domains: domains.into(),
+        };
         let text = status(&told, true);
         assert_eq!(parse_answer(&text), Some(Reply::Status(read.clone())));
         assert_eq!(lines_after(text.split_inclusive('\n').next().unwrap()), 2);
@@ -246,7 +256,10 @@ mod tests {
             assert_eq!(parse_answer(&text[..end]), None, "there is more to come");
         }
         told.state = "guarding";
-        let read = Reply::Status(GuardedHere { is_ending: false, ..read });
+        let read = GuardedHere { is_ending: false, ..read };
+        assert_eq!(parse_answer(&status(&told, false)), Some(Reply::Status(read.clone())));
+        told.state = "away";
+        let read = Reply::Status(GuardedHere { is_away: true, ..read });
         assert_eq!(parse_answer(&status(&told, false)), Some(read));
         for line in ["\n", "so what\n", "guarded x\n", "refused\n", "status idle\n"] {
             assert_eq!(parse_answer(line), None, "{line}");

@@ -5,6 +5,7 @@
 //! that it is not. The rules are in `docs/fleet-model.md`.
 
 use super::locals::Stage;
+use super::registrations::Absence;
 use super::state::Owner;
 use super::step::{Failed, STEP_LIMIT, Scope};
 use super::takeover::Run;
@@ -23,6 +24,8 @@ use std::convert::Infallible;
 use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
+const AWAY: &str = "The domain is protected, and this host is away (xend fleet away --end)";
+
 /// How many domains are started at a time that other hosts had, or that have ended.
 const RUNS: usize = 4;
 
@@ -31,6 +34,9 @@ impl Owner {
     pub(super) async fn guard_if_protected(&self, domain: Uuid) -> Result<(), Failed> {
         let is_guarded = self.registrations().contains(domain);
         if is_guarded || self.has_policy(domain).await? {
+            if !self.registrations().is_present() {
+                return Err(Failed::Unguarded(AWAY.to_owned()));
+            }
             self.register(domain).await.map_err(Failed::Unguarded)?;
         }
         Ok(())
@@ -57,11 +63,17 @@ impl Owner {
 
     /// Has a domain guarded anew that is guarded, and is about to be built again.
     pub(super) async fn guard_again(&self, domain: Uuid) -> Result<(), Error> {
-        if self.registrations().contains(domain) {
-            let registered = self.register(domain).await;
-            registered.map_err(|reason| Error::FleetUnavailable { reason })?;
+        if !self.registrations().contains(domain) {
+            return Ok(());
         }
-        Ok(())
+        if self.registrations().rebuild_while_away(domain) {
+            return Ok(());
+        }
+        match self.register(domain).await {
+            // The host has gone away just now.
+            Err(_) if self.registrations().rebuild_while_away(domain) => Ok(()),
+            registered => registered.map_err(|reason| Error::FleetUnavailable { reason }),
+        }
     }
 
     async fn register(&self, domain: Uuid) -> Result<(), String> {
@@ -114,6 +126,9 @@ impl Owner {
                 Err(failure) if self.is_guarded_in_etcd(domain).await => return Err(failure),
                 Err(_) => {}
             }
+        }
+        if self.registrations().absence() == Absence::Away {
+            return Ok(false);
         }
         let is_registered = self.registrations().contains(domain);
         let has_ended = if is_registered {
@@ -231,7 +246,9 @@ impl Owner {
     }
 
     fn begin_runs<'a>(&'a self, copies: &'a dyn Copies, runs: &mut FuturesUnordered<Run<'a>>) {
-        let wanted = self.registrations().wanted();
+        // A host that is away gets no protected domains.
+        let may_begin = self.registrations().is_present();
+        let wanted = if may_begin { self.registrations().wanted() } else { Vec::new() };
         for domain in wanted {
             if runs.len() >= RUNS {
                 return;
@@ -261,8 +278,9 @@ impl Owner {
             let disputed = locals.disputed();
             locals.running().filter(|domain| !disputed.contains_key(domain)).collect()
         };
+        let is_present = self.registrations().is_present();
         let unguarded = self.registrations().unguarded(running.iter().copied());
-        for domain in unguarded {
+        for domain in unguarded.into_iter().filter(|_| is_present) {
             let turn = self.turn(domain).await;
             if self.locals().stage(domain) == Some(Stage::Running) {
                 let epoch = self.guard.register(domain).await?;

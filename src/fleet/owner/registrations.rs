@@ -32,6 +32,19 @@ enum Going {
     Free,
 }
 
+/// Whether the host is away on purpose.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Absence {
+    #[default]
+    Present,
+    /// etcd is to say so.
+    Leaving,
+    /// etcd says so: no taker fences this boot. The guard may not know.
+    Acknowledged,
+    /// The guard has unset its timers.
+    Away,
+}
+
 /// The domains of this host that are guarded, or are to be.
 #[derive(Debug, Default)]
 pub(super) struct Registrations {
@@ -45,6 +58,9 @@ pub(super) struct Registrations {
     wanted: BTreeMap<Uuid, u32>,
     /// Those of them that are being started.
     starting: BTreeSet<Uuid>,
+    absence: Absence,
+    /// Domains that were built anew while no guard was asked.
+    rebuilt: BTreeSet<Uuid>,
 }
 
 impl Registrations {
@@ -56,6 +72,23 @@ impl Registrations {
             let restored = Registration { epoch, build: Build::Over, going: Going::Stays };
             self.here.entry(*domain).or_insert(restored);
         }
+    }
+
+    /// The same, unless it is known.
+    pub(super) fn restore_once(&mut self, guarded: &GuardedHere) {
+        if !self.is_known {
+            self.restore(guarded);
+        }
+    }
+
+    /// Whether the guard has some domain, as far as is known.
+    pub(super) fn has_some(&self) -> bool {
+        !self.here.is_empty()
+    }
+
+    /// The number of domains that the guard has.
+    pub(super) fn count_if_known(&self) -> Option<usize> {
+        self.is_known.then_some(self.here.len())
     }
 
     pub(super) const fn is_known(&self) -> bool {
@@ -203,6 +236,81 @@ impl Registrations {
         *tries
     }
 
+    pub(super) const fn absence(&self) -> Absence {
+        self.absence
+    }
+
+    pub(super) fn is_present(&self) -> bool {
+        self.absence == Absence::Present
+    }
+
+    /// Ends what is known of domains that were built anew, if the host is present.
+    pub(super) fn set_absence(&mut self, absence: Absence) {
+        self.absence = absence;
+        if absence == Absence::Present {
+            self.rebuilt.clear();
+        }
+    }
+
+    /// The host is about to be away, if it is not: nothing is guarded anew from now on.
+    pub(super) fn begin_absence(&mut self) {
+        if self.absence == Absence::Present {
+            self.absence = Absence::Leaving;
+        }
+    }
+
+    /// etcd says that the host is away.
+    pub(super) fn acknowledge_absence(&mut self) {
+        if self.absence != Absence::Away {
+            self.absence = Absence::Acknowledged;
+        }
+    }
+
+    /// A domain is about to be built anew that the guard has. If the host is away, that needs no
+    /// timer: the guard is told on the way back.
+    pub(super) fn rebuild_while_away(&mut self, domain: Uuid) -> bool {
+        let is_away = matches!(self.absence, Absence::Acknowledged | Absence::Away);
+        if let Some(registration) = self.here.get_mut(&domain).filter(|_| is_away) {
+            registration.build = Build::UnderWay;
+            self.rebuilt.insert(domain);
+            return true;
+        }
+        false
+    }
+
+    /// The domains of which the guard, which has these, is to be told on the way back. `guarded`
+    /// are those that etcd has.
+    pub(super) fn lost(&self, has: &BTreeSet<Uuid>, guarded: &BTreeSet<Uuid>) -> BTreeSet<Uuid> {
+        let staying = self.here.iter().filter(|(_, known)| known.going != Going::Free);
+        let wanted = staying.map(|(domain, _)| domain).chain(guarded);
+        let lost = wanted.filter(|domain| !has.contains(domain));
+        lost.chain(&self.rebuilt).copied().collect()
+    }
+
+    /// The guard has a domain under this epoch, of which it was told on the way back; `None` of one
+    /// that is not here any more.
+    pub(super) fn has_guard(&mut self, domain: Uuid, epoch: Option<u64>) {
+        self.rebuilt.remove(&domain);
+        let Some(epoch) = epoch else { return };
+        let added = Registration { epoch, build: Build::Over, going: Going::Stays };
+        let registration = self.here.entry(domain).or_insert(added);
+        registration.epoch = epoch;
+        // It is to be told of the build once more.
+        if registration.build == Build::Told {
+            registration.build = Build::Over;
+        }
+    }
+
+    /// Ends the absence, as far as the guard is concerned. Tells whether that may be: it may not
+    /// while a domain is built of which the guard was not told.
+    pub(super) fn end_absence(&mut self) -> bool {
+        let may_end = self.rebuilt.is_empty();
+        if may_end {
+            self.absence = Absence::Present;
+        }
+        may_end
+    }
+
     /// This host is not to start a domain any more.
     pub(super) fn unwant(&mut self, domain: Uuid) {
         self.wanted.remove(&domain);
@@ -252,7 +360,8 @@ mod tests {
     #[test]
     fn what_the_guard_has_from_before_is_built() {
         let mut table = Registrations::default();
-        let here = GuardedHere { is_ending: false, epoch: Some(4), domains: [DOMAIN].into() };
+        let here =
+            GuardedHere { epoch: Some(4), domains: [DOMAIN].into(), ..GuardedHere::default() };
         table.restore(&here);
         assert!(table.is_known());
         assert_eq!((table.untold(), table.epoch_of(DOMAIN)), (vec![DOMAIN], Some(4)));

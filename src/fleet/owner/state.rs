@@ -50,6 +50,10 @@ pub struct Owner {
     registrations: Mutex<Registrations>,
     /// There is something to tell the guard, or a domain to start.
     pub(super) guard_news: Notify,
+    /// The right to go away, or to come back.
+    pub(super) absence_turn: sync::Mutex<()>,
+    /// The host has gone away, or has come back.
+    pub(super) absence_news: Notify,
     pub(super) this: Weak<Self>,
 }
 
@@ -89,6 +93,8 @@ impl Owner {
             guard,
             registrations: Mutex::default(),
             guard_news: Notify::new(),
+            absence_turn: sync::Mutex::default(),
+            absence_news: Notify::new(),
             this: this.clone(),
         })
     }

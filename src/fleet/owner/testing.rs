@@ -42,6 +42,14 @@ impl GuardPort for NoGuard {
         Self::silent()
     }
 
+    async fn away(&self) -> Result<(), GuardFailure> {
+        Self::silent()
+    }
+
+    async fn back(&self) -> Result<(), GuardFailure> {
+        Self::silent()
+    }
+
     async fn status(&self) -> Result<GuardedHere, GuardFailure> {
         Self::silent()
     }

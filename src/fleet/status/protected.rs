@@ -6,7 +6,9 @@ use crate::core::ownership::{Boot, Own};
 use crate::fleet::domain::OwnRecord;
 use crate::fleet::keys::Keys;
 use crate::fleet::kv::{Entry, Kv, KvError};
-use crate::fleet::protection_records::{FenceRecord, FenceStep, PolicyRecord, TakeoverRecord};
+use crate::fleet::protection_records::{
+    AwayRecord, FenceRecord, FenceStep, PolicyRecord, TakeoverRecord,
+};
 use crate::fleet::records::HostRecord;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +21,8 @@ pub(super) struct Protection {
     pub(super) owners: BTreeMap<Uuid, Own>,
     pub(super) takeovers: BTreeMap<Uuid, TakeoverRecord>,
     pub(super) fences: BTreeMap<Boot, Option<FenceRecord>>,
-    pub(super) aways: BTreeSet<Boot>,
+    /// `None` has a value that makes no sense to this version.
+    pub(super) aways: BTreeMap<Boot, Option<AwayRecord>>,
 }
 
 impl Protection {
@@ -41,13 +44,16 @@ impl Protection {
         let fence = |entry: &Entry| {
             Some((boot(keys.parse_fence(&entry.key)?), FenceRecord::decode(&entry.value).ok()))
         };
+        let away = |entry: &Entry| {
+            Some((boot(keys.parse_away(&entry.key)?), AwayRecord::decode(&entry.value).ok()))
+        };
         Ok(Self {
             takers: takers.iter().filter_map(|entry| keys.parse_taker(&entry.key)).collect(),
             protected: protected.filter_map(|entry| keys.parse_policy(&entry.key)).collect(),
             owners: owns.iter().filter_map(own).collect(),
             takeovers: takeovers.iter().filter_map(takeover).collect(),
             fences: fences.iter().filter_map(fence).collect(),
-            aways: aways.iter().filter_map(|entry| keys.parse_away(&entry.key)).map(boot).collect(),
+            aways: aways.iter().filter_map(away).collect(),
         })
     }
 

@@ -78,7 +78,7 @@ fn of_unguarded(protection: &Protection) -> Vec<Problem> {
 /// More hosts are silent than die at once.
 fn of_silence(protection: &Protection, hosts: &Hosts<'_>) -> Option<Problem> {
     let is_suspect = |boot: &&Boot| {
-        let is_known = protection.has_ended(boot) || protection.aways.contains(*boot);
+        let is_known = protection.has_ended(boot) || protection.aways.contains_key(*boot);
         !hosts.alive.contains(&boot.host) && !is_known
     };
     let suspects: Vec<&Boot> = hosts.records.values().filter(is_suspect).collect();

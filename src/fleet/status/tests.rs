@@ -1,9 +1,11 @@
 //! What an operator is told of a fleet.
 
+use super::contents::SUMMARY_AGE;
 use super::*;
 use crate::fleet::memory::MemoryKv;
 use crate::fleet::{Op, Txn};
 use std::time::UNIX_EPOCH;
+use tokio::time::sleep;
 
 #[tokio::test(start_paused = true)]
 async fn a_host_without_a_certificate_of_its_own_is_told_of() {

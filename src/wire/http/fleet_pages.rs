@@ -4,7 +4,8 @@ use super::get;
 use super::host::{fleet_domains, fleet_host, hosts};
 use super::list_query;
 use super::operations::by_page::{
-    DOMAIN_LIST_OPERATIONS, FLEET_DOMAIN_LIST_OPERATIONS, FLEET_DOMAIN_OPERATIONS, NODE_OPERATIONS,
+    DOMAIN_LIST_OPERATIONS, FLEET_DOMAIN_LIST_OPERATIONS, FLEET_DOMAIN_OPERATIONS,
+    FLEET_NODE_OPERATIONS,
 };
 use super::page::{DOMAIN_QUERY, Page, PageAnswer};
 use super::pass_on;
@@ -12,7 +13,7 @@ use crate::core::rights::OpKind;
 use axum::routing;
 
 /// The pages of a host in a fleet, beside those of every host or in their places.
-pub(super) static FLEET_PAGES: [Page; 7] = [
+pub(super) static FLEET_PAGES: [Page; 8] = [
     Page {
         path: "/xend/domain",
         about: "The names of the domains, sorted; with host, domains of the fleet's hosts (HTML and \
@@ -31,6 +32,15 @@ pub(super) static FLEET_PAGES: [Page; 7] = [
         operations: &FLEET_DOMAIN_OPERATIONS,
         answer: PageAnswer::Domain,
         get: || routing::get(get::domain),
+    },
+    Page {
+        path: "/xend/node",
+        about: "The host: system, CPUs, memory, and Xen version.",
+        kind: OpKind::ShowHost,
+        query: &[],
+        operations: &FLEET_NODE_OPERATIONS,
+        answer: PageAnswer::Node,
+        get: || routing::get(get::node),
     },
     Page {
         path: "/xend/host",
@@ -74,7 +84,7 @@ pub(super) static FLEET_PAGES: [Page; 7] = [
         about: "A host of the fleet, as it shows itself: system, CPUs, memory, and Xen version.",
         kind: OpKind::ShowHost,
         query: &[],
-        operations: &NODE_OPERATIONS,
+        operations: &FLEET_NODE_OPERATIONS,
         answer: PageAnswer::Node,
         get: || routing::any(pass_on::pass),
     },

@@ -4,7 +4,7 @@
 use super::*;
 use crate::core::ownership::{Own, Phase};
 use crate::fleet::protection_records::{
-    AwayRecord, FailedTry, FenceRecord, FenceStep, PolicyRecord, Restart, TakeoverRecord,
+    AwayCause, AwayRecord, FailedTry, FenceRecord, FenceStep, PolicyRecord, Restart, TakeoverRecord,
 };
 use crate::fleet::records::Schemas;
 
@@ -160,8 +160,8 @@ async fn a_dead_host_gives_up_all_but_what_takers_start_elsewhere() {
         xen2.owns(1, 4, true).await;
         xen2.owns(2, 5, false).await;
         xen2.put(xen2.keys.view(&xen2.name, Uuid::from_u128(2)), vec![]).await;
-        xen2.put(xen2.keys.away(&xen2.name, 5), AwayRecord { until: 1, op: Uuid::nil() }.encode())
-            .await;
+        let away = AwayRecord { cause: AwayCause::Operator, since: 0, until: 1, op: Uuid::nil() };
+        xen2.put(xen2.keys.away(&xen2.name, 5), away.encode()).await;
         let declared = FenceRecord::new(&xen1.name, FenceStep::Declared, UNIX_EPOCH, Uuid::nil());
         xen2.put(xen2.keys.fence(&xen2.name, 4), declared.encode()).await;
         if let Some(lost) = lost {

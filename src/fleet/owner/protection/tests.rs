@@ -25,6 +25,8 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+mod absence;
+
 const WEB: Uuid = Uuid::from_u128(0xa1);
 const SOON: Duration = Duration::from_secs(3);
 /// Longer than all that is tried again waits.
@@ -39,14 +41,28 @@ fn name_of(domain: Uuid) -> DomName {
 }
 
 /// What outlives the daemon of a host: its hypervisor, its disk, and its guard.
-#[derive(Default)]
 struct Machine {
+    /// When the time of day was 1970.
+    began: Instant,
     here: Mutex<BTreeSet<Uuid>>,
     defined: Mutex<BTreeMap<Uuid, Arc<CompleteConfig>>>,
     guard: Mutex<Guard>,
     /// Nothing can be built.
     is_full: Mutex<bool>,
     owner: Mutex<Weak<Owner>>,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self {
+            began: Instant::now(),
+            here: Mutex::default(),
+            defined: Mutex::default(),
+            guard: Mutex::default(),
+            is_full: Mutex::default(),
+            owner: Mutex::default(),
+        }
+    }
 }
 
 /// A guard without time: with the domains whose build is over.
@@ -56,11 +72,19 @@ struct Guard {
     built: BTreeMap<Uuid, bool>,
     is_down: bool,
     is_ending: bool,
+    is_away: bool,
+    /// What it answers an absence with.
+    refuses_absence: Option<&'static str>,
 }
 
 impl Machine {
     fn owner(&self) -> Arc<Owner> {
         lock(&self.owner).upgrade().unwrap()
+    }
+
+    async fn etcd_says_away(&self) -> bool {
+        let owner = self.owner();
+        !owner.kv.list(&owner.keys.aways_of(&owner.host)).await.unwrap().entries.is_empty()
     }
 
     fn guarded(&self) -> Vec<Uuid> {
@@ -113,6 +137,7 @@ impl GuardPort for Machine {
     async fn register(&self, domain: Uuid) -> Result<u64, GuardFailure> {
         let mut guard = lock(&self.guard);
         guard.check()?;
+        refuse(guard.is_away.then_some("this host is away"))?;
         guard.built.insert(domain, false);
         Ok(guard.epoch)
     }
@@ -132,12 +157,30 @@ impl GuardPort for Machine {
         Ok(())
     }
 
+    async fn away(&self) -> Result<(), GuardFailure> {
+        let told = self.etcd_says_away().await;
+        let mut guard = lock(&self.guard);
+        guard.check()?;
+        refuse(guard.refuses_absence)?;
+        assert!(told, "no timer is unset before etcd says that the host is away");
+        guard.is_away = true;
+        Ok(())
+    }
+
+    async fn back(&self) -> Result<(), GuardFailure> {
+        let mut guard = lock(&self.guard);
+        guard.check()?;
+        guard.is_away = false;
+        Ok(())
+    }
+
     async fn status(&self) -> Result<GuardedHere, GuardFailure> {
         let guard = lock(&self.guard);
         guard.check_runs()?;
         let domains: BTreeSet<Uuid> = guard.built.keys().copied().collect();
         let epoch = (!domains.is_empty()).then_some(guard.epoch);
-        Ok(GuardedHere { is_ending: guard.is_ending, epoch, domains })
+        let Guard { is_ending, is_away, .. } = *guard;
+        Ok(GuardedHere { is_ending, is_away, epoch, domains })
     }
 }
 
@@ -149,9 +192,12 @@ impl Guard {
 
     fn check(&self) -> Result<(), GuardFailure> {
         self.check_runs()?;
-        let ending = || GuardFailure::Refused("it is ending".to_owned());
-        if self.is_ending { Err(ending()) } else { Ok(()) }
+        refuse(self.is_ending.then_some("it is ending"))
     }
+}
+
+fn refuse(reason: Option<&str>) -> Result<(), GuardFailure> {
+    reason.map_or(Ok(()), |reason| Err(GuardFailure::Refused(reason.to_owned())))
 }
 
 #[async_trait]
@@ -280,7 +326,11 @@ async fn take_part(
         if let Ok(Committed::Yes(revision)) = kv.commit(Txn { compares: vec![], ops }).await {
             let membership = Membership { epoch, revision, certificate: None };
             owner.enter(membership);
-            let ended = owner.keep(membership, &*machine).await;
+            let now = || UNIX_EPOCH + machine.began.elapsed();
+            let ended = tokio::select! {
+                ended = owner.keep(membership, &*machine) => ended,
+                never = owner.keep_absence(membership, &now) => match never {},
+            };
             owner.end(membership, ended);
         }
         sleep(Duration::from_millis(500)).await;

@@ -70,6 +70,10 @@ pub(crate) fn domain_operations(in_fleet: bool) -> &'static [&'static Operation]
 
 pub(crate) static NODE_OPERATIONS: [&Operation; 2] = [&node::SHUTDOWN, &node::REBOOT];
 
+/// The same on a host in a fleet.
+pub(crate) static FLEET_NODE_OPERATIONS: [&Operation; 4] =
+    [&node::SHUTDOWN, &node::REBOOT, &node::AWAY, &node::BACK];
+
 pub(crate) static DMESG_OPERATIONS: [&Operation; 1] = [&node::CLEAR];
 
 pub(crate) static STORAGE_OPERATIONS: [&Operation; 1] = [&storage::CREATE];

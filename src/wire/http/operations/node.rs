@@ -1,10 +1,14 @@
-//! Operations on the host (`shutdown`, `reboot`) and on Xen's message buffer (`clear`).
+//! Operations on the host (`shutdown`, `reboot`; in a fleet `away`, `back`) and on Xen's message
+//! buffer (`clear`).
 
 use crate::core::model::Invalid;
 use crate::core::op::Change;
 use crate::core::rights::OpKind;
 use crate::wire::http::engine_request::EngineRequest;
-use crate::wire::http::operation::{Operation, OperationRequest, Success};
+use crate::wire::http::operation::{Operation, OperationRequest, ParamKind, Success, optional};
+use crate::wire::http::params::integer_in;
+use serde::Deserialize;
+use std::time::Duration;
 
 pub(super) static SHUTDOWN: Operation = Operation {
     name: "shutdown",
@@ -38,6 +42,47 @@ fn power(request: &OperationRequest<'_>, reboot: bool) -> Result<EngineRequest, 
         let reason = "Not allowed, set (xend-node-shutdown yes) in xend-config.sxp to allow it";
         Err(Invalid::new(reason).forbidden())
     }
+}
+
+pub(super) static AWAY: Operation = Operation {
+    name: "away",
+    label: "Go away",
+    about: "Has the fleet not take the host for dead for so long, nor give it new domains. It comes \
+            back by itself.",
+    kinds: &[OpKind::PlanAbsence],
+    stages: &[],
+    data_loss: None,
+    params: &[optional("minutes", ParamKind::Number("minutes"), "60", "For how long", "60")],
+    success: Success::Empty,
+    build: |request| {
+        let Away { minutes } = request.params.parse()?;
+        Ok(Change::GoAway(Duration::from_secs(u64::from(minutes) * 60)).into())
+    },
+};
+
+pub(super) static BACK: Operation = Operation {
+    name: "back",
+    label: "Come back",
+    about: "Ends what away began.",
+    kinds: &[OpKind::PlanAbsence],
+    stages: &[],
+    data_loss: None,
+    params: &[],
+    success: Success::Empty,
+    build: |_| Ok(Change::ComeBack.into()),
+};
+
+#[derive(Debug, Deserialize)]
+struct Away {
+    #[serde(default = "an_hour", deserialize_with = "integer_in::<_, 1, MOST_MINUTES>")]
+    minutes: u32,
+}
+
+/// The minutes of a week.
+const MOST_MINUTES: u32 = 7 * 24 * 60;
+
+const fn an_hour() -> u32 {
+    60
 }
 
 pub(super) static CLEAR: Operation = Operation {
