@@ -190,7 +190,7 @@ impl Fleet {
             }
             let target = format!("/xend/domain/{}", domain.name);
             let mut last = None;
-            let is_started = wait_for(GENEROUS, || {
+            let is_started = wait_for(Duration::from_secs(60), || {
                 last = machine.post(&target, "op=start", GENEROUS);
                 matches!(last, Some((200..300, _)))
             });

@@ -58,6 +58,8 @@ impl Machine {
         let sim = host.dir.path().join("state/sim");
         fs::create_dir_all(&sim).unwrap();
         fs::write(sim.join("history"), "").unwrap();
+        // Daemon and guard begin at the same time, and each would give the host a UUID of its own.
+        host.fleet(&["status"]);
         let state = State { children: [None, None], boot: None, boots_at: Some(Instant::now()) };
         Self {
             name: name.to_owned(),
