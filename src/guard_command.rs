@@ -13,13 +13,14 @@ mod socket;
 #[cfg(feature = "xen")]
 mod xen;
 
+use crate::backend::sim;
 use crate::cli::{FleetHost, GuardOptions};
 use crate::config::{Config, ConfigError, Environment, Hypervisor, NoFleet, RunOptions};
 use crate::core::model::Uuid;
 use crate::core::ports::Entropy as _;
 use crate::fleet::guard::{self, BootClock, FenceReader, GuardPorts, READ_LIMIT};
 use crate::fleet::{self, FleetSettings, Keys, Kv, NoClient};
-use crate::os::{OsEntropy, boot_id};
+use crate::os::OsEntropy;
 use crate::server::telemetry::{Telemetry, TelemetryError};
 use crate::store;
 use rustix::mm::{MlockAllFlags, mlockall};
@@ -63,8 +64,8 @@ pub enum GuardError {
     /// Its memory may be paged out, and so the guard stopped.
     #[error("Cannot lock the memory, as root or with LimitMEMLOCK=infinity it can be: {0}")]
     Memory(io::Error),
-    /// The kernel does not tell which boot of the machine this is.
-    #[error("Cannot read /proc/sys/kernel/random/boot_id: {0}")]
+    /// It cannot be told which boot of the machine this is.
+    #[error("Cannot tell which boot of the machine this is: {0}")]
     BootId(io::Error),
     /// There is no runtime.
     #[error("Cannot start: {0}")]
@@ -97,7 +98,7 @@ pub fn run(
     let dir = &config.state_dir;
     let failed = |source| GuardError::StateDir { dir: dir.clone(), source };
     let uuid = store::host_uuid(dir, OsEntropy.uuid()).map_err(failed)?;
-    let boot_id = boot_id().map_err(GuardError::BootId)?;
+    let boot_id = boot_of(&config).map_err(GuardError::BootId)?;
     lock_memory(config.hypervisor)?;
     let runtime = Builder::new_current_thread()
         .enable_all()
@@ -108,6 +109,14 @@ pub fn run(
     let reader = reader(kv, settings, uuid, boot_id);
     let guarded = runtime.block_on(keep_guard(&config, reader))?;
     if guarded == 0 { Ok(()) } else { Err(GuardError::Guarding(guarded)) }
+}
+
+fn boot_of(config: &Config) -> io::Result<Uuid> {
+    match config.hypervisor {
+        Hypervisor::Sim => sim::boot_id(&config.state_dir.join("sim")),
+        #[cfg(feature = "xen")]
+        Hypervisor::Xen => crate::os::boot_id(),
+    }
 }
 
 fn reader(kv: Arc<dyn Kv>, settings: FleetSettings, uuid: Uuid, boot_id: Uuid) -> FenceReader {

@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use xend::config::{Config, Diagnostic, Switch};
+use xend::backend::sim;
+use xend::config::{Config, Diagnostic, Hypervisor, Switch};
 use xend::core::caller::Caller;
 use xend::core::engine::Engine;
 use xend::core::fingerprint::Fingerprint;
@@ -18,7 +19,7 @@ use xend::fleet::{
     self, FleetReader, FleetSettings, HostFacts, Keys, Kv, MemberMark, Notes, OwnHost, Owner,
     SCHEMAS, take_part,
 };
-use xend::os::{OsEntropy, boot_id};
+use xend::os::OsEntropy;
 use xend::store::FleetMark;
 use xend::wire::http::PeerCallers;
 
@@ -84,7 +85,7 @@ impl Fleet {
         let own = OwnHost {
             uuid,
             // A daemon that cannot tell counts as a boot.
-            boot_id: boot_id().unwrap_or_else(|_| engine.new_uuid()),
+            boot_id: boot_of(config).unwrap_or_else(|_| engine.new_uuid()),
             facts: HostFacts {
                 relocation: relocation(config, &self.settings.host),
                 fingerprint: None,
@@ -99,6 +100,15 @@ impl Fleet {
             mark: Arc::new(Mark(self.mark)),
         };
         take_part(self.kv, self.keys, own, certificate(config, tls), engine, self.owner, stopping)
+    }
+}
+
+/// Which boot of the host this is.
+fn boot_of(config: &Config) -> io::Result<Uuid> {
+    match config.hypervisor {
+        Hypervisor::Sim => sim::boot_id(&config.state_dir.join("sim")),
+        #[cfg(feature = "xen")]
+        Hypervisor::Xen => xend::os::boot_id(),
     }
 }
 

@@ -12,6 +12,7 @@ use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
+use xend::backend::sim::boot_id;
 use xend::fleet::{Keys, Op, Txn};
 
 /// The UUID of web1.
@@ -116,6 +117,8 @@ fn a_guard_that_is_killed_takes_its_host_with_it() {
     let Some(server) = EtcdServer::start() else { return };
     let host = Host::new("xen1", &server.url());
     let (daemon, guard) = guarding(&host);
+    let sim = host.dir.path().join("state/sim");
+    let boot = boot_id(&sim).unwrap();
     drop(guard);
     let began = Instant::now();
     // Another guard cannot have the timers of this one.
@@ -126,7 +129,12 @@ fn a_guard_that_is_killed_takes_its_host_with_it() {
     until("the watchdog ends the daemon", || !is_served(&daemon));
     let after = began.elapsed();
     assert!(after < Duration::from_secs(31), "{after:?}");
-    assert_eq!(domains(&host), ["Domain-0"]);
+    // The machine boots: another guard, and another epoch.
+    until("it is reset", || boot_id(&sim).unwrap() != boot);
+    drop(next);
+    let next = Guard::start(&host);
+    let daemon = Daemon::start(&host);
+    assert_eq!(domains_of(&daemon), ["Domain-0"]);
     until("the timers are free", || next.say(&format!("register {UUID}")).starts_with("guarded "));
     assert_eq!(next.say(&format!("release {UUID}")), "ok\n");
     until("nothing is guarded", || next.say("status").starts_with("status idle "));

@@ -17,6 +17,12 @@ mod etcd_server;
 mod etcd_sizes;
 mod evacuation;
 mod failures;
+#[path = "../fleet_faults/checker.rs"]
+mod fault_checker;
+mod fault_checker_tests;
+#[path = "../fleet_faults/definitions.rs"]
+mod fault_definitions;
+mod fault_definitions_tests;
 mod guard;
 mod kv_suite;
 mod moving;

@@ -1,5 +1,6 @@
 //! The handle that implements the ports.
 
+use super::boot::boot_id;
 use super::host::Host;
 use super::record::Record;
 use super::settings::SimSettings;
@@ -9,7 +10,6 @@ use crate::core::model::{DomId, Invalid};
 use crate::core::ports::{Clock, Entropy};
 use crate::dir_lock::LockError;
 use std::fmt;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -64,7 +64,7 @@ impl Sim {
         settings.check()?;
         let unusable = |source| SimError::Directory(dir.to_owned(), source);
         let state_dir = StateDir::open(dir)?;
-        let boot = settings.boot_id.clone().unwrap_or_else(machine_boot_id);
+        let boot = settings.boot_id.clone().unwrap_or_else(|| machine_boot_id(dir));
         let host = Host::open(state_dir, boot, settings, clock, entropy).map_err(unusable)?;
         let host = Arc::new(host);
         let timer =
@@ -142,8 +142,7 @@ async fn run_timer(host: Weak<Host>, wake: Arc<Notify>, runtime: Handle) {
     }
 }
 
-/// The kernel's id of this run of the machine. Empty if it has none: domains then outlive a boot.
-fn machine_boot_id() -> String {
-    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    id.trim().to_owned()
+/// The id of this run of the machine. Empty if it has none: domains then outlive a boot.
+fn machine_boot_id(dir: &Path) -> String {
+    boot_id(dir).map(|id| id.to_string()).unwrap_or_default()
 }

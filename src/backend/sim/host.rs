@@ -7,6 +7,7 @@
 //! block. Each domain has its own lock for changes, and reads wait for none.
 
 mod agents;
+mod ends;
 mod own_record;
 mod terminals;
 
@@ -25,6 +26,7 @@ use crate::core::backend::{ChangeSender, ReportSender};
 use crate::core::error::Error;
 use crate::core::model::{DomId, DomainFacts, Interface};
 use crate::core::ports::{Clock, Entropy};
+use ends::tell_end;
 use own_record::{OwnRecord, log_not_written};
 use std::collections::HashSet;
 use std::io;
@@ -73,9 +75,11 @@ impl Host {
         let mut domains = Domains::default();
         for mut record in state_dir.records()? {
             if record.is_gone(now) {
+                state_dir.history().gone(record.domid)?;
                 state_dir.remove_record(record.domid)?;
                 continue;
             }
+            state_dir.history().found(&record, now)?;
             if record.sched.scheduler() != settings.scheduler {
                 record.sched = sched::initial(settings.scheduler, record.domid, &record.config);
             }
@@ -210,7 +214,8 @@ impl Host {
     /// the next start would take the domain for one of another run of the machine. Blocks.
     fn write_record(&self, record: &Record) -> Result<(), Error> {
         let stored = lock(&self.own_record).store(&self.state_dir);
-        let written = stored.and_then(|()| self.state_dir.write_record(record));
+        let told = stored.and_then(|()| self.state_dir.history().before(record, self.now()));
+        let written = told.and_then(|()| self.state_dir.write_record(record));
         written.map_err(|error| self.state_dir.not_written(error))
     }
 
@@ -284,6 +289,7 @@ impl Host {
                 self.wake.notify_one();
             }
         }
+        tell_end(self, domid);
         Ok(outcome)
     }
 
@@ -336,21 +342,8 @@ impl Host {
             match self.record(domid) {
                 None => self.remove_record(domid),
                 Some(record) if record.has_unlogged_crash(self.now()) => self.record_crash(domid),
-                Some(_) => {}
+                Some(_) => self.note_end(domid),
             }
-        }
-    }
-
-    fn record_crash(&self, domid: DomId) {
-        let changed = self.change_even_dying(domid, |record, now| {
-            let is_unlogged = record.has_unlogged_crash(now);
-            record.crash_logged = true;
-            Ok(is_unlogged)
-        });
-        match changed {
-            Ok(true) => self.log_crash(domid),
-            Ok(false) => {}
-            Err(error) => tracing::warn!(%domid, %error, "A crash could not be recorded"),
         }
     }
 

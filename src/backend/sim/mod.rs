@@ -10,7 +10,7 @@
 //! Like those of a real host, the domains outlive the daemon. They even go on while no daemon runs:
 //! the state of a guest is a function of the time and of a small record on disk (see `guest`), so a
 //! guest that was asked to shut down just before the daemon was killed has shut down when the
-//! daemon comes back. All domains end when the machine boots, which the kernel's boot id shows.
+//! daemon comes back. All domains end when the machine boots, which the kernel's boot id shows, or is reset by its watchdog (see `boot`).
 //!
 //! | a guest | |
 //! |---|---|
@@ -85,6 +85,7 @@
 //! ```
 
 mod agent;
+mod boot;
 mod console;
 mod core_dump;
 mod create;
@@ -96,6 +97,7 @@ mod fields;
 mod guest;
 mod guest_store;
 mod handle;
+mod history;
 mod host;
 mod host_info;
 mod host_record;
@@ -123,6 +125,7 @@ mod terminal;
 #[cfg(test)]
 mod testing;
 
+pub use boot::boot_id;
 pub use handle::{Sim, SimError};
 pub use outside::{destroy_without_daemon, reset_without_daemon};
 pub use settings::SimSettings;

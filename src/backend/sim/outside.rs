@@ -31,16 +31,27 @@ pub fn destroy_without_daemon(dir: &Path, domains: &[Uuid]) -> io::Result<()> {
     let state_dir = take(dir)?;
     for record in state_dir.records()? {
         if record.domid != DomId::ZERO && domains.contains(&record.uuid) {
-            state_dir.remove_record(record.domid)?;
+            destroy(&state_dir, record)?;
         }
     }
     Ok(())
 }
 
+fn destroy(state_dir: &StateDir, mut record: Record) -> io::Result<()> {
+    if state_dir.history().is_wanted() {
+        // A guard that is killed in between leaves no domain that goes on after its end was told.
+        let since = record.guest.updated;
+        record.dying = Some((since, since));
+        state_dir.write_record(&record)?;
+        state_dir.history().gone(record.domid)?;
+    }
+    state_dir.remove_record(record.domid)
+}
+
 /// Ends the simulated host in a directory, as if its machine were reset: its daemon, and all
-/// domains. Blocks.
+/// domains. What is started there afterwards is in another boot. Blocks.
 pub fn reset_without_daemon(dir: &Path) -> io::Result<()> {
-    take(dir)?.clear()
+    take(dir)?.reset()
 }
 
 /// Whether one of the domains has a record. One that cannot be read may be any domain's.

@@ -5,12 +5,16 @@
 //! host.sxp         the record of the host
 //! dmesg            Xen's message buffer
 //! domains/3.sxp    the record of a domain, Domain-0 included
+//! boot             which run of the machine this is, after a reset, see `boot`
+//! history          when each domain ran, if a test has made it, see `history`
 //! ```
 //!
 //! A file is replaced as a whole: another one is written and renamed. So the daemon may be killed
 //! at any moment. Nothing is forced to the disk, because a crash of the machine, which could lose
 //! it, ends the domains as well.
 
+use super::boot;
+use super::history::History;
 use super::host_record::HostRecord;
 use super::record::Record;
 use crate::core::error::Error;
@@ -33,6 +37,7 @@ const RECORD: &str = "sxp";
 pub(super) struct StateDir {
     dir: PathBuf,
     domains: PathBuf,
+    history: History,
     /// Shared by threads that write; `None` after the directory was closed.
     lock: RwLock<Option<DirLock>>,
 }
@@ -47,11 +52,12 @@ impl StateDir {
         state_file::make_dir(dir).map_err(unusable)?;
         let lock = DirLock::acquire(dir)?;
         let domains = dir.join("domains");
+        let history = History::open(dir).map_err(unusable)?;
         state_file::make_dir(&domains)
             .and_then(|()| durable::remove_unfinished(dir))
             .and_then(|()| durable::remove_unfinished(&domains))
             .map_err(unusable)?;
-        Ok(Self { dir: dir.to_owned(), domains, lock: RwLock::new(Some(lock)) })
+        Ok(Self { dir: dir.to_owned(), domains, history, lock: RwLock::new(Some(lock)) })
     }
 
     /// Closes the directory, after the writes that are going on. Later writes fail.
@@ -117,6 +123,10 @@ impl StateDir {
         durable::replace_unsynced(&self.record_path(record.domid), &record.print())
     }
 
+    pub(super) fn history(&self) -> &History {
+        &self.history
+    }
+
     /// Removes the record of a domain. It is no error if there is none.
     pub(super) fn remove_record(&self, domid: DomId) -> io::Result<()> {
         let _held = self.hold()?;
@@ -130,7 +140,15 @@ impl StateDir {
                 remove_or_set_aside(&path)?;
             }
         }
+        self.history.off()?;
         remove_or_set_aside(&self.dir.join("dmesg"))
+    }
+
+    /// Removes them since the machine is reset: another run of it begins.
+    pub(super) fn reset(&self) -> io::Result<()> {
+        // First, so that whoever opens the directory meanwhile removes them.
+        boot::begin_another(&self.dir)?;
+        self.clear()
     }
 
     fn record_path(&self, domid: DomId) -> PathBuf {
