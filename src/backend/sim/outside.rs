@@ -126,11 +126,25 @@ mod tests {
             UNIX_EPOCH,
             &SimSettings::default(),
         );
-        StateDir::open(dir).unwrap().write_record(&record).unwrap();
+        opened(dir).write_record(&record).unwrap();
+    }
+
+    /// The directory, as soon as it is free: a process that another test starts has all open files
+    /// of this one for a moment, and so the lock.
+    fn opened(dir: &Path) -> StateDir {
+        let began = Instant::now();
+        loop {
+            match StateDir::open(dir) {
+                Err(LockError::Held { .. }) if began.elapsed() < Duration::from_secs(60) => {
+                    sleep(Duration::from_millis(10));
+                }
+                opened => return opened.unwrap(),
+            }
+        }
     }
 
     fn left(dir: &Path) -> Vec<u32> {
-        let records = StateDir::open(dir).unwrap().records().unwrap();
+        let records = opened(dir).records().unwrap();
         let mut left: Vec<_> = records.iter().map(|record| record.domid.0).collect();
         left.sort_unstable();
         left
@@ -169,7 +183,7 @@ mod tests {
         end(Pid::from_child(&daemon), dir.path());
         assert!(!daemon.wait().unwrap().success());
         // A domain that is not there ends nobody.
-        let held = StateDir::open(dir.path()).unwrap();
+        let held = opened(dir.path());
         destroy_without_daemon(dir.path(), &[Uuid::from_u128(9)]).unwrap();
         drop(held);
         assert_eq!(left(dir.path()), [1]);
