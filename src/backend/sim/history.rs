@@ -1,7 +1,7 @@
 //! When each domain ran, for tests that compare hosts.
 //!
-//! If the state directory has a file `history`, these lines are added to it, with the nanoseconds of
-//! the machine's `CLOCK_MONOTONIC`:
+//! If the state directory has a file `history`, these lines are added to it, with the nanoseconds
+//! of the machine's `CLOCK_MONOTONIC`:
 //!
 //! ```text
 //! run 123 7 11111111-2222-3333-4444-555555555555   domain 7 runs from now on
@@ -9,7 +9,8 @@
 //! off 789                                          no domain does
 //! ```
 //!
-//! What runs is told before it does, and what has ended after that: no run looks shorter than it was.
+//! What runs is told before it does, and what has ended after that: no run looks shorter than it
+//! was.
 //! A domain runs while it is neither paused nor suspended, has not stopped, and is not being
 //! destroyed. It goes on when the daemon is killed, which tells nothing.
 

@@ -26,7 +26,6 @@ use crate::core::backend::{ChangeSender, ReportSender};
 use crate::core::error::Error;
 use crate::core::model::{DomId, DomainFacts, Interface};
 use crate::core::ports::{Clock, Entropy};
-use ends::tell_end;
 use own_record::{OwnRecord, log_not_written};
 use std::collections::HashSet;
 use std::io;
@@ -289,7 +288,7 @@ impl Host {
                 self.wake.notify_one();
             }
         }
-        tell_end(self, domid);
+        self.tell_end(domid);
         Ok(outcome)
     }
 

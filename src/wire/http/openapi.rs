@@ -437,7 +437,8 @@ mod tests {
     /// A number without a unit counts, or names something.
     #[test]
     fn a_number_in_a_body_has_its_unit_in_its_name() {
-        const WITHOUT_UNIT: [&str; 6] = ["key", "port", "vcpu", "vcpus", "vif", "weight"];
+        const WITHOUT_UNIT: [&str; 7] =
+            ["key", "minutes", "port", "vcpu", "vcpus", "vif", "weight"];
         const UNITS: [&str; 4] = ["_mib", "_ns", "_percent", "_seconds"];
         let document = made();
         let mut found: HashSet<&str> = HashSet::new();

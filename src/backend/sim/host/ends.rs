@@ -3,20 +3,20 @@
 use super::Host;
 use crate::core::model::DomId;
 
-/// Tells that a domain does not run any more, if it does not. Its change lock is held. Blocks.
-pub(super) fn tell_end(host: &Host, domid: DomId) {
-    let history = host.state_dir.history();
-    let told = match host.record(domid) {
-        _ if !history.is_wanted() => return,
-        Some(record) => history.after(&record, host.now()),
-        None => history.gone(domid),
-    };
-    if let Err(error) = told {
-        tracing::error!(%domid, %error, "The history of the simulated host has gaps");
-    }
-}
-
 impl Host {
+    /// Tells that a domain does not run any more, if it does not. Its change lock is held. Blocks.
+    pub(super) fn tell_end(&self, domid: DomId) {
+        let history = self.state_dir.history();
+        let told = match self.record(domid) {
+            _ if !history.is_wanted() => return,
+            Some(record) => history.after(&record, self.now()),
+            None => history.gone(domid),
+        };
+        if let Err(error) = told {
+            tracing::error!(%domid, %error, "The history of the simulated host has gaps");
+        }
+    }
+
     pub(super) fn record_crash(&self, domid: DomId) {
         let changed = self.change_even_dying(domid, |record, now| {
             let is_unlogged = record.has_unlogged_crash(now);
