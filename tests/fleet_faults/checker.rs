@@ -57,7 +57,9 @@ pub(crate) fn runs(host: &str, history: &str) -> Result<Vec<Run>, String> {
             _ => return Err(strange()),
         }
     }
-    open.into_values().for_each(|run| end(run, None));
+    for run in open.into_values() {
+        end(run, None);
+    }
     Ok(runs)
 }
 

@@ -29,6 +29,7 @@ pub(crate) enum Answer {
 
 impl Change {
     /// What becomes of a definition; `None` if the change cannot be made.
+    #[expect(clippy::option_option, reason = "no definition is one that a change can come to")]
     fn apply(&self, before: Option<&Definition>) -> Option<Option<Definition>> {
         match (self, before) {
             (Self::Define(definition), None) => Some(Some(definition.clone())),

@@ -147,7 +147,11 @@ fn make(fleet: &Fleet, fault: Fault) {
 }
 
 fn stop(fleet: &Fleet, servers: &[usize], seconds: u64) {
-    servers.iter().for_each(|server| fleet.etcd.signal(*server, Signal::STOP));
+    for server in servers {
+        fleet.etcd.signal(*server, Signal::STOP);
+    }
     fleet.pause(Duration::from_secs(seconds));
-    servers.iter().for_each(|server| fleet.etcd.signal(*server, Signal::CONT));
+    for server in servers {
+        fleet.etcd.signal(*server, Signal::CONT);
+    }
 }

@@ -51,8 +51,8 @@ fn wrong_definition(fleet: &Fleet, changed: &Changed) -> Option<String> {
         _ => false,
     };
     (!is_right).then(|| {
-        let (uuid, changes) = (changed.uuid(), &changed.changes);
-        format!("P2: {uuid} is {found:?}, which {changes:?} cannot have come to")
+        let (uuid, asked_for) = (changed.uuid(), &changed.changes);
+        format!("P2: {uuid} is {found:?}, which {asked_for:?} cannot have come to")
     })
 }
 

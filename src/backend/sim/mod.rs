@@ -10,7 +10,8 @@
 //! Like those of a real host, the domains outlive the daemon. They even go on while no daemon runs:
 //! the state of a guest is a function of the time and of a small record on disk (see `guest`), so a
 //! guest that was asked to shut down just before the daemon was killed has shut down when the
-//! daemon comes back. All domains end when the machine boots, which the kernel's boot id shows, or is reset by its watchdog (see `boot`).
+//! daemon comes back. All domains end when the machine boots, which the kernel's boot id shows, or
+//! is reset by its watchdog (see `boot`).
 //!
 //! | a guest | |
 //! |---|---|
