@@ -81,11 +81,7 @@ fn guarding(host: &Host) -> (Daemon<'_>, Guard) {
     (daemon, guard)
 }
 
-/// The domains of the host, as its next daemon finds them.
-fn domains(host: &Host) -> Vec<&'static str> {
-    domains_of(&Daemon::start(host))
-}
-
+/// The domains of a host that run or are paused.
 fn domains_of(daemon: &Daemon<'_>) -> Vec<&'static str> {
     let list = |state: &&str| daemon.get(&format!("/xend/domain?state={state}")).unwrap();
     let found: String = ["running", "paused"].iter().map(list).collect();
