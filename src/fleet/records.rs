@@ -337,8 +337,13 @@ pub(super) fn is_text(text: &str) -> bool {
 
 /// As much of a text as a record can have, without what a terminal would obey.
 pub(super) fn short_text(text: &str) -> String {
+    shortened(text, MAX_TEXT)
+}
+
+/// So many bytes of a text at most, without what a terminal would obey.
+pub(super) fn shortened(text: &str, most: usize) -> String {
     let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
-    let end = ends.take_while(|end| *end <= MAX_TEXT).last().unwrap_or(0);
+    let end = ends.take_while(|end| *end <= most).last().unwrap_or(0);
     text[..end].chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 

@@ -15,11 +15,12 @@ use crate::core::ownership::{Boot, Own};
 use crate::core::ports::Copies;
 use crate::fleet::backoff::Backoff;
 use crate::fleet::domain::OwnRecord;
+use crate::fleet::followed::{list_all, watch_all};
 use crate::fleet::guard::GuardFailure;
-use crate::fleet::kv::{KvError, KvEvent, Revision, Watched};
+use crate::fleet::kv::{KvError, KvEvent, Watched};
 use crate::fleet::membership::{Ended, Membership};
 use futures_util::StreamExt as _;
-use futures_util::stream::{self, FuturesUnordered};
+use futures_util::stream::FuturesUnordered;
 use std::convert::Infallible;
 use tokio::time::Instant;
 use tracing::{debug, error, warn};
@@ -187,20 +188,12 @@ impl Owner {
         backoff: &mut Backoff,
     ) -> Result<Infallible, KvError> {
         let prefixes = [self.keys.policies(), self.keys.takeovers()];
-        let mut watches = Vec::new();
-        for prefix in &prefixes {
-            let listing = self.kv.list(prefix).await?;
-            if *prefix == self.keys.policies() {
-                let keys = listing.entries.iter().filter_map(|e| self.keys.parse_policy(&e.key));
-                self.registrations().set_all_protected(keys.collect());
-            } else {
-                listing.entries.iter().for_each(|entry| self.note_takeover(entry));
-            }
-            let watch = self.kv.watch(prefix, Revision(listing.revision.0 + 1)).await?;
-            let end = async { Err(KvError::Unreachable("the watch has ended".to_owned())) };
-            watches.push(watch.chain(stream::once(end)).boxed());
-        }
-        let mut changes = stream::select_all(watches);
+        let [policies, takeovers] = list_all(&*self.kv, &prefixes).await?;
+        let keys = policies.entries.iter().filter_map(|entry| self.keys.parse_policy(&entry.key));
+        self.registrations().set_all_protected(keys.collect());
+        takeovers.entries.iter().for_each(|entry| self.note_takeover(entry));
+        let listed = [policies.revision, takeovers.revision];
+        let mut changes = watch_all(&*self.kv, &prefixes, &listed).await?;
         let mut told = None;
         loop {
             let failure = self.adjust_guard().await.err();
@@ -221,7 +214,7 @@ impl Owner {
                 backoff.reset();
             }
             tokio::select! {
-                change = changes.next() => match change {
+                change = changes.next() => match change.map(|(_, change)| change) {
                     Some(Ok(Watched::Events(events))) => self.note_changes(&events),
                     Some(Ok(Watched::Progress(_))) => {}
                     Some(Err(error)) => return Err(error),

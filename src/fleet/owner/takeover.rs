@@ -11,6 +11,7 @@ use crate::core::ports::Copies;
 use crate::fleet::domain::{FoundDomain, Trouble};
 use crate::fleet::kv::{Committed, Compare, Entry, KvError, Op, Txn};
 use crate::fleet::protection_records::{FailedTry, MAX_TRIES, TakeoverRecord};
+use crate::fleet::records::shortened;
 use std::pin::Pin;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -82,7 +83,10 @@ impl Owner {
         let found = match FoundDomain::read(&*self.kv, &self.keys, domain).await {
             Ok(found) => found,
             Err(Trouble::Strange(reason)) => return Outcome::Failed(reason),
-            Err(trouble) => return Outcome::Later(format!("{trouble:?}")),
+            Err(Trouble::Kv(error)) => return Outcome::Later(format!("The fleet's {error}")),
+            Err(Trouble::Refused(_)) => {
+                return Outcome::Later("Other hosts change what the fleet has of it".to_owned());
+            }
         };
         let assigned = match self.assigned(domain).await {
             Ok(assigned) => assigned,
@@ -200,7 +204,7 @@ impl Owner {
             return;
         }
         self.registrations().set_free(domain);
-        let reason = bounded(&reason);
+        let reason = shortened(&reason, MAX_REASON);
         record.failed.push(FailedTry { host: self.host.to_string(), reason });
         record.op = self.entropy.uuid();
         if self.change_takeover(&entry, Some(record)).await {
@@ -220,14 +224,6 @@ impl Owner {
         let committed = self.kv.commit(Txn { compares, ops: vec![op] }).await;
         matches!(committed, Ok(Committed::Yes(_) | Committed::No))
     }
-}
-
-/// A reason in one line of bounded length.
-fn bounded(reason: &str) -> String {
-    let line = reason.replace(char::is_control, " ");
-    let ends = line.char_indices().map(|(at, character)| at + character.len_utf8());
-    let end = ends.take_while(|end| *end <= MAX_REASON).last().unwrap_or(0);
-    line[..end].to_owned()
 }
 
 /// What a domain is called in messages.
